@@ -46,8 +46,8 @@ template <class... Args>
   throw UsageError(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Throws Error unless `condition` holds: for inputs and external calls (`assert` is for invariants in
-/// hot paths). The message is formatted only on failure.
+/// Throws Error unless `condition` holds: for inputs and external calls (`assert` is for invariants
+/// in hot paths). The message is formatted only on failure.
 template <class... Args>
 void require(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) [[unlikely]] {

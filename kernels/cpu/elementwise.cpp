@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/check.hpp"
+#include "kernels/cpu/kernels.hpp"
+
+namespace precis::cpu {
+namespace {
+
+/// Below this many elements threads cost more than they save.
+constexpr std::int64_t worth_threads = 1 << 15;
+
+template <class T>
+void fill_with(View out, double value) {
+  T* const to = out.data<T>();
+  const std::int64_t n = out.numel();
+  const T element = static_cast<T>(value);
+#pragma omp parallel for simd schedule(static) if (n > worth_threads)
+  for (std::int64_t i = 0; i < n; ++i) {
+    to[i] = element;
+  }
+}
+
+}  // namespace
+
+void fill(Queue&, View out, double value) {
+  switch (out.dtype()) {
+    case DType::f32:
+      return fill_with<float>(out, value);
+    case DType::f64:
+      return fill_with<double>(out, value);
+    case DType::i32:
+      return fill_with<std::int32_t>(out, value);
+    case DType::i64:
+      return fill_with<std::int64_t>(out, value);
+    case DType::u8:
+      return fill_with<std::uint8_t>(out, value);
+    case DType::bf16:
+      check_argument("fill", "out", out, DType::f32, out.shape());
+  }
+}
+
+void copy(Queue&, View out, ConstView x) {
+  check_argument("copy", "x", x, out.dtype(), out.shape());
+  constexpr std::int64_t piece = 1 << 18;
+  const std::int64_t bytes = x.size_bytes();
+#pragma omp parallel for schedule(static) if (bytes > piece)
+  for (std::int64_t begin = 0; begin < bytes; begin += piece) {
+    std::memcpy(out.bytes() + begin, x.bytes() + begin,
+                static_cast<std::size_t>(std::min(piece, bytes - begin)));
+  }
+}
+
+void add(Queue&, View out, ConstView x) {
+  check_argument("add", "x", x, DType::f32, x.shape());
+  check_argument("add", "out", out, DType::f32, x.shape());
+  float* const to = out.data<float>();
+  const float* const from = x.data<float>();
+  const std::int64_t n = x.numel();
+#pragma omp parallel for simd schedule(static) if (n > worth_threads)
+  for (std::int64_t i = 0; i < n; ++i) {
+    to[i] += from[i];
+  }
+}
+
+void scale(Queue&, View x, ConstView factor) {
+  check_argument("scale", "x", x, DType::f32, x.shape());
+  check_argument("scale", "factor", factor, DType::f32, {1});
+  float* const to = x.data<float>();
+  const float by = *factor.data<float>();
+  const std::int64_t n = x.numel();
+#pragma omp parallel for simd schedule(static) if (n > worth_threads)
+  for (std::int64_t i = 0; i < n; ++i) {
+    to[i] *= by;
+  }
+}
+
+}  // namespace precis::cpu

@@ -1,0 +1,64 @@
+// Writing and copying blocks of the KV cache.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/check.hpp"
+#include "kernels/cpu/kernels.hpp"
+
+namespace precis::cpu {
+
+void kv_write(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView v,
+              ConstView slots) {
+  constexpr const char* kernel = "kv_write";
+  check_rank(kernel, "k", k, 3);
+  check_rank(kernel, "key_blocks", key_blocks, 4);
+  const std::int64_t tokens = k.extent(0);
+  const std::int64_t kv_heads = k.extent(1);
+  const std::int64_t head_dim = k.extent(2);
+  const std::int64_t blocks = key_blocks.extent(0);
+  check_argument(kernel, "k", k, DType::f32, k.shape());
+  check_argument(kernel, "v", v, DType::f32, k.shape());
+  check_argument(kernel, "key_blocks", key_blocks, DType::f32,
+                 {blocks, kv_heads, head_dim, attention_block});
+  check_argument(kernel, "value_blocks", value_blocks, DType::f32,
+                 {blocks, kv_heads, attention_block, head_dim});
+  check_argument(kernel, "slots", slots, DType::i32, {tokens});
+  const auto* places = slots.data<std::int32_t>();
+  for (std::int64_t n = 0; n < tokens; ++n) {
+    require(places[n] >= 0 && places[n] < blocks * attention_block,
+            "Kernel {}: slots[{}] is {}; expected a place in {} blocks of {}.", kernel, n,
+            places[n], blocks, attention_block);
+  }
+  float* keys = key_blocks.data<float>();
+  float* values = value_blocks.data<float>();
+#pragma omp parallel for schedule(static)
+  for (std::int64_t n = 0; n < tokens; ++n) {
+    const std::int64_t block = places[n] / attention_block;
+    const std::int64_t place = places[n] % attention_block;
+    for (std::int64_t head = 0; head < kv_heads; ++head) {
+      const std::int64_t base = (block * kv_heads + head) * head_dim * attention_block;
+      const std::int64_t from = (n * kv_heads + head) * head_dim;
+      const float* key = k.data<float>() + from;
+      for (std::int64_t i = 0; i < head_dim; ++i) {
+        keys[base + i * attention_block + place] = key[i];
+      }
+      std::copy_n(v.data<float>() + from, head_dim, values + base + place * head_dim);
+    }
+  }
+}
+
+void kv_copy_block(Queue&, View key_blocks, View value_blocks, std::int64_t from, std::int64_t to) {
+  check_rank("kv_copy_block", "key_blocks", key_blocks, 4);
+  check_rank("kv_copy_block", "value_blocks", value_blocks, 4);
+  for (const View& blocks : {key_blocks, value_blocks}) {
+    const std::int64_t count = blocks.extent(0);
+    require(from >= 0 && from < count && to >= 0 && to < count,
+            "Kernel kv_copy_block: block {} to block {}; the cache has {} blocks.", from, to,
+            count);
+    const View target = blocks.rows(to, to + 1);
+    std::memmove(target.bytes(), blocks.rows(from, from + 1).bytes(),
+                 static_cast<std::size_t>(target.size_bytes()));
+  }
+}
+
+}  // namespace precis::cpu

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <memory>
+
+#include "base/error.hpp"
+#include "kernels/check.hpp"
+#include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/matmul.hpp"
+#include "kernels/cpu/queue.hpp"
+
+namespace precis::cpu {
+namespace {
+
+struct PackedWeight {
+  std::int64_t out = 0;
+  std::int64_t in = 0;
+  PackFor purpose = PackFor::forward;
+  Memory memory;
+  Panels panels;
+};
+
+const char* name_of_purpose(PackFor purpose) {
+  return purpose == PackFor::forward ? "the forward product" : "the input gradient";
+}
+
+const PackedWeight& weight_for(const char* kernel, const Pack& pack, PackFor purpose) {
+  require(!pack.empty(), "Kernel {}: the weight was not packed.", kernel);
+  const auto& weight = pack.state<PackedWeight>();
+  require(weight.purpose == purpose, "Kernel {}: the weight was packed for {}, not for {}.", kernel,
+          name_of_purpose(weight.purpose), name_of_purpose(purpose));
+  return weight;
+}
+
+Matrix matrix_of(ConstView x) {
+  return {.data = x.data<float>(),
+          .rows = x.extent(0),
+          .columns = x.extent(1),
+          .row_stride = x.extent(1),
+          .column_stride = 1};
+}
+
+Matrix transposed(const Matrix& x) {
+  return {.data = x.data,
+          .rows = x.columns,
+          .columns = x.rows,
+          .row_stride = x.column_stride,
+          .column_stride = x.row_stride};
+}
+
+/// sums (columns) += the rows of x, in their order.
+void add_column_sums(float* sums, const Matrix& x) {
+  constexpr std::int64_t columns_a_task = 256;
+#pragma omp parallel for schedule(static) if (x.rows * x.columns > 100'000)
+  for (std::int64_t begin = 0; begin < x.columns; begin += columns_a_task) {
+    const std::int64_t end = std::min(x.columns, begin + columns_a_task);
+    for (std::int64_t row = 0; row < x.rows; ++row) {
+      const float* values = x.data + row * x.row_stride;
+#pragma omp simd
+      for (std::int64_t column = begin; column < end; ++column) {
+        sums[column] += values[column];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose) {
+  check_rank("pack_weight", "weight", weight, 2);
+  check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
+  const Matrix w = matrix_of(weight);
+  const Matrix b = purpose == PackFor::forward ? transposed(w) : w;
+  auto packed = std::make_shared<PackedWeight>();
+  packed->out = w.rows;
+  packed->in = w.columns;
+  packed->purpose = purpose;
+  packed->memory =
+      allocate_memory(panels_size(b.rows, b.columns) * static_cast<std::int64_t>(sizeof(float)));
+  packed->panels = pack_panels(reinterpret_cast<float*>(packed->memory.get()), b);
+  return Pack(std::shared_ptr<const void>(std::move(packed)));
+}
+
+void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
+                    ConstView residual) {
+  constexpr const char* kernel = "linear_forward";
+  const PackedWeight& w = weight_for(kernel, weight, PackFor::forward);
+  check_rank(kernel, "x", x, 2);
+  const std::int64_t rows = x.extent(0);
+  check_argument(kernel, "x", x, DType::f32, {rows, w.in});
+  check_argument(kernel, "y", y, DType::f32, {rows, w.out});
+  if (!bias.empty()) {
+    check_argument(kernel, "bias", bias, DType::f32, {w.out});
+  }
+  if (!residual.empty()) {
+    check_argument(kernel, "residual", residual, DType::f32, {rows, w.out});
+  }
+  multiply(scratch_of(queue),
+           {.c = y.data<float>(),
+            .stride = w.out,
+            .bias = bias.data<float>(),
+            .add = residual.data<float>()},
+           matrix_of(x), w.panels);
+}
+
+void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
+  constexpr const char* kernel = "linear_input_gradient";
+  const PackedWeight& w = weight_for(kernel, weight, PackFor::input_gradient);
+  check_rank(kernel, "dy", dy, 2);
+  const std::int64_t rows = dy.extent(0);
+  check_argument(kernel, "dy", dy, DType::f32, {rows, w.out});
+  check_argument(kernel, "dx", dx, DType::f32, {rows, w.in});
+  multiply(scratch_of(queue),
+           {.c = dx.data<float>(),
+            .stride = w.in,
+            .bias = nullptr,
+            .add = write == Write::accumulate ? dx.data<float>() : nullptr},
+           matrix_of(dy), w.panels);
+}
+
+void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy, ConstView x) {
+  constexpr const char* kernel = "linear_weight_gradient";
+  check_rank(kernel, "dweight", dweight, 2);
+  const std::int64_t out = dweight.extent(0);
+  const std::int64_t in = dweight.extent(1);
+  check_rank(kernel, "x", x, 2);
+  const std::int64_t rows = x.extent(0);
+  check_argument(kernel, "dweight", dweight, DType::f32, {out, in});
+  check_argument(kernel, "x", x, DType::f32, {rows, in});
+  check_argument(kernel, "dy", dy, DType::f32, {rows, out});
+  // So many tokens at a time: their packed copy is bounded whatever the batch.
+  constexpr std::int64_t tokens_at_once = 1024;
+  QueueState& state = queue.state<QueueState>();
+  for (std::int64_t begin = 0; begin < rows; begin += tokens_at_once) {
+    const std::int64_t end = std::min(rows, begin + tokens_at_once);
+    const Panels panels = pack_panels(state.panels.floats(panels_size(end - begin, in)),
+                                      matrix_of(x.rows(begin, end)));
+    float* gradient = dweight.data<float>();
+    multiply(state.scratch, {.c = gradient, .stride = in, .bias = nullptr, .add = gradient},
+             transposed(matrix_of(dy.rows(begin, end))), panels);
+  }
+  if (!dbias.empty()) {
+    check_argument(kernel, "dbias", dbias, DType::f32, {out});
+    add_column_sums(dbias.data<float>(), matrix_of(dy));
+  }
+}
+
+}  // namespace precis::cpu

@@ -1,0 +1,246 @@
+#include "kernels/cpu/matmul.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace precis::cpu {
+namespace {
+
+// Values of k between two visits of a tile of c: a block of a and a panel of b stay in the
+// second-level cache.
+constexpr std::int64_t depth_block = 1024;
+// Rows and columns of c that one thread works on at a time.
+constexpr std::int64_t block_rows = 96;
+constexpr std::int64_t block_columns = 512;
+// Up to so many values of k a block's panels of b stay in the first-level cache.
+constexpr std::int64_t short_depth = 16;
+// Packed rows of a, in floats, that are kept at a time.
+constexpr std::int64_t slab_floats = std::int64_t{8} << 20;
+// Fewer floats are packed sooner by one thread than by several that must then wait for each other.
+constexpr std::int64_t packed_by_one = 32 * 1024;
+// A product with fewer multiplications is not worth waking the other threads.
+constexpr std::int64_t multiplications_for_threads = 200'000;
+
+constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// `count` things in `parts` parts that differ by one at most: the first of part i.
+constexpr std::int64_t part_begin(std::int64_t count, std::int64_t parts, std::int64_t i) {
+  return count / parts * i + std::min(i, count % parts);
+}
+
+/// One or all: OpenMP ends the threads that a smaller team leaves over.
+int threads_for(std::int64_t multiplications) {
+  return multiplications < multiplications_for_threads ? 1 : omp_get_max_threads();
+}
+
+using Four [[gnu::vector_size(16)]] = float;
+
+/// A 4 x 4 block: out[k * out_stride + j] = data[j * data_stride + k].
+inline void transpose_block(float* out, std::int64_t out_stride, const float* data,
+                            std::int64_t data_stride) {
+  Four row[4];
+  for (std::int64_t j = 0; j < 4; ++j) {
+    std::memcpy(&row[j], data + j * data_stride, sizeof(Four));
+  }
+  const Four low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+  const Four low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+  const Four high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+  const Four high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+  const Four column[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
+                          __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                          __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
+                          __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (std::int64_t k = 0; k < 4; ++k) {
+    std::memcpy(out + k * out_stride, &column[k], sizeof(Four));
+  }
+}
+
+/// out[k * width + j] = data[j * stride + k] for j < valid, k < depth.
+void transpose_strip(float* out, std::int64_t width, const float* data, std::int64_t valid,
+                     std::int64_t depth, std::int64_t stride) {
+  // A cache line of each row at a time, so that a line is read once.
+  constexpr std::int64_t line = 16;
+  for (std::int64_t begin = 0; begin < depth; begin += line) {
+    const std::int64_t end = std::min(depth, begin + line);
+    const std::int64_t whole = begin + (end - begin) / 4 * 4;
+    for (std::int64_t j = 0; j < valid; ++j) {
+      if (j % 4 == 0 && j + 4 <= valid) {
+        for (std::int64_t k = begin; k < whole; k += 4) {
+          transpose_block(out + k * width + j, width, data + j * stride + k, stride);
+        }
+      }
+      // What the blocks of four leave over.
+      for (std::int64_t k = j < valid / 4 * 4 ? whole : begin; k < end; ++k) {
+        out[k * width + j] = data[j * stride + k];
+      }
+    }
+  }
+}
+
+/// out[k * width + j] = data[k * depth_stride + j * width_stride] for j < valid, 0 for the others.
+void pack_strip(float* out, std::int64_t width, const float* data, std::int64_t valid,
+                std::int64_t depth, std::int64_t depth_stride, std::int64_t width_stride) {
+  if (width_stride == 1) {
+    for (std::int64_t k = 0; k < depth; ++k) {
+      std::copy_n(data + k * depth_stride, valid, out + k * width);
+    }
+  } else {
+    assert(depth_stride == 1);
+    transpose_strip(out, width, data, valid, depth, width_stride);
+  }
+  if (valid < width) {
+    for (std::int64_t k = 0; k < depth; ++k) {
+      std::fill(out + k * width + valid, out + (k + 1) * width, 0.0F);
+    }
+  }
+}
+
+/// How the rows of a slab of a are cut into tiles, and tiles into blocks.
+struct RowTiles {
+  std::int64_t rows;
+  std::int64_t tiles;
+  std::int64_t blocks;
+
+  RowTiles(std::int64_t rows_, std::int64_t tile_rows)
+      : rows(rows_),
+        tiles(ceil_divide(rows_, tile_rows)),
+        blocks(ceil_divide(tiles, block_rows / tile_rows)) {}
+  [[nodiscard]] std::int64_t tile_begin(std::int64_t tile) const {
+    return part_begin(rows, tiles, tile);
+  }
+  [[nodiscard]] std::int64_t block_begin(std::int64_t block) const {
+    return part_begin(tiles, blocks, block);
+  }
+};
+
+/// One block of c: the tiles [first_tile, last_tile) against the columns [begin, end), begin a
+/// multiple of a panel. `partial` (block_rows, block_columns) holds sums between blocks of k.
+void multiply_block(const Tiles& isa, const Product& product, const float* packed,
+                    const RowTiles& cut, std::int64_t first_tile, std::int64_t last_tile,
+                    const Panels& b, std::int64_t begin, std::int64_t end, float* partial) {
+  const std::int64_t first_row = cut.tile_begin(first_tile);
+  for (std::int64_t k = 0; k == 0 || k < b.depth; k += depth_block) {
+    const std::int64_t depth = std::min(depth_block, b.depth - k);
+    const bool last = k + depth == b.depth;
+    // Of several tiles each meets a panel while that is in the cache. One tile meets all its panels
+    // in one call; so do tiles with a short sum, where most of the time goes into c, row by row.
+    const bool whole_rows = last_tile - first_tile == 1 || b.depth <= short_depth;
+    const std::int64_t step = whole_rows ? end - begin : isa.panel_columns;
+    for (std::int64_t column = begin; column < end; column += step) {
+      for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
+        const std::int64_t row = cut.tile_begin(tile);
+        const std::int64_t rows = cut.tile_begin(tile + 1) - row;
+        float* sums = partial + (row - first_row) * block_columns + (column - begin);
+        const std::int64_t at = row * product.stride + column;
+        isa.tile[static_cast<std::size_t>(rows - 1)]({
+            .a = packed + row * b.depth + k * rows,
+            .b = b.data + column * b.depth + k * isa.panel_columns,
+            .panel_stride = b.depth * isa.panel_columns,
+            .depth = depth,
+            .columns = std::min(step, end - column),
+            .start = k == 0 ? nullptr : sums,
+            .start_stride = block_columns,
+            .c = last ? product.c + at : sums,
+            .c_stride = last ? product.stride : block_columns,
+            .bias = last && product.bias != nullptr ? product.bias + column : nullptr,
+            .add = last && product.add != nullptr ? product.add + at : nullptr,
+        });
+      }
+    }
+  }
+}
+
+/// A slab of rows of a, few enough to be packed as a whole.
+void multiply_slab(Scratch& scratch, const Product& product, const Matrix& a, const Panels& b) {
+  const Tiles& isa = chosen_tiles();
+  const RowTiles cut(a.rows, isa.rows);
+  const std::int64_t panels = ceil_divide(b.columns, isa.panel_columns);
+  const int threads = threads_for(a.rows * b.columns * std::max<std::int64_t>(b.depth, 1));
+  // Columns in so many chunks that each thread gets several blocks.
+  const std::int64_t wanted = threads == 1 ? 1 : ceil_divide(std::int64_t{4} * threads, cut.blocks);
+  const std::int64_t chunks =
+      std::min(panels, std::max(wanted, ceil_divide(b.columns, block_columns)));
+
+  const bool pack = a.rows > 1 || a.column_stride != 1;
+  const std::int64_t packed_floats = pack ? a.rows * b.depth : 0;
+  const std::int64_t partial_floats = b.depth > depth_block ? block_rows * block_columns : 0;
+  float* memory = scratch.floats(packed_floats + threads * partial_floats);
+  const float* packed = pack ? memory : a.data;
+  const auto pack_tile = [&](std::int64_t tile, std::int64_t k) {
+    const std::int64_t row = cut.tile_begin(tile);
+    const std::int64_t rows = cut.tile_begin(tile + 1) - row;
+    pack_strip(memory + row * b.depth + k * rows, rows,
+               a.data + row * a.row_stride + k * a.column_stride, rows,
+               std::min(depth_block, b.depth - k), a.column_stride, a.row_stride);
+  };
+  const std::int64_t strips = ceil_divide(b.depth, depth_block);
+  const bool pack_together = pack && threads > 1 && packed_floats > packed_by_one;
+  if (pack && !pack_together) {
+    for (std::int64_t i = 0; i < cut.tiles * strips; ++i) {
+      pack_tile(i / strips, i % strips * depth_block);
+    }
+  }
+
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    if (pack_together) {
+#pragma omp for schedule(static)
+      for (std::int64_t i = 0; i < cut.tiles * strips; ++i) {
+        pack_tile(i / strips, i % strips * depth_block);
+      }
+    }
+    float* partial = memory + packed_floats + omp_get_thread_num() * partial_floats;
+#pragma omp for schedule(dynamic) nowait
+    for (std::int64_t i = 0; i < chunks * cut.blocks; ++i) {
+      const std::int64_t chunk = i / cut.blocks;
+      const std::int64_t block = i % cut.blocks;
+      multiply_block(isa, product, packed, cut, cut.block_begin(block), cut.block_begin(block + 1),
+                     b, part_begin(panels, chunks, chunk) * isa.panel_columns,
+                     std::min(b.columns, part_begin(panels, chunks, chunk + 1) * isa.panel_columns),
+                     partial);
+    }
+  }
+}
+
+}  // namespace
+
+std::int64_t panels_size(std::int64_t depth, std::int64_t columns) {
+  const std::int64_t width = chosen_tiles().panel_columns;
+  return ceil_divide(columns, width) * width * depth;
+}
+
+Panels pack_panels(float* out, const Matrix& b) {
+  const std::int64_t width = chosen_tiles().panel_columns;
+  const std::int64_t panels = ceil_divide(b.columns, width);
+  const int threads = threads_for(b.rows * b.columns);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+  for (std::int64_t panel = 0; panel < panels; ++panel) {
+    const std::int64_t column = panel * width;
+    pack_strip(out + column * b.rows, width, b.data + column * b.column_stride,
+               std::min(width, b.columns - column), b.rows, b.row_stride, b.column_stride);
+  }
+  return {.data = out, .depth = b.rows, .columns = b.columns};
+}
+
+void multiply(Scratch& scratch, const Product& product, const Matrix& a, const Panels& b) {
+  assert(a.columns == b.depth);
+  if (a.rows == 0 || b.columns == 0) {
+    return;
+  }
+  const std::int64_t slab = std::max(
+      block_rows, slab_floats / std::max<std::int64_t>(b.depth, 1) / block_rows * block_rows);
+  for (std::int64_t row = 0; row < a.rows; row += slab) {
+    Matrix part = a;
+    part.data += row * a.row_stride;
+    part.rows = std::min(slab, a.rows - row);
+    Product rows = product;
+    rows.c += row * product.stride;
+    rows.add = product.add == nullptr ? nullptr : product.add + row * product.stride;
+    multiply_slab(scratch, rows, part, b);
+  }
+}
+
+}  // namespace precis::cpu

@@ -1,0 +1,236 @@
+// The instruction set: every numerical operation, declared once, as a function type.
+//
+// Letters in shapes: N tokens of a packed batch, B sequences, P chosen positions, C width, H query
+// heads, K key-value heads, D head dimension, F width of the MLP, V vocabulary, M blocks of a
+// sequence's KV cache. Tensors are dense and row-major; matrices of weights are (out, in). Unless a
+// comment says otherwise, numbers are f32 (the precision travels in the view) and lists of tokens,
+// positions and offsets i32. A View is written, a ConstView read; "optional" arguments may be empty
+// views. Outputs never overlap inputs unless the comment says so.
+//
+// In f32 on the CPU a row of a result has the same bits whatever other rows stand in the batch, and
+// decoding gives the bits of the packed forward pass: each kernel treats each row in one fixed
+// order.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/queue.hpp"
+#include "kernels/view.hpp"
+
+namespace precis {
+
+/// Whether a kernel replaces its output or adds to it.
+enum class Write : std::uint8_t { overwrite, accumulate };
+
+// ----------------------------------------------------------------------------------------------
+// elementwise
+
+/// out[i] = value.
+using Fill = void(Queue&, View out, double value);
+/// out = x, of the same shape and element type.
+using Copy = void(Queue&, View out, ConstView x);
+/// out[i] += x[i].
+using Add = void(Queue&, View out, ConstView x);
+/// x[i] *= factor[0]; factor (1) f32.
+using Scale = void(Queue&, View x, ConstView factor);
+
+// ----------------------------------------------------------------------------------------------
+// embedding
+
+/// out (N,C) = or += table (V,C) at rows tokens (N).
+using EmbeddingForward = void(Queue&, View out, ConstView table, ConstView tokens, Write write);
+/// dtable (V,C) += rows of dout (N,C) at tokens (N), added in the order of the tokens.
+using EmbeddingBackward = void(Queue&, View dtable, ConstView dout, ConstView tokens);
+/// out (P,C) = rows of x (N,C) at positions (P).
+using GatherRows = void(Queue&, View out, ConstView x, ConstView positions);
+/// out (N,C) += rows of x (P,C) at positions (P), added in the order of the positions.
+using ScatterAddRows = void(Queue&, View out, ConstView x, ConstView positions);
+
+// ----------------------------------------------------------------------------------------------
+// norms
+
+/// out (N,C) = (x - mean) * rstd * weight + bias; mean (N), rstd (N) = 1/sqrt(var + epsilon),
+/// biased variance (Ba et al. 2016). bias (C) optional.
+using LayerNormForward = void(Queue&, View out, View mean, View rstd, ConstView x, ConstView weight,
+                              ConstView bias, double epsilon);
+/// dx (N,C) += , dweight (C) += , dbias (C) += (optional) for dout (N,C).
+using LayerNormBackward = void(Queue&, View dx, View dweight, View dbias, ConstView dout,
+                               ConstView x, ConstView weight, ConstView mean, ConstView rstd);
+/// out (N,C) = x * rstd * weight; rstd (N) = 1/sqrt(mean(x^2) + epsilon) (Zhang and Sennrich 2019).
+using RmsNormForward = void(Queue&, View out, View rstd, ConstView x, ConstView weight,
+                            double epsilon);
+/// dx (N,C) += , dweight (C) += for dout (N,C).
+using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, ConstView x,
+                             ConstView weight, ConstView rstd);
+
+// ----------------------------------------------------------------------------------------------
+// rotary
+
+enum class Rotation : std::uint8_t { forward, backward };
+
+/// Rotates x (N,H,D) in place by its positions (N): of the first `dims` numbers of each head, the
+/// pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su et al. 2021, halves as in Hugging
+/// Face's models); `backward` turns the other way.
+using Rotary = void(Queue&, View x, ConstView positions, std::int64_t dims, double base,
+                    Rotation direction);
+
+// ----------------------------------------------------------------------------------------------
+// linear
+
+/// What a packed matrix will be multiplied for.
+enum class PackFor : std::uint8_t { forward, input_gradient };
+
+/// A copy of weight (out,in) in the backend's layout for one product.
+using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose);
+/// y (N,out) = x (N,in) * weight^T + bias (out) + residual (N,out); bias and residual optional;
+/// weight packed for `forward`. residual may be y itself.
+using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, ConstView bias,
+                           ConstView residual);
+/// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
+using LinearInputGradient = void(Queue&, View dx, ConstView dy, const Pack& weight, Write write);
+/// dweight (out,in) += dy^T x, dbias (out) += column sums of dy (optional); dy (N,out), x (N,in).
+using LinearWeightGradient = void(Queue&, View dweight, View dbias, ConstView dy, ConstView x);
+
+// ----------------------------------------------------------------------------------------------
+// attention
+
+/// Keys are visited in blocks of so many, in training, prompts and decoding alike; also the size of
+/// a block of the KV cache.
+inline constexpr std::int64_t attention_block = 32;
+
+/// Causal attention inside each sequence of a packed batch (Dao et al. 2022: online softmax over
+/// blocks). out (N,H,D), log_sum (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
+/// (N,K,D), H a multiple of K; offsets (B+1), tokens of sequence b are offsets[b] .. offsets[b+1].
+using AttentionForward = void(Queue&, View out, View log_sum, ConstView q, ConstView k, ConstView v,
+                              ConstView offsets, double scale);
+/// dq (N,H,D), dk and dv (N,K,D), all overwritten, for dout (N,H,D) and the forward pass's tensors.
+using AttentionBackward = void(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
+                               ConstView log_sum, ConstView q, ConstView k, ConstView v,
+                               ConstView offsets, double scale);
+/// Writes k and v (N,K,D) into the cache: token n goes to place slots[n] % attention_block of block
+/// slots[n] / attention_block. key_blocks (blocks, K, D, attention_block): a block holds its keys
+/// transposed; value_blocks (blocks, K, attention_block, D).
+using KvWrite = void(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView v,
+                     ConstView slots);
+/// Copies block `from` of the cache to block `to`, keys and values.
+using KvCopyBlock = void(Queue&, View key_blocks, View value_blocks, std::int64_t from,
+                         std::int64_t to);
+/// One query a sequence against its cached keys: out (B,H,D), q (B,H,D), tables (B,M): the blocks
+/// of sequence b in order (entries beyond its length are not read), lengths (B): cached tokens, at
+/// least 1. The bits are those of AttentionForward's last row.
+using DecodeAttention = void(Queue&, View out, ConstView q, ConstView key_blocks,
+                             ConstView value_blocks, ConstView tables, ConstView lengths,
+                             double scale);
+
+// ----------------------------------------------------------------------------------------------
+// activations
+
+/// GELU with the error function, or its tanh approximation (Hendrycks and Gimpel 2016).
+enum class Gelu : std::uint8_t { erf, tanh };
+
+/// out (N,F) = gelu(x).
+using GeluForward = void(Queue&, View out, ConstView x, Gelu kind);
+/// dx (N,F) = dout * gelu'(x); dx may be dout.
+using GeluBackward = void(Queue&, View dx, ConstView dout, ConstView x, Gelu kind);
+/// out (N,F) = silu(gate) * up (Shazeer 2020).
+using GatedSiluForward = void(Queue&, View out, ConstView gate, ConstView up);
+/// dgate, dup (N,F) for dout.
+using GatedSiluBackward = void(Queue&, View dgate, View dup, ConstView dout, ConstView gate,
+                               ConstView up);
+
+// ----------------------------------------------------------------------------------------------
+// vocabulary
+
+/// Of logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum (P) = log-sum-exp,
+/// and entropy (P) (optional) in nats.
+using LogSoftmaxForward = void(Queue&, View logprob, View log_sum, View entropy, ConstView logits,
+                               ConstView targets, double temperature);
+/// Turns logits (P,V) into their gradient in place, for dlogprob (P): (1[v = target] - p_v) *
+/// dlogprob / temperature.
+using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum, ConstView targets,
+                                ConstView dlogprob, double temperature);
+/// kl (P) = sum_v p_v (log p_v - log q_v) in nats, p and q the softmax of logits and
+/// reference_logits (P,V) divided by `temperature`, with their log_sum (P).
+using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum,
+                          ConstView reference_logits, ConstView reference_log_sum,
+                          double temperature);
+
+struct SamplingRule {
+  std::uint64_t seed = 0;
+  double temperature = 1.0;  ///< 0: arg max, ties to the lower id.
+  std::int64_t top_k = 0;    ///< 0: off.
+  double top_p = 1.0;        ///< 1: off.
+};
+
+/// Draws tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the tokens
+/// that top-k, then top-p on the renormalised rest (the crossing token included, ties to the lower
+/// id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
+/// Purpose::sampling, episodes[b], positions[b], v / 4) and u = min((x >> 1) * 2^-31 + 2^-32, 1 -
+/// 2^-24) in f32, g = -log(-log1p(-u)). logprob (B): of the token under the full softmax at this
+/// temperature (at temperature 0: at 1), with the bits of LogSoftmaxForward. episodes (B) i64,
+/// positions (B).
+using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
+                    ConstView positions, const SamplingRule& rule);
+
+// ----------------------------------------------------------------------------------------------
+// reductions
+
+/// out (1) f64 = or += sum of x.
+using Sum = void(Queue&, View out, ConstView x, Write write);
+/// out (1) f64 = or += sum of squares of x.
+using SumOfSquares = void(Queue&, View out, ConstView x, Write write);
+/// scale (1) f32 = min(1, clip / (norm + 1e-6)), norm (1) f64 = sqrt(sum_of_squares (1) f64);
+/// clip 0: scale 1.
+using ClipScale = void(Queue&, View scale, View norm, ConstView sum_of_squares, double clip);
+
+// ----------------------------------------------------------------------------------------------
+// optimizer
+
+/// Where Adam's epsilon stands: beside the root of the corrected second moment (PyTorch), or beside
+/// the root of the uncorrected one (TensorFlow).
+enum class EpsilonPlace : std::uint8_t { pytorch, tensorflow };
+
+struct AdamW {
+  double rate = 0.0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double decay = 0.0;
+  std::int64_t update = 1;  ///< This update's number, from 1, for the bias corrections.
+  EpsilonPlace epsilon_place = EpsilonPlace::pytorch;
+};
+
+/// One step over flat buffers of the same length (Loshchilov and Hutter 2019): parameter and
+/// moments in place; gradient is first multiplied by gradient_scale (1) f32; parameter *= 1 -
+/// rate*decay comes before the update.
+using AdamWStep = void(Queue&, View parameter, View first, View second, ConstView gradient,
+                       ConstView gradient_scale, const AdamW& settings);
+
+// ----------------------------------------------------------------------------------------------
+// losses
+
+/// sums of PpoPolicyLoss, in order.
+enum class PolicySum : std::uint8_t { loss, clipped, ratio, ratio_max, squared_change, count };
+/// PPO's clipped objective (Schulman et al. 2017, equation 7) over P tokens: with ratio = exp(new -
+/// old), loss = max(-A ratio, -A clip(ratio, 1 -+ clip)); clip 0: no clipping. dlogprob (P) =
+/// weight * d loss / d logprob; sums (5) f64: added to (ratio_max: maximum taken): losses, tokens
+/// whose clipped term is strictly larger, ratios, the largest ratio, (new - old)^2 / 2.
+using PpoPolicyLoss = void(Queue&, View dlogprob, View sums, ConstView logprob,
+                           ConstView old_logprob, ConstView advantages, double clip, double weight);
+
+/// sums of PpoValueLoss, in order.
+enum class ValueSum : std::uint8_t { loss, clipped, count };
+/// loss = max((v - R)^2, (v_old + clip(v - v_old, -+clip) - R)^2) / 2 over P tokens, an unclipped v
+/// kept to the bit; clip 0: no clipping. dvalues (P) = weight * d loss / d v; sums (2) f64: added
+/// to: losses, tokens whose clipped term is strictly larger.
+using PpoValueLoss = void(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
+                          ConstView returns, double clip, double weight);
+
+/// sums of PreferenceLoss, in order.
+enum class PreferenceSum : std::uint8_t { loss, correct, count };
+/// -log sigmoid(chosen - rejected) for rewards (2B): row 2b is the chosen summary of pair b, 2b + 1
+/// the rejected one. drewards (2B) = weight * gradient; sums (2) f64: added to: losses, pairs with
+/// chosen above rejected (a tie counts one half).
+using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, double weight);
+
+}  // namespace precis

@@ -1,0 +1,62 @@
+// The order in which a device runs kernels: a stream on a GPU, "at once" on the CPU.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+namespace precis {
+
+/// Kernels given the same Queue run in the order of the calls. What a backend keeps for a queue (a
+/// CUDA stream; on the CPU the matrix library's stream, its cache of prepared products and scratch
+/// memory) is behind `state`, which only that backend looks into. One host thread at a time may use
+/// a queue.
+class Queue {
+ public:
+  explicit Queue(std::shared_ptr<void> state) : state_(std::move(state)) {}
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  Queue(Queue&&) noexcept = default;
+  Queue& operator=(Queue&&) noexcept = default;
+  ~Queue() = default;
+
+  template <class State>
+  [[nodiscard]] State& state() const {
+    return *static_cast<State*>(state_.get());
+  }
+
+ private:
+  std::shared_ptr<void> state_;
+};
+
+/// A point in a queue that another queue, or the host, can wait for.
+class Event {
+ public:
+  explicit Event(std::shared_ptr<void> state) : state_(std::move(state)) {}
+
+  template <class State>
+  [[nodiscard]] State& state() const {
+    return *static_cast<State*>(state_.get());
+  }
+
+ private:
+  std::shared_ptr<void> state_;
+};
+
+/// A weight matrix in a backend's own layout (blocked on the CPU; on a GPU just a reference to the
+/// matrix). Logically (out, in), whatever product it was packed for.
+class Pack {
+ public:
+  Pack() = default;
+  explicit Pack(std::shared_ptr<const void> state) : state_(std::move(state)) {}
+
+  [[nodiscard]] bool empty() const noexcept { return state_ == nullptr; }
+  template <class State>
+  [[nodiscard]] const State& state() const {
+    return *static_cast<const State*>(state_.get());
+  }
+
+ private:
+  std::shared_ptr<const void> state_;
+};
+
+}  // namespace precis

@@ -1,0 +1,45 @@
+#include <cstring>
+#include <new>
+
+#include "base/error.hpp"
+#include "kernels/reference/kernels.hpp"
+
+namespace precis::reference {
+namespace {
+
+constexpr std::align_val_t alignment{64};
+
+void copy_bytes(View out, ConstView x) {
+  require(
+      out.dtype() == x.dtype() && out.shape() == x.shape(),
+      "A copy from {} {} to {} {} was asked for; both must have the same shape and element type.",
+      name_of(x.dtype()), to_string(x.shape()), name_of(out.dtype()), to_string(out.shape()));
+  if (x.size_bytes() > 0) {
+    std::memcpy(out.bytes(), x.bytes(), static_cast<std::size_t>(x.size_bytes()));
+  }
+}
+
+}  // namespace
+
+Queue make_queue() { return Queue(nullptr); }
+Event record(Queue& /*queue*/) { return Event(nullptr); }
+void wait(Queue& /*queue*/, const Event& /*event*/) {}
+void synchronize(Queue& /*queue*/) {}
+
+void* allocate(std::int64_t bytes) {
+  require(bytes >= 0, "{} bytes of memory were asked for.", bytes);
+  void* memory = ::operator new(static_cast<std::size_t>(bytes), alignment, std::nothrow);
+  require(memory != nullptr, "{} bytes of host memory could not be allocated.", bytes);
+  return memory;
+}
+
+void deallocate(void* memory) noexcept { ::operator delete(memory, alignment); }
+
+void copy_to_device(Queue& /*queue*/, View out, ConstView host) { copy_bytes(out, host); }
+void copy_to_host(Queue& /*queue*/, View host, ConstView x) { copy_bytes(host, x); }
+
+std::string describe() { return "reference loops, double accumulation, one thread"; }
+
+bool rows_are_exact() { return true; }
+
+}  // namespace precis::reference

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <vector>
+
+#include "kernels/check.hpp"
+#include "kernels/reference/kernels.hpp"
+
+namespace precis::reference {
+namespace {
+
+void add_rows_at(const char* kernel, View out, ConstView x, ConstView places) {
+  check_rank(kernel, "out", out, 2);
+  const std::int64_t width = out.extent(1);
+  check_argument(kernel, "out", out, DType::f32, out.shape());
+  check_argument(kernel, "rows to add", x, DType::f32, {places.numel(), width});
+  check_argument(kernel, "places", places, DType::i32, {places.numel()});
+  std::vector<double> sums(out.data<float>(), out.data<float>() + out.numel());
+  for (std::int64_t p = 0; p < places.numel(); ++p) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      const std::int64_t place = places.data<std::int32_t>()[p];
+      sums[static_cast<std::size_t>(place * width + c)] += x.data<float>()[p * width + c];
+    }
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    out.data<float>()[i] = static_cast<float>(sums[i]);
+  }
+}
+
+}  // namespace
+
+void embedding_forward(Queue&, View out, ConstView table, ConstView tokens, Write write) {
+  constexpr const char* kernel = "embedding_forward";
+  check_rank(kernel, "table", table, 2);
+  const std::int64_t width = table.extent(1);
+  check_argument(kernel, "table", table, DType::f32, table.shape());
+  check_argument(kernel, "tokens", tokens, DType::i32, {tokens.numel()});
+  check_argument(kernel, "out", out, DType::f32, {tokens.numel(), width});
+  for (std::int64_t n = 0; n < tokens.numel(); ++n) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      float& element = out.data<float>()[n * width + c];
+      const float before = write == Write::accumulate ? element : 0.0F;
+      element = before + table.data<float>()[tokens.data<std::int32_t>()[n] * width + c];
+    }
+  }
+}
+
+void embedding_backward(Queue&, View dtable, ConstView dout, ConstView tokens) {
+  add_rows_at("embedding_backward", dtable, dout, tokens);
+}
+
+void gather_rows(Queue&, View out, ConstView x, ConstView positions) {
+  constexpr const char* kernel = "gather_rows";
+  check_rank(kernel, "x", x, 2);
+  check_argument(kernel, "positions", positions, DType::i32, {positions.numel()});
+  check_argument(kernel, "out", out, x.dtype(), {positions.numel(), x.extent(1)});
+  for (std::int64_t p = 0; p < positions.numel(); ++p) {
+    const std::int64_t position = positions.data<std::int32_t>()[p];
+    const ConstView row = x.rows(position, position + 1);
+    std::copy_n(row.bytes(), row.size_bytes(), out.rows(p, p + 1).bytes());
+  }
+}
+
+void scatter_add_rows(Queue&, View out, ConstView x, ConstView positions) {
+  add_rows_at("scatter_add_rows", out, x, positions);
+}
+
+}  // namespace precis::reference

@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/check.hpp"
+#include "kernels/reference/kernels.hpp"
+
+namespace precis::reference {
+namespace {
+
+double& at(View sums, auto which) { return sums.data<double>()[static_cast<std::size_t>(which)]; }
+
+double number(ConstView x, std::int64_t i) { return static_cast<double>(x.data<float>()[i]); }
+
+/// The larger; a NaN if either is one.
+double max_of(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? a + b : std::max(a, b);
+}
+
+}  // namespace
+
+void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstView old_logprob,
+                     ConstView advantages, double clip, double weight) {
+  constexpr const char* kernel = "ppo_policy_loss";
+  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
+  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
+  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
+  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
+  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
+  for (std::int64_t p = 0; p < logprob.numel(); ++p) {
+    const double change = number(logprob, p) - number(old_logprob, p);
+    const double ratio = std::exp(change);
+    const double bounded = clip > 0.0 ? std::clamp(ratio, 1.0 - clip, 1.0 + clip) : ratio;
+    const double term = -number(advantages, p) * ratio;
+    const double clipped_term = -number(advantages, p) * bounded;
+    dlogprob.data<float>()[p] = static_cast<float>(clipped_term > term ? 0.0 : weight * term);
+    at(sums, PolicySum::loss) += max_of(term, clipped_term);
+    at(sums, PolicySum::clipped) += clipped_term > term ? 1.0 : 0.0;
+    at(sums, PolicySum::ratio) += ratio;
+    at(sums, PolicySum::ratio_max) = max_of(at(sums, PolicySum::ratio_max), ratio);
+    at(sums, PolicySum::squared_change) += change * change / 2.0;
+  }
+}
+
+void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
+                    ConstView returns, double clip, double weight) {
+  constexpr const char* kernel = "ppo_value_loss";
+  check_argument(kernel, "values", values, DType::f32, values.shape());
+  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
+  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
+  check_argument(kernel, "returns", returns, DType::f32, values.shape());
+  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
+  for (std::int64_t p = 0; p < values.numel(); ++p) {
+    const double error = number(values, p) - number(returns, p);
+    double clipped_error = error;
+    const double change = number(values, p) - number(old_values, p);
+    if (clip > 0.0 && !(std::abs(change) <= clip)) {
+      clipped_error = number(old_values, p) + std::clamp(change, -clip, clip) - number(returns, p);
+    }
+    const double square = error * error;
+    const double clipped_square = clipped_error * clipped_error;
+    double gradient = clipped_square > square ? 0.0 : error;
+    if (std::isnan(clipped_square)) {
+      gradient = clipped_square;
+    }
+    dvalues.data<float>()[p] = static_cast<float>(weight * gradient);
+    at(sums, ValueSum::loss) += max_of(square, clipped_square) / 2.0;
+    at(sums, ValueSum::clipped) += clipped_square > square ? 1.0 : 0.0;
+  }
+}
+
+void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
+  constexpr const char* kernel = "preference_loss";
+  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
+  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
+  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
+  for (std::int64_t b = 0; b < rewards.numel() / 2; ++b) {
+    const double chosen = number(rewards, 2 * b);
+    const double rejected = number(rewards, 2 * b + 1);
+    const double difference = chosen - rejected;
+    const double complement = 1.0 / (1.0 + std::exp(difference));
+    // exp(700) is still finite in f64; beyond, log(1 + exp(x)) is x to the last bit.
+    at(sums, PreferenceSum::loss) +=
+        difference > -700.0 ? std::log1p(std::exp(-difference)) : -difference;
+    at(sums, PreferenceSum::correct) += chosen > rejected ? 1.0 : chosen == rejected ? 0.5 : 0.0;
+    drewards.data<float>()[2 * b] = static_cast<float>(-weight * complement);
+    drewards.data<float>()[2 * b + 1] = static_cast<float>(weight * complement);
+  }
+}
+
+}  // namespace precis::reference

@@ -1,0 +1,79 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "base/random.hpp"
+#include "kernels/check.hpp"
+#include "kernels/reference/kernels.hpp"
+#include "kernels/reference/softmax.hpp"
+
+namespace precis::reference {
+namespace {
+
+double gumbel(const SamplingRule& rule, std::int64_t episode, std::int32_t position,
+              std::uint32_t token) {
+  const RandomBlock block =
+      random_block(rule.seed, Purpose::sampling, static_cast<std::uint64_t>(episode),
+                   static_cast<std::uint32_t>(position), token / 4);
+  const auto x = static_cast<float>(block[token % 4] >> 1);
+  const float u = std::min(x * 0x1p-31F + 0x1p-32F, 1.0F - 0x1p-24F);
+  return -std::log(-std::log1p(-static_cast<double>(u)));
+}
+
+/// The tokens that top-k, then top-p leave, best first.
+std::vector<std::uint32_t> kept_tokens(const std::vector<double>& z, const SamplingRule& rule) {
+  std::vector<std::uint32_t> order(z.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return z[a] > z[b]; });
+  if (rule.top_k > 0) {
+    order.resize(std::min(order.size(), static_cast<std::size_t>(rule.top_k)));
+  }
+  if (rule.top_p < 1.0) {
+    double total = 0.0;
+    for (const std::uint32_t token : order) {
+      total += std::exp(z[token] - z[order[0]]);
+    }
+    double mass = 0.0;
+    std::size_t left = 0;
+    do {
+      mass += std::exp(z[order[left++]] - z[order[0]]);
+    } while (left < order.size() && mass < rule.top_p * total);
+    order.resize(left);
+  }
+  return order;
+}
+
+}  // namespace
+
+void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
+            ConstView positions, const SamplingRule& rule) {
+  check_rank("sample", "logits", logits, 2);
+  check_argument("sample", "logits", logits, DType::f32, logits.shape());
+  require(rule.temperature >= 0.0, "Kernel sample: the temperature is {}; it must be at least 0.",
+          rule.temperature);
+  const std::int64_t vocabulary = logits.extent(1);
+  for (std::int64_t b = 0; b < logits.extent(0); ++b) {
+    const bool is_greedy = rule.temperature == 0.0;
+    const std::vector<double> z = tempered(logits.data<float>() + b * vocabulary, vocabulary,
+                                           is_greedy ? 1.0 : rule.temperature);
+    std::uint32_t choice = 0;
+    double best = -std::numeric_limits<double>::infinity();
+    for (const std::uint32_t token : kept_tokens(z, is_greedy ? SamplingRule{} : rule)) {
+      const double noise = is_greedy ? 0.0
+                                     : gumbel(rule, episodes.data<std::int64_t>()[b],
+                                              positions.data<std::int32_t>()[b], token);
+      const double score = z[token] + noise;
+      if (score > best || (score == best && token < choice)) {
+        best = score;
+        choice = token;
+      }
+    }
+    tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(choice);
+    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp(z));
+  }
+}
+
+}  // namespace precis::reference

@@ -1,0 +1,42 @@
+# What the scripts share; sourced, not run.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\n== %s\n' "$*"; }
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# Compile jobs that fit: one a core, and 1.5 GB of free memory for each.
+parallel_jobs() {
+  local cores memory_kb limit jobs
+  cores=$(nproc)
+  memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)  # a container's own limit
+  if [ "$limit" != max ] && [ $((limit / 1024)) -lt "$memory_kb" ]; then
+    memory_kb=$((limit / 1024))
+  fi
+  jobs=$((memory_kb / 1500000))
+  [ "$jobs" -le "$cores" ] || jobs=$cores
+  [ "$jobs" -ge 1 ] || jobs=1
+  echo "$jobs"
+}
+
+# Settings of Open MPI for ranks on this machine alone. What the user has set stays.
+mpi_environment() {
+  local ranks=$1
+  if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  fi
+  if [ "$ranks" -gt "$(nproc)" ]; then
+    export OMPI_MCA_mpi_yield_when_idle=${OMPI_MCA_mpi_yield_when_idle-1}
+  fi
+  # Shared memory only, and no look at networks or remote shells that a container may lack.
+  export OMPI_MCA_pml=${OMPI_MCA_pml-ob1} OMPI_MCA_btl=${OMPI_MCA_btl-self,vader}
+  export OMPI_MCA_plm=${OMPI_MCA_plm-isolated} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
+  # Containers often forbid one process to read another's memory; the messages are small.
+  export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism-none}
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Formats the sources, or checks them.
+# usage: scripts/format.sh                  formats in place
+#        scripts/format.sh --check          says what would change; status 1 if anything would
+#        scripts/format.sh --tidy [FILE ..] clang-tidy over the given sources, or over all of them
+. "$(dirname "$0")/common.sh"
+
+cd "$root"
+"$root/scripts/install.sh" --tools
+
+sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+case ${1-} in
+  "") sources '*.cpp' '*.hpp' | xargs clang-format -i ;;
+  --check) sources '*.cpp' '*.hpp' | xargs clang-format --dry-run --Werror ;;
+  --tidy)
+    shift
+    cmake --preset release > /dev/null
+    cmake --build --preset release --target precis_commit > /dev/null # a generated header
+    if [ $# -gt 0 ]; then
+      printf '%s\n' "$@"
+    else
+      sources 'src/*.cpp' 'kernels/*.cpp' 'tests/*.cpp'
+    fi | xargs -P "$(parallel_jobs)" -n 4 clang-tidy -p build --quiet --warnings-as-errors='*'
+    ;;
+  *) fail "usage: scripts/format.sh [--check | --tidy [FILE ...]]" ;;
+esac

@@ -1,0 +1,67 @@
+// The log: messages for people on stderr and, for a run, in its log.txt. Results go to stdout.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace precis {
+
+enum class LogLevel { debug, info, warning, error };
+
+/// Writes messages of at least its level to stderr and to a file if one was added. Owned by main
+/// and passed by reference. Ranks other than 0 are silent below `error` unless they are told
+/// otherwise. Safe to use from several threads.
+class Log {
+ public:
+  explicit Log(LogLevel level = LogLevel::info);
+  ~Log();
+  Log(Log&&) noexcept;
+  Log& operator=(Log&&) noexcept;
+
+  void set_level(LogLevel level);
+  /// Tells the log which MPI rank this is. With `all_ranks` every rank writes, its rank before each
+  /// message.
+  void set_rank(int rank, bool all_ranks = false);
+  /// Also appends messages, with a UTC time stamp and level, to `file` from now on (rank 0 only;
+  /// elsewhere nothing happens). Throws Error if it cannot be opened.
+  void add_file(const std::filesystem::path& file);
+
+  template <class... Args>
+  void debug(fmt::format_string<Args...> format, Args&&... args) {
+    write(LogLevel::debug, format, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void info(fmt::format_string<Args...> format, Args&&... args) {
+    write(LogLevel::info, format, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void warning(fmt::format_string<Args...> format, Args&&... args) {
+    write(LogLevel::warning, format, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void error(fmt::format_string<Args...> format, Args&&... args) {
+    write(LogLevel::error, format, fmt::make_format_args(args...));
+  }
+
+  /// Whether stderr is a terminal and this rank writes to it, so that a line can be rewritten.
+  [[nodiscard]] bool has_live_line() const;
+  /// Shows `text` as the terminal's last line, in place of the one before; messages are written
+  /// above it. Nothing happens without a terminal.
+  void show_live_line(const std::string& text);
+  /// Takes the live line away.
+  void clear_live_line();
+
+ private:
+  struct Sinks;
+  void write(LogLevel level, fmt::string_view format, fmt::format_args args);
+  [[nodiscard]] bool writes(LogLevel level) const;
+
+  std::unique_ptr<Sinks> sinks_;
+};
+
+}  // namespace precis

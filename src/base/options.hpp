@@ -1,0 +1,155 @@
+// The option table of a command: the only description of a key, which serves parsing, help, checks
+// and the effective deck.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace precis {
+
+/// For `OptionInfo::minimum`: negative numbers are allowed without bound.
+inline constexpr double unbounded = -std::numeric_limits<double>::infinity();
+
+/// What is known about a key beside its name, its variable and its default. Every field may be left
+/// out; `meaning` should not be.
+struct OptionInfo {
+  std::string unit = {};     ///< "tokens", "seconds", ...; empty: none
+  std::string meaning = {};  ///< a short phrase without full stop
+  std::string source = {};   ///< where the default comes from, e.g. a paper's table
+  double minimum = 0;        ///< numbers only: a key is never negative unless it says so
+  double maximum = std::numeric_limits<double>::infinity();
+  std::optional<double> above = {};       ///< numbers only: the value must be greater
+  std::optional<double> below = {};       ///< numbers only: the value must be less
+  std::vector<std::string> choices = {};  ///< strings only: the allowed words
+  bool required = false;                  ///< must be given, and not as an empty string or list
+  std::string default_text = {};          ///< help shows this for a default set after parsing
+};
+
+/// One registered key: its description, and its variable behind text.
+struct Option {
+  std::string key;
+  std::string type;  ///< "integer", "number", "boolean", "text", "word" or "list"
+  OptionInfo info;
+  std::function<std::string()> text;           ///< the variable's present value
+  std::function<bool(std::string_view)> read;  ///< sets the variable; false: not such a value
+};
+
+/// What a value of the option must be: "an integer of at least 0", "one of: linear, cosine".
+[[nodiscard]] std::string expectation(const Option& option);
+
+/// The keys of one command, bound to variables that keep their defaults until `parse` finds a
+/// value. The variables must outlive the table's use and must not move.
+///
+/// A key is `section.name`, or a plain `name` outside sections; letters, digits and `_`.
+class OptionTable {
+ public:
+  /// Registers a key for a variable, whose present value is the default. Integers and numbers are
+  /// finite and within [minimum, maximum]; a boolean is `true` or `false`; a string is any text, or
+  /// one of `choices`; a list is text split on commas (blanks around an item do not matter).
+  void add(std::string key, std::int64_t* variable, OptionInfo info);
+  void add(std::string key, double* variable, OptionInfo info);
+  void add(std::string key, bool* variable, OptionInfo info);
+  void add(std::string key, std::string* variable, OptionInfo info);
+  void add(std::string key, std::vector<std::string>* variable, OptionInfo info);
+
+  /// Registers a key whose words stand for the values of an enumeration.
+  template <class Enum>
+  requires std::is_enum_v<Enum>
+  void add(std::string key, Enum* variable, std::vector<std::pair<std::string, Enum>> words,
+           OptionInfo info);
+
+  /// The key that the command line's first plain word is the value of; without it, that word is the
+  /// deck. (`precis inspect FILE`.)
+  void set_positional(const std::string& key);
+
+  /// Reads the words after the command's name: `[DECK.cfg] [--key VALUE | --key=VALUE ...]`, and
+  /// the deck. The command line wins over the deck; a boolean may stand alone for true. Throws
+  /// UsageError for an unknown key (naming the nearest one), a key given twice, a wrong value
+  /// (naming key, value, what is expected, and file and line if it came from a deck), or a required
+  /// key that is missing. Does nothing about `--help`: see `asks_for_help`.
+  void parse(std::span<const std::string> words);
+
+  /// Whether the deck or the command line gave this key. The key must be registered.
+  [[nodiscard]] bool given(const std::string& key) const;
+  /// "--key" or "FILE:LINE", where the key's value came from; empty when it is the default.
+  [[nodiscard]] std::string origin(const std::string& key) const;
+  /// Throws UsageError saying that `key` must be given, with the key's meaning, unless it was:
+  /// for keys that only some other value makes necessary (`why`, e.g. "without model").
+  void require_given(const std::string& key, const std::string& why) const;
+  /// The present value of a key as text, as a deck would hold it (not quoted).
+  [[nodiscard]] std::string text(const std::string& key) const;
+
+  /// Every key with the present value of its variable, readable as a deck: reading it back gives
+  /// identical values (floats by their shortest exact text). Keys outside sections come first, then
+  /// sections in the order of registration.
+  [[nodiscard]] std::string effective_deck() const;
+
+  /// In the order of registration.
+  [[nodiscard]] const std::vector<Option>& options() const { return options_; }
+  /// The option of a key, or null.
+  [[nodiscard]] const Option* find(std::string_view key) const;
+  /// The key that `set_positional` named, or empty.
+  [[nodiscard]] const std::string& positional() const { return positional_; }
+
+ private:
+  void add(Option option);
+  [[nodiscard]] const Option& at(std::string_view key) const;
+  void read_value(const std::string& key, const std::string& value, const std::string& where);
+  void check_required() const;
+
+  std::vector<Option> options_;
+  std::map<std::string, std::size_t, std::less<>> index_;
+  std::map<std::string, std::string, std::less<>> origins_;
+  std::string positional_;
+};
+
+/// Whether `--help` or `-h` is among the words.
+[[nodiscard]] bool asks_for_help(std::span<const std::string> words);
+
+/// Text of a value as decks hold it: the shortest that reads back identically.
+[[nodiscard]] std::string value_text(std::int64_t value);
+[[nodiscard]] std::string value_text(double value);
+[[nodiscard]] std::string value_text(bool value);
+
+template <class Enum>
+requires std::is_enum_v<Enum>
+void OptionTable::add(std::string key, Enum* variable,
+                      std::vector<std::pair<std::string, Enum>> words, OptionInfo info) {
+  for (const auto& [word, value] : words) {
+    info.choices.push_back(word);
+  }
+  auto text = [variable, words]() -> std::string {
+    for (const auto& [word, value] : words) {
+      if (value == *variable) {
+        return word;
+      }
+    }
+    fail("An option's variable holds a value that none of its words stands for.");
+  };
+  auto read = [variable, words](std::string_view found) {
+    for (const auto& [word, value] : words) {
+      if (word == found) {
+        *variable = value;
+        return true;
+      }
+    }
+    return false;
+  };
+  add(Option{.key = std::move(key),
+             .type = "word",
+             .info = std::move(info),
+             .text = std::move(text),
+             .read = std::move(read)});
+}
+
+}  // namespace precis

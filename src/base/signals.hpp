@@ -1,0 +1,31 @@
+// Signals that ask a run to stop: the first is a flag, the second ends the program at once.
+#pragma once
+
+#include <csignal>
+
+#include <array>
+
+namespace precis {
+
+/// While it lives, the first SIGTERM, SIGUSR1 or SIGINT only sets a flag, and the next one of them
+/// ends the program as if it had not been caught. The flag is looked at between decode steps and
+/// micro-batches and agreed between ranks at safe points. At most one object at a time.
+class StopSignals {
+ public:
+  /// Throws Error if a handler cannot be set.
+  StopSignals();
+  /// Puts the former handlers back.
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  /// The signal that asked for the stop, or 0.
+  [[nodiscard]] int received() const noexcept;
+  /// "SIGTERM" etc. for messages.
+  [[nodiscard]] static const char* name(int signal) noexcept;
+
+ private:
+  std::array<struct sigaction, 3> former_{};
+};
+
+}  // namespace precis

@@ -1,0 +1,170 @@
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace precis {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // Row i holds the distances of a's first i letters to every beginning of b.
+  std::vector<std::size_t> before_last(b.size() + 1);
+  std::vector<std::size_t> last(b.size() + 1);
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) {
+    row[j] = j;
+  }
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::swap(before_last, last);
+    std::swap(last, row);
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
+      }
+    }
+  }
+  return row[b.size()];
+}
+
+std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> words) {
+  std::optional<std::string> nearest;
+  std::size_t smallest = 0;
+  for (const std::string& candidate : words) {
+    std::size_t distance = edit_distance(word, candidate);
+    const auto dot = candidate.rfind('.');
+    if (dot != std::string::npos && word.find('.') == std::string_view::npos) {
+      distance = std::min(distance, edit_distance(word, candidate.substr(dot + 1)));
+    }
+    if (!nearest || distance < smallest) {
+      nearest = candidate;
+      smallest = distance;
+    }
+  }
+  return nearest;
+}
+
+namespace {
+
+/// What stands at the beginning of a text: a character of UTF-8 with its bytes, or the bytes that
+/// one U+FFFD replaces (Unicode, section 3.9: the longest beginning of a character, or one byte).
+struct Utf8Unit {
+  std::size_t bytes;
+  bool valid;
+};
+
+Utf8Unit first_unit(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) {
+    return {1, true};
+  }
+  std::size_t length = 0;
+  // The allowed range of the second byte leaves out overlong forms, surrogates, and values above
+  // U+10FFFF (RFC 3629, section 4).
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    low = lead == 0xE0 ? 0xA0 : low;
+    high = lead == 0xED ? 0x9F : high;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    low = lead == 0xF0 ? 0x90 : low;
+    high = lead == 0xF4 ? 0x8F : high;
+  } else {
+    return {1, false};
+  }
+  std::size_t k = 1;
+  while (k < length && k < text.size() && byte(k) >= low && byte(k) <= high) {
+    low = 0x80;
+    high = 0xBF;
+    ++k;
+  }
+  return {k, k == length};
+}
+
+}  // namespace
+
+std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const Utf8Unit unit = first_unit(text.substr(i));
+    if (!unit.valid) {
+      return i;
+    }
+    i += unit.bytes;
+  }
+  return std::nullopt;
+}
+
+std::string with_replacements(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const Utf8Unit unit = first_unit(text);
+    result += unit.valid ? text.substr(0, unit.bytes) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(unit.bytes);
+  }
+  return result;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  if (trimmed(text).empty()) {
+    return parts;
+  }
+  std::size_t begin = 0;
+  while (true) {
+    const auto end = text.find(separator, begin);
+    parts.emplace_back(trimmed(text.substr(begin, end - begin)));
+    if (end == std::string_view::npos) {
+      return parts;
+    }
+    begin = end + 1;
+  }
+}
+
+std::string joined(std::span<const std::string> parts, std::string_view separator) {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string with_thousands(std::int64_t value) {
+  std::string digits = fmt::format("{}", value);
+  const std::size_t first = value < 0 ? 1 : 0;
+  for (std::size_t place = digits.size(); place > first + 3;) {
+    place -= 3;
+    digits.insert(place, 1, ',');
+  }
+  return digits;
+}
+
+std::string byte_size(std::uint64_t bytes) {
+  constexpr std::array<const char*, 5> units{"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024) {
+    return fmt::format("{} bytes", bytes);
+  }
+  double size = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (size >= 1024 && unit + 1 < units.size()) {
+    size /= 1024;
+    ++unit;
+  }
+  return size < 10 ? fmt::format("{:.1f} {}", size, units[unit])
+                   : fmt::format("{:.0f} {}", size, units[unit]);
+}
+
+}  // namespace precis

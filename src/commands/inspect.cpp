@@ -1,0 +1,136 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "commands/command.hpp"
+#include "commands/commands.hpp"
+#include "io/compare.hpp"
+#include "io/state_file.hpp"
+
+namespace precis {
+
+namespace {
+
+struct InspectOptions {
+  std::string file;
+  bool verify = false;
+  std::string diff;
+};
+
+void add_options(OptionTable& table, InspectOptions& options) {
+  table.add("file", &options.file,
+            {.meaning = "the model file or checkpoint; also the first word", .required = true});
+  table.set_positional("file");
+  table.add("verify", &options.verify, {.meaning = "read everything and compare with its digests"});
+  table.add("diff", &options.diff, {.meaning = "another file, to be compared with the first"});
+}
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1000.0 && unit + 1 < std::size(units); ++unit) {
+    size /= 1000.0;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", size, units[unit]);
+}
+
+/// Prints a text that is a JSON object with one key a line, other texts are left to those who read
+/// them.
+void print_object(const StateReader& file, const std::string& path) {
+  const auto object = nlohmann::ordered_json::parse(file.text(path), nullptr, false);
+  if (!object.is_object()) {
+    return;
+  }
+  fmt::print("{}\n", path);
+  std::size_t width = 0;
+  for (const auto& [key, value] : object.items()) {
+    width = std::max(width, key.size());
+  }
+  for (const auto& [key, value] : object.items()) {
+    fmt::print("  {:{}}  {}\n", key, width, value.dump());
+  }
+}
+
+void print_file(const StateReader& file) {
+  fmt::print("{}\n", file.path().string());
+  for (const std::string& name : file.attributes()) {
+    fmt::print("  {:8}{}\n", name, file.attribute(name));
+  }
+  const std::vector<DatasetInfo> datasets = file.datasets();
+  std::size_t width = 0;
+  std::uint64_t bytes = 0;
+  for (const DatasetInfo& info : datasets) {
+    width = std::max(width, info.path.size());
+    bytes += info.size_bytes;
+    if (info.dtype == "text") {
+      print_object(file, info.path);
+    }
+  }
+  fmt::print("datasets\n");
+  for (const DatasetInfo& info : datasets) {
+    fmt::print("  {:{}}  {:5} {:16} {:>9}  {}\n", info.path, width, info.dtype,
+               to_string(info.shape), size_text(info.size_bytes),
+               info.digest ? fmt::format("{:016x}", *info.digest) : "no digest");
+  }
+  fmt::print("{} datasets, {}\ncontent digest {:016x}\n", datasets.size(), size_text(bytes),
+             content_digest(file));
+}
+
+/// Throws Error with every dataset that is damaged, at most ten by name.
+void verify(const StateReader& file) {
+  std::string damage;
+  std::size_t damaged = 0;
+  std::size_t without_digest = 0;
+  const std::vector<DatasetInfo> datasets = file.datasets();
+  for (const DatasetInfo& info : datasets) {
+    without_digest += info.digest ? 0 : 1;
+    if (const std::string found = file.verify(info.path); !found.empty() && ++damaged <= 10) {
+      damage += (damage.empty() ? "" : "\n") + found;
+    }
+  }
+  require(damaged <= 10, "{}\n... and {} more damaged datasets.", damage, damaged - 10);
+  require(damaged == 0, "{}", damage);
+  fmt::print("verified: {} of {} datasets match their digests\n", datasets.size() - without_digest,
+             datasets.size());
+  if (without_digest > 0) {
+    fmt::print("{} datasets have no digest; they can be read, no more is known\n", without_digest);
+  }
+}
+
+/// Prints what differs; whether anything does.
+bool print_differences(const StateReader& a, const StateReader& b) {
+  const std::vector<std::string> lines = differences(a, b);
+  for (const std::string& line : lines) {
+    fmt::print("{}\n", line);
+  }
+  fmt::print("{} and {} {}\n", a.path().string(), b.path().string(),
+             lines.empty() ? "are equal" : "differ");
+  return !lines.empty();
+}
+
+ExitStatus run(Context& /*context*/, InspectOptions& options) {
+  const StateReader file(options.file);
+  bool differ = false;
+  if (options.verify) {
+    verify(file);
+  }
+  if (!options.diff.empty()) {
+    differ = print_differences(file, StateReader(options.diff));
+  }
+  if (!options.verify && options.diff.empty()) {
+    print_file(file);
+  }
+  return differ ? ExitStatus::failed : ExitStatus::done;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return make_command<InspectOptions>("inspect",
+                                      "shows, verifies and compares model files and checkpoints",
+                                      Mpi::no, add_options, run);
+}
+
+}  // namespace precis

@@ -1,0 +1,270 @@
+// precis ppo: a policy improved by PPO against a reward model.
+#include <algorithm>
+#include <iostream>
+
+#include "commands/commands.hpp"
+#include "data/data_options.hpp"
+#include "data/tldr.hpp"
+#include "model/model.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/watchdog.hpp"
+#include "rlhf/trainer.hpp"
+
+namespace precis {
+namespace {
+
+struct PpoCommand {
+  std::string policy, reference, reward, value;
+  RunOptions run;
+  DataOptions data;
+  TrainOptions train;
+  PpoOptions ppo;
+  CheckpointOptions checkpoint;
+};
+
+void add_options(OptionTable& table, PpoCommand& o) {
+  table.add("policy", &o.policy,
+            {.meaning = "language model to improve (sft's model.h5)", .required = true});
+  table.add("reference", &o.reference,
+            {.meaning = "language model that the KL penalty refers to",
+             .source = "Stiennon 2020",
+             .default_text = "the policy"});
+  table.add("reward", &o.reward, {.meaning = "reward model", .required = true});
+  table.add("value", &o.value,
+            {.meaning = "reward or value model that the value network starts from",
+             .source = "Stiennon 2020",
+             .default_text = "the reward model"});
+  add_run_options(table, o.run);
+  add_data_options(table, o.data, DataUse::ppo);
+  add_train_options(table, o.train, TrainUse::ppo);
+  add_ppo_options(table, o.ppo);
+  add_checkpoint_options(table, o.checkpoint);
+}
+
+/// Puts the values behind defaults that depend on others, and checks what depends on several keys.
+void complete(PpoCommand& o, const OptionTable& table) {
+  if (o.reference.empty()) {
+    o.reference = o.policy;
+  }
+  if (o.value.empty()) {
+    o.value = o.reward;
+  }
+  if (!table.given("ppo.value_learning_rate")) {
+    o.ppo.value_learning_rate = o.train.learning_rate;
+  }
+  if (o.train.steps < 1) {
+    fail_usage("train.steps is {}; expected at least 1 batch of rollouts.", o.train.steps);
+  }
+  if (o.ppo.batch % o.ppo.mini_batches != 0) {
+    fail_usage(
+        "ppo.batch is {} and ppo.mini_batches is {}: the batch must be a multiple of the "
+        "mini-batches. The nearest that fits is ppo.batch = {}.",
+        o.ppo.batch, o.ppo.mini_batches,
+        std::max<std::int64_t>(1, o.ppo.batch / o.ppo.mini_batches) * o.ppo.mini_batches);
+  }
+}
+
+RoleLayout plan(const PpoCommand& o, int ranks) {
+  const auto grid_of = [](const std::string& text, const char* key) {
+    std::optional<GridShape> grid;
+    if (!text.empty()) {
+      grid = parse_grid(text, key);
+      require_data_parallel_only(*grid, key);
+    }
+    return grid;
+  };
+  return plan_roles(parse_placement(o.ppo.placement),
+                    {.grid = grid_of(o.run.machine.grid, "grid"),
+                     .rollout = grid_of(o.ppo.rollout_grid, "rollout.grid"),
+                     .reward = grid_of(o.ppo.reward_grid, "reward.grid"),
+                     .learner = grid_of(o.ppo.learner_grid, "learner.grid")},
+                    ranks);
+}
+
+/// The heads of the four models, and the tokenizer that all of them must have.
+struct Heads {
+  ModelHead policy, reference, reward, value;
+  std::optional<Tokenizer> tokenizer;
+};
+
+ModelHead read_head(const std::string& file, std::initializer_list<ModelKind> kinds,
+                    const char* part = "") {
+  return load_model_head(ModelReader(file, part), kinds);
+}
+
+std::string_view text_of(const std::vector<std::uint8_t>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Heads read_heads(const PpoCommand& o) {
+  Heads heads{.policy = read_head(o.policy, {ModelKind::language}),
+              .reference = read_head(o.reference, {ModelKind::language}),
+              .reward = read_head(o.reward, {ModelKind::reward}),
+              .value = read_head(o.value, {ModelKind::reward, ModelKind::value}),
+              .tokenizer = std::nullopt};
+  if (!heads.policy.tokenizer.empty()) {
+    heads.tokenizer = Tokenizer::from_json(text_of(heads.policy.tokenizer), o.policy);
+  }
+  const std::pair<const std::string&, const ModelHead&> others[]{
+      {o.reference, heads.reference}, {o.reward, heads.reward}, {o.value, heads.value}};
+  for (const auto& [file, head] : others) {
+    const bool same_bytes = head.tokenizer == heads.policy.tokenizer;
+    const bool both = heads.tokenizer && !head.tokenizer.empty();
+    require(
+        head.config.vocabulary == heads.policy.config.vocabulary &&
+            (same_bytes || (both && heads.tokenizer->same_as(
+                                        Tokenizer::from_json(text_of(head.tokenizer), file)))),
+        "{} and {} have different tokenizers. Policy, reference, reward and value must have the "
+        "same one.",
+        o.policy, file);
+  }
+  return heads;
+}
+
+/// The output matrix of a language model alone: what the exact KL needs of the reference.
+Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
+  const char* name = config.tied ? "embedding/token" : "head/weight";
+  std::vector<ParameterSpec> specs = parameter_specs(config);
+  std::erase_if(specs, [&](const ParameterSpec& spec) { return spec.name != name; });
+  Parameters head(device, specs);
+  const ModelReader reader(file);
+  std::vector<float> host(static_cast<std::size_t>(head.at(0).numel()));
+  reader.weight(name, view_of(host.data(), head.at(0).shape()), specs.front().shard);
+  device.backend().copy_to_device(device.queue(), head.at(0),
+                                  view_of(host.data(), head.at(0).shape()));
+  head.changed();
+  return head;
+}
+
+RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout, int rank,
+                       Device& device) {
+  RoleModels models;
+  const bool learner = layout.learner.contains(rank);
+  if (learner || layout.rollout.contains(rank)) {
+    models.policy = load_model(device, o.policy, {ModelKind::language});
+  }
+  if (learner) {
+    models.value = load_model(device, o.value, {ModelKind::reward, ModelKind::value});
+    models.value->config.kind = ModelKind::value;
+    models.reference_head = load_head(device, o.reference, heads.reference.config);
+  }
+  if (layout.reward.contains(rank)) {
+    models.reward = load_model(device, o.reward, {ModelKind::reward});
+    models.reference = load_model(device, o.reference, {ModelKind::language});
+  }
+  return models;
+}
+
+/// The shortest context of the four models.
+std::int64_t context_of(const Heads& heads) {
+  return std::min({heads.policy.config.context, heads.reference.config.context,
+                   heads.reward.config.context, heads.value.config.context});
+}
+
+void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& heads,
+                std::size_t prompts) {
+  const auto line = [](const char* role, const ModelHead& head, int copies) {
+    const auto parameters = static_cast<double>(parameter_count(head.config));
+    std::cout << fmt::format("  {:<10} {:>14.0f} parameters, {:.1f} MiB{}\n", role, parameters,
+                             parameters * 4 * copies / 1048576,
+                             copies > 1 ? " with gradients and moments" : "");
+  };
+  std::cout << describe(layout) << '\n'
+            << fmt::format("{} prompts; {} steps of {} episodes; {} epochs of {} mini-batches\n",
+                           prompts, o.train.steps, o.ppo.batch, o.ppo.epochs, o.ppo.mini_batches)
+            << "memory of a rank in each role, without activations:\n";
+  line("rollout", heads.policy, 1);
+  line("reward", heads.reward, 1);
+  line("reference", heads.reference, 1);
+  line("policy", heads.policy, 4);
+  line("value", heads.value, 4);
+}
+
+ExitStatus run(Context& context, PpoCommand& o) {
+  MpiSession& mpi = *context.mpi;
+  MpiCommunicator& world = mpi.world();
+  const RoleLayout layout = collectively(world, [&] {
+    complete(o, context.options);
+    return plan(o, mpi.size());
+  });
+  const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
+  Machine machine = collectively(
+      world, [&] { return start_machine(o.run.machine, mpi, context.log, describe(layout)); });
+  const Heads heads = collectively(world, [&] { return read_heads(o); });
+
+  struct Inputs {
+    Examples prompts, shown;
+    std::optional<Replay> replay;
+  };
+  const Inputs inputs = collectively(world, [&] {
+    require(heads.tokenizer.has_value(),
+            "{} has no tokenizer, which the posts in data.prompts need. Import it with one.",
+            o.policy);
+    Inputs in{.prompts = read_examples(o.data.prompts, RowUse::prompts, o.data, *heads.tokenizer,
+                                       context_of(heads)),
+              .shown = {},
+              .replay = std::nullopt};
+    if (!o.data.valid.empty()) {
+      in.shown =
+          read_examples(o.data.valid, RowUse::prompts, o.data, *heads.tokenizer, context_of(heads));
+    }
+    if (!o.ppo.replay.empty()) {
+      in.replay.emplace(o.ppo.replay);
+    }
+    return in;
+  });
+  context.log.info("data.prompts: {}", inputs.prompts.counts.describe());
+  if (o.run.dry_run) {
+    if (mpi.rank() == 0) {
+      print_plan(o, layout, heads, inputs.prompts.examples.size());
+    }
+    return ExitStatus::done;
+  }
+
+  RoleModels models = collectively(
+      world, [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); });
+  TrainingRun training({.log = context.log,
+                        .options = context.options,
+                        .world = world,
+                        .run = o.run,
+                        .checkpoint = o.checkpoint,
+                        .stop_after = o.train.stop_after,
+                        .command = "ppo",
+                        .layout = machine.layout,
+                        .final_files = {"policy.h5", "value.h5"}});
+  if (training.is_complete(o.train.steps)) {
+    return ExitStatus::done;
+  }
+  const auto& shown =
+      inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
+  PpoTrainer trainer({.machine = machine,
+                      .world = world,
+                      .run = training,
+                      .layout = layout,
+                      .models = models,
+                      .prompts = inputs.prompts.examples,
+                      .shown = shown,
+                      .tokenizer = &*heads.tokenizer,
+                      .options = o.ppo,
+                      .train = o.train,
+                      .max_response_tokens = o.data.max_response_tokens,
+                      .replay = inputs.replay ? &*inputs.replay : nullptr});
+  if (training.resave()) {
+    trainer.resave();
+    return ExitStatus::done;
+  }
+  const ExitStatus status = trainer.train();
+  if (status == ExitStatus::done) {
+    trainer.save_final();
+  }
+  return status;
+}
+
+}  // namespace
+
+Command ppo_command() {
+  return make_command<PpoCommand>("ppo", "improve a policy by PPO against a reward model", Mpi::yes,
+                                  add_options, run);
+}
+
+}  // namespace precis

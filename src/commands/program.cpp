@@ -1,0 +1,236 @@
+#include "commands/program.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <thread>
+
+#include "base/help.hpp"
+#include "base/text.hpp"
+#include "commands/version.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/mpi_session.hpp"
+
+namespace precis {
+namespace {
+
+struct Failure {
+  std::string message;
+  ExitStatus status = ExitStatus::failed;
+};
+
+/// What the exception being handled says.
+Failure current_failure() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {error.what(), error.status()};
+  } catch (const std::bad_alloc&) {
+    return {"The memory is used up: an allocation failed. Give smaller batches or more memory."};
+  } catch (const std::exception& error) {
+    return {error.what()};
+  } catch (...) {
+    return {"Something was thrown that is not an error with a message."};
+  }
+}
+
+/// Throws Error if what was printed could not be written, for example to a full disk.
+void flush_results() {
+  std::cout.flush();
+  require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good(), "{}",
+          with_errno("Cannot write the results to standard output"));
+}
+
+void print_results(const std::string& text) {
+  std::cout << text;
+  flush_results();
+}
+
+/// This process's rank as the launcher tells it, 0 without one: for what happens before MPI is
+/// started.
+int launcher_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    if (const char* rank = std::getenv(name)) {
+      return std::atoi(rank);
+    }
+  }
+  return 0;
+}
+
+/// What "label" alone stands for: the summaries of its second words. Empty if there are none.
+std::string group_help(const std::vector<Command>& table, const std::string& group) {
+  std::string text;
+  for (const Command& command : table) {
+    if (command.name.starts_with(group + " ")) {
+      text += fmt::format("  {:<18} {}\n", command.name, command.summary);
+    }
+  }
+  return text.empty() ? text : fmt::format("precis {} has these commands:\n\n{}", group, text);
+}
+
+int run_alone(const Command& command, const std::string& program,
+              std::span<const std::string> words, Log& log) {
+  OptionTable options;
+  const Command::Run run = command.prepare(options);
+  options.parse(words);
+  Context context{
+      .program = program, .command = command.name, .options = options, .log = log, .mpi = nullptr};
+  const ExitStatus status = run(context);
+  flush_results();
+  return static_cast<int>(status);
+}
+
+/// Prints the failure, unless another rank of the node does, and ends all ranks.
+[[noreturn]] void abort_with(const Failure& failure, MpiSession& mpi, Log& log) {
+  if (mpi.board().claim_report()) {
+    log.error("{}", failure.message);
+  } else {
+    // The rank that claimed the report is still printing it.
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  mpi.abort(static_cast<int>(failure.status));
+}
+
+int run_on_ranks(const Command& command, const std::string& program,
+                 std::span<const std::string> words, Log& log) {
+  MpiSession mpi;
+  log.set_rank(mpi.rank());
+  try {
+    OptionTable options;
+    const Command::Run run = collectively(mpi.world(), [&] {
+      Command::Run prepared = command.prepare(options);
+      options.parse(words);
+      return prepared;
+    });
+    Context context{
+        .program = program, .command = command.name, .options = options, .log = log, .mpi = &mpi};
+    const ExitStatus status = run(context);
+    collectively(mpi.world(), flush_results);
+    return static_cast<int>(status);
+  } catch (const AgreedError& error) {
+    if (error.ranks() == mpi.size()) {
+      if (mpi.rank() == 0) {
+        log.error("{}{}", error.rank() == 0 ? "" : fmt::format("rank {}: ", error.rank()),
+                  error.what());
+      }
+      return static_cast<int>(error.status());
+    }
+    abort_with(current_failure(), mpi, log);
+  } catch (...) {
+    const Failure failure = current_failure();
+    if (mpi.size() > 1) {
+      abort_with(failure, mpi, log);
+    }
+    log.error("{}", failure.message);
+    return static_cast<int>(failure.status);
+  }
+}
+
+/// The text of what needs no command: the program's help, a group's help, the version; else empty.
+std::string information(const std::vector<Command>& table, std::span<const std::string> words) {
+  if (words.empty()) {
+    return "";
+  }
+  if (words[0] == "--help" || words[0] == "-h") {
+    return program_help(table);
+  }
+  if (words[0] == "--version") {
+    return version_text();
+  }
+  return words.size() == 2 && asks_for_help(words) ? group_help(table, words[0]) : "";
+}
+
+int run_words(const std::vector<Command>& table, const std::string& program,
+              std::span<const std::string> words, Log& log) {
+  const bool first_rank = launcher_rank() == 0;
+  if (const std::string text = information(table, words); !text.empty()) {
+    if (first_rank) {
+      print_results(text);
+    }
+    return static_cast<int>(ExitStatus::done);
+  }
+  FoundCommand found{};
+  try {
+    found = find_command(table, words);
+  } catch (const UsageError& error) {
+    // Every rank finds the same.
+    if (first_rank) {
+      log.error("{}", error.what());
+    }
+    return static_cast<int>(error.status());
+  }
+  const Command& command = *found.command;
+  const auto arguments = words.subspan(found.words);
+  if (asks_for_help(arguments)) {
+    if (first_rank) {
+      OptionTable options;
+      const Command::Run owns_the_variables = command.prepare(options);
+      print_results(command_help(command.name, command.summary, options));
+    }
+    return static_cast<int>(ExitStatus::done);
+  }
+  return command.mpi == Mpi::yes ? run_on_ranks(command, program, arguments, log)
+                                 : run_alone(command, program, arguments, log);
+}
+
+}  // namespace
+
+FoundCommand find_command(const std::vector<Command>& table, std::span<const std::string> words) {
+  if (words.empty()) {
+    fail_usage("A command is missing. `precis --help` lists them.");
+  }
+  const std::string& one = words[0];
+  const std::string two = words.size() > 1 ? one + " " + words[1] : one;
+  std::vector<std::string> names;
+  std::vector<std::string> seconds;
+  for (const Command& command : table) {
+    if (command.name == one || command.name == two) {
+      return {&command, command.name == one ? 1U : 2U};
+    }
+    names.push_back(command.name);
+    if (command.name.starts_with(one + " ")) {
+      seconds.push_back(command.name);
+    }
+  }
+  if (!seconds.empty()) {
+    fail_usage("{} is not a command. Expected one of: {}.", two, joined(seconds, ", "));
+  }
+  const auto nearest = nearest_word(one, names);
+  fail_usage("{} is not a command.{} `precis --help` lists them.", one,
+             nearest ? fmt::format(" The nearest one is {}.", *nearest) : "");
+}
+
+std::string program_help(const std::vector<Command>& table) {
+  std::string text =
+      "precis COMMAND [DECK.cfg] [--key VALUE | --key=VALUE ...]\n\n"
+      "Learning to summarize from human feedback: supervised fine-tuning, a reward model, PPO.\n\n";
+  std::size_t width = 0;
+  for (const Command& command : table) {
+    width = std::max(width, command.name.size());
+  }
+  for (const Command& command : table) {
+    text += fmt::format("  {:<{}}  {}\n", command.name, width, command.summary);
+  }
+  return text +
+         "\nprecis COMMAND --help shows every key of a command; precis --version the libraries.\n\n"
+         "  precis synthesize --output data --posts 32000 --seed 1\n"
+         "  mpirun -n 4 precis sft inputs/sft.cfg --run runs/sft --train.learning_rate 1e-3\n"
+         "  precis sample --model runs/sft/model.h5 --input data/test.jsonl --output out.jsonl\n";
+}
+
+int run_program(const std::vector<Command>& table, const std::string& program,
+                std::span<const std::string> words, Log& log) {
+  try {
+    return run_words(table, program, words, log);
+  } catch (...) {
+    const Failure failure = current_failure();
+    log.error("{}", failure.message);
+    return static_cast<int>(failure.status);
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,12 @@
+// What `precis --version` says.
+#pragma once
+
+#include <string>
+
+namespace precis {
+
+/// Version, commit, compiler, libraries with the versions in use, instruction set, CUDA or not; one
+/// a line.
+[[nodiscard]] std::string version_text();
+
+}  // namespace precis

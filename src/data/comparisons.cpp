@@ -1,0 +1,126 @@
+#include "data/comparisons.hpp"
+
+#include "base/text.hpp"
+#include "data/row_filter.hpp"
+
+namespace precis {
+namespace {
+
+const nlohmann::json& required_field(const nlohmann::json& object, const char* field,
+                                     const std::string& where) {
+  const nlohmann::json* value = find_field(object, field);
+  if (value == nullptr) {
+    throw BadRow(fmt::format("{}: the field `{}` is missing.", where, field));
+  }
+  return *value;
+}
+
+/// A text that only reports need: anything else counts as not said.
+std::string optional_text(const nlohmann::json& object, const char* field) {
+  const nlohmann::json* value = find_field(object, field);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+std::optional<int> parse_confidence(const nlohmann::json& row, const std::string& where) {
+  const nlohmann::json* extra = find_field(row, "extra");
+  if (extra == nullptr || !extra->is_object()) {
+    return std::nullopt;
+  }
+  const nlohmann::json* value = find_field(*extra, "confidence");
+  if (value == nullptr || value->is_null()) {
+    return std::nullopt;
+  }
+  if (!value->is_number_integer() || *value < 1 || *value > 9) {
+    throw BadRow(fmt::format(
+        "{}: the field `extra.confidence` is {}, a whole number from 1 to 9 was expected.", where,
+        value->is_number() ? value->dump() : value->type_name()));
+  }
+  return value->get<int>();
+}
+
+}  // namespace
+
+std::string Comparison::where() const { return fmt::format("{}:{}", file, line); }
+
+Comparison parse_comparison(const JsonRow& row) {
+  const std::string where = row.where();
+  const nlohmann::json& info = required_field(row.value, "info", where);
+  if (!info.is_object()) {
+    throw BadRow(fmt::format("{}: the field `info` is {}, an object was expected.", where,
+                             info.type_name()));
+  }
+  const nlohmann::json& summaries = required_field(row.value, "summaries", where);
+  if (!summaries.is_array() || summaries.size() != 2 || !summaries[0].is_object() ||
+      !summaries[1].is_object()) {
+    throw BadRow(fmt::format("{}: the field `summaries` must be a list of two objects.", where));
+  }
+  const nlohmann::json& choice = required_field(row.value, "choice", where);
+  if (!choice.is_number_integer() || (choice != 0 && choice != 1)) {
+    throw BadRow(fmt::format("{}: the field `choice` is {}, 0 or 1 was expected.", where,
+                             choice.is_number() ? choice.dump() : choice.type_name()));
+  }
+  Comparison result;
+  result.post = parse_post(info, where + ", info");
+  result.choice = choice.get<int>();
+  for (std::size_t k = 0; k < 2; ++k) {
+    result.summaries[k] =
+        text_field(summaries[k], "text", where, fmt::format("summaries[{}].text", k));
+    result.policies[k] = optional_text(summaries[k], "policy");
+  }
+  result.worker = optional_text(row.value, "worker");
+  result.batch = optional_text(row.value, "batch");
+  result.split = optional_text(row.value, "split");
+  result.confidence = parse_confidence(row.value, where);
+  result.file = row.file;
+  result.line = row.line;
+  return result;
+}
+
+Pairs read_pairs(const std::vector<std::string>& files, const std::string& split, RowUse use,
+                 const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context) {
+  Pairs result;
+  RowCounts& counts = result.counts;
+  const auto visit = [&](const JsonRow& row) {
+    Pair pair;
+    pair.comparison = parse_comparison(row);
+    if (!split.empty()) {
+      if (pair.comparison.split.empty()) {
+        throw BadRow(fmt::format(
+            "{}: the field `split` is missing; rows of the split \"{}\" were asked for.",
+            row.where(), split));
+      }
+      if (pair.comparison.split != split) {
+        ++counts.split;
+        return;
+      }
+    }
+    std::size_t longest = 0;
+    for (std::size_t k = 0; k < 2; ++k) {
+      pair.responses[k] = encode_response(tokenizer, pair.comparison.summaries[k]);
+      longest = std::max(longest, pair.responses[k].size());
+    }
+    if (use == RowUse::training &&
+        longest > static_cast<std::size_t>(options.max_response_tokens)) {
+      ++counts.long_response;
+      return;
+    }
+    pair.query = encode_query(tokenizer, pair.comparison.post, options.query_template,
+                              options.max_query_tokens, row.where());
+    if (pair.query.size() + longest > static_cast<std::size_t>(context)) {
+      ++counts.long_context;
+    } else if (options.limit > 0 && counts.kept >= options.limit) {
+      ++counts.limit;
+    } else {
+      ++counts.kept;
+      result.pairs.push_back(std::move(pair));
+    }
+  };
+  read_rows(files, options.skip_bad, counts, visit);
+  if (use != RowUse::validation) {
+    require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),
+            counts.describe());
+  }
+  return result;
+}
+
+}  // namespace precis

@@ -1,0 +1,61 @@
+// Human comparisons in OpenAI's schema.
+#pragma once
+
+#include "data/tldr.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace precis {
+
+/// One judgement: which of two summaries of a post is better.
+struct Comparison {
+  Post post;
+  std::array<std::string, 2> summaries;  // as given: they begin with a space
+  std::array<std::string, 2> policies;   // empty: not said
+  int choice = 0;                        // the better one
+  std::string worker;
+  std::string batch;
+  std::string split;
+  std::optional<int> confidence;  // 1 to 9
+  std::string file;
+  std::int64_t line = 0;  // from 1
+
+  [[nodiscard]] std::string where() const;
+};
+
+/// Throws BadRow naming the field that is missing or of the wrong type. `info.id`, `policy`,
+/// `worker`, `batch`, `split` and `extra.confidence` may be missing or null.
+[[nodiscard]] Comparison parse_comparison(const JsonRow& row);
+
+/// A comparison with its tokens.
+struct Pair {
+  Comparison comparison;
+  std::vector<std::int32_t> query;
+  std::array<std::vector<std::int32_t>, 2> responses;  // text as given, then the end token
+
+  [[nodiscard]] const std::vector<std::int32_t>& chosen() const {
+    return responses[static_cast<std::size_t>(comparison.choice)];
+  }
+  [[nodiscard]] const std::vector<std::int32_t>& rejected() const {
+    return responses[static_cast<std::size_t>(1 - comparison.choice)];
+  }
+};
+
+struct Pairs {
+  std::vector<Pair> pairs;
+  RowCounts counts;
+};
+
+/// Reads `files` (names and globs) in order and keeps those of `split` (empty: all). Pairs with
+/// a response over data.max_response_tokens are dropped from training; those over the context are
+/// dropped from both; all are counted. Throws Error for a bad row (unless data.skip_bad) and for a
+/// training set without pairs.
+[[nodiscard]] Pairs read_pairs(const std::vector<std::string>& files, const std::string& split,
+                               RowUse use, const DataOptions& options, const Tokenizer& tokenizer,
+                               std::int64_t context);
+
+}  // namespace precis

@@ -1,0 +1,73 @@
+#include "data/data_options.hpp"
+
+namespace precis {
+
+void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
+  const bool pairs = use == DataUse::reward;
+  const bool trains = use == DataUse::sft || pairs;
+  const std::string rows = pairs ? "comparisons" : "TL;DR or CNN/DM rows";
+  options.filter = use == DataUse::sft;
+  options.max_response_tokens = pairs ? 128 : 48;
+  if (trains) {
+    table.add(
+        "data.train", &options.train,
+        {.meaning = rows + " to train on, names or globs with commas between", .required = true});
+  }
+  if (use == DataUse::ppo) {
+    table.add("data.prompts", &options.prompts,
+              {.meaning = rows + " whose posts are summarized, names or globs with commas between",
+               .required = true});
+  }
+  if (use != DataUse::rows) {
+    table.add("data.valid", &options.valid,
+              {.meaning = rows + " held out for validation, names or globs with commas between"});
+  }
+  if (pairs) {
+    table.add("data.train_split", &options.train_split,
+              {.meaning = "train on the comparisons of this `split` only; empty: on all"});
+    table.add("data.valid_split", &options.valid_split,
+              {.meaning = "validate on the comparisons of this `split` only; empty: on all"});
+  }
+  table.add("data.max_query_tokens", &options.max_query_tokens,
+            {.unit = "tokens",
+             .meaning = "longer queries are cut",
+             .source = "Stiennon et al. 2020; OpenAI's released code",
+             .minimum = 1});
+  if (use != DataUse::rows) {
+    table.add(
+        "data.max_response_tokens", &options.max_response_tokens,
+        {.unit = "tokens",
+         .meaning = use == DataUse::ppo
+                        ? "the longest response that is generated, end token included"
+                        : "rows with a longer response, end token included, are not trained on",
+         .source = "Stiennon et al. 2020; OpenAI's released code",
+         .minimum = 1});
+  }
+  if (use == DataUse::sft || use == DataUse::ppo) {
+    table.add(
+        "data.filter", &options.filter,
+        {.meaning = "drop duplicate bodies, titles that begin with Edit or Update, bodies over "
+                    "512 tokens" +
+                    std::string(use == DataUse::sft ? ", summaries outside 24 to 48 tokens" : ""),
+         .source = "Stiennon et al. 2020"});
+    table.add("data.subreddits", &options.subreddits,
+              {.meaning = "use posts of these subreddits only; empty: of all"});
+  }
+  table.add("data.skip_bad", &options.skip_bad,
+            {.meaning = "skip and count rows that cannot be read instead of stopping"});
+  if (use != DataUse::rows) {
+    table.add("data.limit", &options.limit,
+              {.unit = "rows", .meaning = "use the first rows of each set only; 0: all"});
+  }
+  table.add(
+      "data.template", &options.query_template,
+      {{"auto", QueryTemplate::automatic},
+       {"tldr", QueryTemplate::tldr},
+       {"cnndm", QueryTemplate::cnndm},
+       {"transfer", QueryTemplate::transfer}},
+      {.meaning = "how a query is written; auto: tldr for posts, cnndm for articles; transfer: "
+                  "an article for a TL;DR policy",
+       .source = "OpenAI's released code"});
+}
+
+}  // namespace precis

@@ -1,0 +1,37 @@
+#include "data/loader.hpp"
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+
+#include <algorithm>
+
+namespace precis {
+
+std::int64_t steps_per_epoch(std::int64_t rows, std::int64_t batch) {
+  if (rows <= 0 || batch <= 0) {
+    fail_usage("{} rows in batches of {} were asked for; both must be positive.", rows, batch);
+  }
+  return rows / batch + (rows % batch != 0 ? 1 : 0);
+}
+
+std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch, std::int64_t step,
+                                    std::uint64_t seed) {
+  const std::int64_t steps = steps_per_epoch(rows, batch);
+  const std::vector<std::int64_t> order =
+      permutation(rows, seed, Purpose::row_shuffle, static_cast<std::uint64_t>(step / steps));
+  const std::int64_t begin = step % steps * batch;
+  const std::int64_t end = begin + std::min(batch, rows - begin);
+  return {order.begin() + begin, order.begin() + end};
+}
+
+std::vector<std::int64_t> rank_part(const std::vector<std::int64_t>& rows, std::int64_t rank,
+                                    std::int64_t ranks) {
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const std::int64_t each = count / ranks;
+  const std::int64_t extra = count % ranks;
+  const std::int64_t begin = rank * each + std::min(rank, extra);
+  const std::int64_t end = begin + each + (rank < extra ? 1 : 0);
+  return {rows.begin() + begin, rows.begin() + end};
+}
+
+}  // namespace precis

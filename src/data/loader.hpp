@@ -1,0 +1,24 @@
+// Which rows a training step uses: a pure function of the seed and the step.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace precis {
+
+/// Steps of one pass over `rows`: the last batch of an epoch is smaller, not dropped. Throws
+/// UsageError unless both are positive.
+[[nodiscard]] std::int64_t steps_per_epoch(std::int64_t rows, std::int64_t batch);
+
+/// The rows of step `step` (from 0) in their order: a piece of the epoch's permutation by (seed,
+/// Purpose::row_shuffle, epoch). When `batch` >= `rows`, a step uses every row once.
+[[nodiscard]] std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch,
+                                                  std::int64_t step, std::uint64_t seed);
+
+/// Rank `rank`'s part of a step's rows: contiguous, in rank order, of sizes that differ by at most
+/// one (the first ranks have the larger ones), so that all parts together are the step's rows for
+/// every number of ranks.
+[[nodiscard]] std::vector<std::int64_t> rank_part(const std::vector<std::int64_t>& rows,
+                                                  std::int64_t rank, std::int64_t ranks);
+
+}  // namespace precis

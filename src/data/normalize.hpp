@@ -1,0 +1,13 @@
+// Unicode normalization form C.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace precis {
+
+/// Text in normalization form C (Unicode Standard Annex 15); bytes that are not UTF-8 stay as they
+/// are and nothing is composed across them.
+[[nodiscard]] std::string normalize_nfc(std::string_view text);
+
+}  // namespace precis

@@ -1,0 +1,38 @@
+// Packed batches: sequences end to end without padding, split into micro-batches by a token budget.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace precis {
+
+/// B sequences with N tokens in all.
+struct PackedBatch {
+  std::vector<std::int32_t> tokens;         // (N)
+  std::vector<std::int32_t> offsets = {0};  // (B+1): sequence b is [offsets[b], offsets[b+1])
+  std::vector<std::int32_t> positions;      // (N): 0, 1, ... within each sequence
+
+  [[nodiscard]] std::int64_t sequences() const {
+    return static_cast<std::int64_t>(offsets.size()) - 1;
+  }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
+
+  /// Adds the sequence `first` followed by `second` (a query and its response).
+  void append(std::span<const std::int32_t> first, std::span<const std::int32_t> second = {});
+};
+
+/// The sequences [begin, end) of a list.
+struct MicroBatch {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  friend bool operator==(const MicroBatch&, const MicroBatch&) = default;
+};
+
+/// Splits sequences of these lengths, in their order, into micro-batches of at most `token_budget`
+/// tokens: each takes as many of the next sequences as fit, and at least one (a sequence longer
+/// than the budget stands alone). Throws UsageError unless the budget is positive.
+[[nodiscard]] std::vector<MicroBatch> split_micro_batches(std::span<const std::int64_t> lengths,
+                                                          std::int64_t token_budget);
+
+}  // namespace precis

@@ -1,0 +1,116 @@
+#include "data/tldr.hpp"
+
+#include "base/text.hpp"
+#include "data/row_filter.hpp"
+#include "io/text_file.hpp"
+
+namespace precis {
+namespace {
+
+std::string optional_id(const nlohmann::json& object, const std::string& where) {
+  const nlohmann::json* id = find_field(object, "id");
+  if (id == nullptr || id->is_null()) {
+    return {};
+  }
+  if (id->is_number_integer()) {
+    return id->dump();
+  }
+  return text_field(object, "id", where);
+}
+
+}  // namespace
+
+std::string SummaryRow::where() const { return fmt::format("{}:{}", file, line); }
+
+Post parse_post(const nlohmann::json& object, const std::string& where) {
+  Post post;
+  post.id = optional_id(object, where);
+  if (find_field(object, "article") != nullptr && find_field(object, "post") == nullptr) {
+    post.body = text_field(object, "article", where);
+    post.article = true;
+    return post;
+  }
+  post.subreddit = text_field(object, "subreddit", where);
+  post.title = text_field(object, "title", where);
+  post.body = text_field(object, "post", where);
+  return post;
+}
+
+SummaryRow parse_summary_row(const JsonRow& row, bool with_summary) {
+  SummaryRow result;
+  result.post = parse_post(row.value, row.where());
+  result.file = row.file;
+  result.line = row.line;
+  const char* field = result.post.article ? "highlights" : "summary";
+  if (with_summary) {
+    result.summary = row.text(field);
+  } else if (const auto* summary = find_field(row.value, field);
+             summary != nullptr && summary->is_string()) {
+    result.summary = summary->get<std::string>();
+  }
+  return result;
+}
+
+std::string RowCounts::describe() const {
+  std::string text =
+      fmt::format("{} rows read, {} kept", with_thousands(read), with_thousands(kept));
+  std::string dropped;
+  for (const auto& [count, reason] : {
+           std::pair(bad, "unreadable"),
+           std::pair(split, "of another split"),
+           std::pair(subreddit, "of other subreddits"),
+           std::pair(title, "with a title that begins with Edit or Update"),
+           std::pair(duplicate, "with the body of an earlier row"),
+           std::pair(long_body, "with a body over 512 tokens"),
+           std::pair(summary_length, "with a summary outside 24 to 48 tokens"),
+           std::pair(long_response, "with a response over data.max_response_tokens"),
+           std::pair(long_context, "longer than the model's context"),
+           std::pair(limit, "beyond data.limit"),
+       }) {
+    if (count > 0) {
+      dropped += fmt::format("{}{} {}", dropped.empty() ? "" : ", ", with_thousands(count), reason);
+    }
+  }
+  return text + (dropped.empty() ? "." : "; dropped: " + dropped + ".");
+}
+
+Examples read_examples(const std::vector<std::string>& files, RowUse use,
+                       const DataOptions& options, const Tokenizer& tokenizer,
+                       std::int64_t context) {
+  Examples result;
+  RowCounts& counts = result.counts;
+  RowFilter filter(options, use, tokenizer);
+  const auto visit = [&](const JsonRow& json) {
+    Example example;
+    example.row = parse_summary_row(json, use != RowUse::prompts);
+    if (use != RowUse::validation && !filter.keeps_post(example.row.post, counts)) {
+      return;
+    }
+    std::int64_t response_tokens = options.max_response_tokens;
+    if (use != RowUse::prompts) {
+      example.response = encode_summary(tokenizer, example.row.summary);
+      response_tokens = static_cast<std::int64_t>(example.response.size());
+    }
+    if (use == RowUse::training && !filter.keeps_response(response_tokens, counts)) {
+      return;
+    }
+    example.query = encode_query(tokenizer, example.row.post, options.query_template,
+                                 options.max_query_tokens, json.where());
+    if (static_cast<std::int64_t>(example.query.size()) + response_tokens > context) {
+      ++counts.long_context;
+    } else if (options.limit > 0 && counts.kept >= options.limit) {
+      ++counts.limit;
+    } else {
+      ++counts.kept;
+      result.examples.push_back(std::move(example));
+    }
+  };
+  read_rows(files, options.skip_bad, counts, visit);
+  if (use != RowUse::validation) {
+    require(!result.examples.empty(), "{}: no row is left to use. {}", joined(files, ","),
+            counts.describe());
+  }
+  return result;
+}
+
+}  // namespace precis

@@ -1,0 +1,119 @@
+// TL;DR and CNN/DM rows: queries, responses, the paper's filters.
+#pragma once
+
+#include "data/data_options.hpp"
+#include "data/tokenizer.hpp"
+#include "io/jsonl.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace precis {
+
+/// What a summary is written of: a Reddit post or a news article.
+struct Post {
+  std::string id;  // empty: the row has none
+  std::string subreddit;
+  std::string title;
+  std::string body;  // `post`, or `article`
+  bool article = false;
+};
+
+/// A row of a TL;DR or CNN/DM file.
+struct SummaryRow {
+  Post post;
+  std::string summary;  // `summary` or `highlights`, as in the file; empty if it was not asked for
+  std::string file;
+  std::int64_t line = 0;  // from 1
+
+  [[nodiscard]] std::string where() const;
+};
+
+/// The post of an object with `subreddit, title, post` or `article`. Throws BadRow naming the field
+/// that is missing or not text.
+[[nodiscard]] Post parse_post(const nlohmann::json& object, const std::string& where);
+
+/// A whole row; the summary is required only if `with_summary`.
+[[nodiscard]] SummaryRow parse_summary_row(const JsonRow& row, bool with_summary);
+
+/// The query text of a post (O): TL;DR `SUBREDDIT: r/{subreddit}\n\nTITLE: {title}\n\nPOST:
+/// {post}\n\nTL;DR:`, CNN/DM `Article:\n{article}\n\nTL;DR:\n`, transfer `{article}\n\nTL;DR:`.
+/// Automatic chooses by the kind of post. Throws BadRow if the template needs the other kind.
+[[nodiscard]] std::string format_query(const Post& post, QueryTemplate form,
+                                       const std::string& where);
+
+using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
+
+/// `before + body + after` cut to at most `max_tokens` tokens (O, process_query): while it is
+/// longer, `body` loses what follows its last newline and that newline; with none left, its last
+/// character. Nothing if even an empty body is too long. For any encoder; encodes once per cut.
+[[nodiscard]] std::optional<std::vector<std::int32_t>> truncate_query(std::string_view before,
+                                                                      std::string body,
+                                                                      std::string_view after,
+                                                                      std::int64_t max_tokens,
+                                                                      const TextEncoder& encode);
+
+/// The query of a post, cut to `max_tokens` as `truncate_query` does, in about linear time. Throws
+/// BadRow if it cannot be cut enough.
+[[nodiscard]] std::vector<std::int32_t> encode_query(const Tokenizer& tokenizer, const Post& post,
+                                                     QueryTemplate form, std::int64_t max_tokens,
+                                                     const std::string& where);
+
+/// A response as it is trained on: `text` as given, then the end token.
+[[nodiscard]] std::vector<std::int32_t> encode_response(const Tokenizer& tokenizer,
+                                                        std::string_view text);
+
+/// The response of a TL;DR row: a space, the summary, the end token.
+[[nodiscard]] std::vector<std::int32_t> encode_summary(const Tokenizer& tokenizer,
+                                                       std::string_view summary);
+
+/// What was read and why rows were dropped; each dropped row is counted under the first rule that
+/// dropped it, in this order.
+struct RowCounts {
+  std::int64_t read = 0;  // rows in the files, bad ones included
+  std::int64_t bad = 0;
+  std::int64_t split = 0;           // of another `split` (comparisons)
+  std::int64_t subreddit = 0;       // not on the allow-list
+  std::int64_t title = 0;           // begins with Edit or Update
+  std::int64_t duplicate = 0;       // the body of an earlier row
+  std::int64_t long_body = 0;       // over 512 tokens
+  std::int64_t summary_length = 0;  // outside 24 to 48 tokens
+  std::int64_t long_response = 0;   // over data.max_response_tokens
+  std::int64_t long_context = 0;    // query and response do not fit the model's context
+  std::int64_t limit = 0;           // after the first data.limit rows
+  std::int64_t kept = 0;
+
+  /// "1,945 rows read, 1,700 kept; dropped: 3 duplicate bodies, ..."
+  [[nodiscard]] std::string describe() const;
+};
+
+/// A query with its response, ready for training.
+struct Example {
+  SummaryRow row;
+  std::vector<std::int32_t> query;
+  std::vector<std::int32_t> response;  // with the end token
+};
+
+struct Examples {
+  std::vector<Example> examples;
+  RowCounts counts;
+};
+
+/// What a row set is read for: training rows are filtered and dropped by length, validation uses
+/// every row that fits the context, prompts need no summary.
+enum class RowUse { training, validation, prompts };
+
+/// Reads `files` (names and globs) in order. `context`: the most tokens of query and response
+/// together (for prompts: of the query and data.max_response_tokens). Responses of prompts are left
+/// empty; their summary is kept where the row has one. Throws Error for a bad row (unless
+/// data.skip_bad) and for a training set without rows.
+[[nodiscard]] Examples read_examples(const std::vector<std::string>& files, RowUse use,
+                                     const DataOptions& options, const Tokenizer& tokenizer,
+                                     std::int64_t context);
+
+}  // namespace precis

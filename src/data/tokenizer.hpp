@@ -1,0 +1,115 @@
+// Byte-level BPE: text to token ids and back.
+#pragma once
+
+#include "data/bpe.hpp"
+#include "data/pretokenizer.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace precis {
+
+/// A token that is matched in the text itself, before byte pairs are merged.
+struct AddedToken {
+  std::string content;
+  std::int32_t id = 0;
+  bool special = false;     // taken from text only on request
+  bool normalized = false;  // matched after normalization, else before
+  friend bool operator==(const AddedToken&, const AddedToken&) = default;
+};
+
+/// What a tokenizer is made of: the content of a tokenizer.json.
+struct TokenizerParts {
+  std::vector<std::string> tokens;  // by id: the bytes that a token stands for; empty: no such id
+  std::vector<Merge> merges;        // by rank
+  std::vector<AddedToken> added;
+  bool add_prefix_space = false;
+  bool split = true;  // GPT-2's splitting rule
+  bool nfc = false;   // Unicode normalization form C before splitting
+};
+
+/// A byte-level BPE tokenizer. Immutable: many threads may use one.
+class Tokenizer {
+ public:
+  /// Throws Error where `parts` do not make a tokenizer that can encode every byte. `name` is the
+  /// source in messages. `json` is the tokenizer.json it was read from, if any.
+  explicit Tokenizer(TokenizerParts parts, const std::string& name = "the tokenizer",
+                     std::string json = {});
+
+  /// From a tokenizer.json, a folder (tokenizer.json, vocab.json + merges.txt or encoder.json +
+  /// vocab.bpe) or a model file. Throws Error with one message if it is malformed or needs a
+  /// feature that precis does not have, naming it.
+  [[nodiscard]] static Tokenizer load(const std::string& path);
+  /// From the bytes of a tokenizer.json (Hugging Face). Throws as `load`.
+  [[nodiscard]] static Tokenizer from_json(std::string_view bytes,
+                                           const std::string& name = "tokenizer.json");
+  /// The bytes of a tokenizer.json that Hugging Face's library reads and encodes equally with:
+  /// those that it was read from, else always the same ones for the same tokenizer.
+  [[nodiscard]] const std::string& to_json() const { return json_; }
+
+  /// The ids of any bytes; bytes that are not UTF-8 become pieces of their own. Special tokens are
+  /// taken from the text only if `special`. O(n log n).
+  [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, bool special = false) const;
+  /// Calls `visit` with each piece of the text and its ids: what `encode` does when
+  /// `pieces_are_local`.
+  void for_each_piece(
+      std::string_view text,
+      const std::function<void(std::string_view, std::span<const std::int32_t>)>& visit) const;
+  /// Whether the ids of a text are those of its pieces, one after the other, and a piece depends on
+  /// nothing but itself and the white space or the one character that follows.
+  [[nodiscard]] bool pieces_are_local() const;
+  /// The bytes that the ids stand for. Throws Error for an id that is not in the vocabulary.
+  [[nodiscard]] std::string decode(std::span<const std::int32_t> ids) const;
+
+  /// One more than the largest id: the rows that an embedding needs.
+  [[nodiscard]] std::int32_t vocabulary() const;
+  /// Whether `id` stands for a token.
+  [[nodiscard]] bool contains(std::int32_t id) const;
+  /// The bytes of one token.
+  [[nodiscard]] const std::string& token(std::int32_t id) const { return parts_.tokens.at(id); }
+  /// The id of an added token such as "<|endoftext|>".
+  [[nodiscard]] std::optional<std::int32_t> find_added(std::string_view content) const;
+  /// The id of "<|endoftext|>". Throws Error if the tokenizer has none.
+  [[nodiscard]] std::int32_t end_token() const;
+  /// The most bytes of text that one token beginning with `byte` can stand for.
+  [[nodiscard]] std::size_t longest_token(unsigned char byte) const { return longest_[byte]; }
+
+  [[nodiscard]] const TokenizerParts& parts() const { return parts_; }
+  /// Whether both encode and decode equally (whatever file they came from).
+  [[nodiscard]] bool same_as(const Tokenizer& other) const;
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+
+  /// Splits `text` at added tokens, those matched after normalization or those before it.
+  void split_added(std::string_view text, bool normalized, bool special,
+                   std::vector<std::int32_t>& ids,
+                   const std::function<void(std::string_view)>& visit) const;
+  void encode_section(std::string_view text, std::vector<std::int32_t>& ids,
+                      BpeScratch& scratch) const;
+  void encode_piece(std::string_view piece, std::vector<std::int32_t>& ids,
+                    BpeScratch& scratch) const;
+
+  TokenizerParts parts_;
+  std::string name_;
+  std::string json_;
+  Bpe bpe_;
+  Pretokenizer pretokenizer_;
+  // Pieces that become one token: most words of a text.
+  std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>> whole_;
+  std::array<std::size_t, 256> longest_{};
+};
+
+}  // namespace precis

@@ -1,0 +1,323 @@
+#include "data/tokenizer_json.hpp"
+
+#include "base/error.hpp"
+#include "data/byte_alphabet.hpp"
+#include "io/jsonl.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+namespace precis {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t most_tokens = std::int64_t{1} << 24;
+
+/// Ids by the token's text as the file writes it.
+using TokenIds = std::unordered_map<std::string, std::int32_t>;
+
+const json& member(const json& object, const char* key, const std::string& name) {
+  static const json nothing;
+  require(object.is_object(), "{}: a JSON object was expected, found {}.", name,
+          object.type_name());
+  const json* found = find_field(object, key);
+  return found == nullptr ? nothing : *found;
+}
+
+bool flag(const json& object, const char* key, bool otherwise, const std::string& name) {
+  const json& value = member(object, key, name);
+  require(value.is_null() || value.is_boolean(), "{}: `{}` is {}, true or false was expected.",
+          name, key, value.type_name());
+  return value.is_null() ? otherwise : value.get<bool>();
+}
+
+std::int32_t checked_id(const json& value, const std::string& token, const std::string& name) {
+  require(value.is_number_integer() && value >= 0 && value < most_tokens,
+          "{}: the token \"{}\" has the id {}; a whole number from 0 to {} was expected.", name,
+          token, value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 40),
+          most_tokens - 1);
+  return value.get<std::int32_t>();
+}
+
+void set_token(TokenizerParts& parts, std::int32_t id, const std::string& bytes,
+               const std::string& name) {
+  const auto at = static_cast<std::size_t>(id);
+  if (parts.tokens.size() <= at) {
+    parts.tokens.resize(at + 1);
+  }
+  require(!bytes.empty(), "{}: the token with the id {} is empty.", name, id);
+  require(parts.tokens[at].empty() || parts.tokens[at] == bytes,
+          "{}: two tokens have the id {}: \"{}\" and \"{}\".", name, id,
+          to_alphabet(parts.tokens[at]), to_alphabet(bytes));
+  parts.tokens[at] = bytes;
+}
+
+TokenIds read_vocabulary(TokenizerParts& parts, const json& vocabulary, const std::string& name) {
+  require(vocabulary.is_object() && !vocabulary.empty(),
+          "{}: the vocabulary is {}, an object of tokens and ids was expected.", name,
+          vocabulary.empty() && vocabulary.is_object() ? "empty" : vocabulary.type_name());
+  TokenIds ids;
+  for (const auto& [token, value] : vocabulary.items()) {
+    const std::int32_t id = checked_id(value, token, name);
+    const auto bytes = from_alphabet(token);
+    require(
+        bytes.has_value() || token.size() != 1,
+        "{}: the token {} is a byte outside GPT-2's byte alphabet; a byte-level BPE tokenizer was "
+        "expected.",
+        name, id);
+    set_token(parts, id, bytes.value_or(token), name);
+    ids.emplace(token, id);
+  }
+  return ids;
+}
+
+void add_merge(TokenizerParts& parts, const TokenIds& ids, const std::string& left,
+               const std::string& right, const std::string& where) {
+  const auto find = [&](const std::string& token) {
+    const auto found = ids.find(token);
+    require(found != ids.end(),
+            "{}: the merge of \"{}\" and \"{}\" needs the token \"{}\", which is not in the "
+            "vocabulary.",
+            where, left, right, token);
+    return found->second;
+  };
+  parts.merges.push_back({find(left), find(right), find(left + right)});
+}
+
+void add_merge_line(TokenizerParts& parts, const TokenIds& ids, std::string_view line,
+                    const std::string& where) {
+  const auto space = line.find(' ');
+  require(space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
+              line.find(' ', space + 1) == std::string_view::npos,
+          "{}: \"{}\" is not a merge; two tokens with a space between were expected.", where,
+          line.substr(0, 80));
+  add_merge(parts, ids, std::string(line.substr(0, space)), std::string(line.substr(space + 1)),
+            where);
+}
+
+void read_merges(TokenizerParts& parts, const json& merges, const TokenIds& ids,
+                 const std::string& name) {
+  require(merges.is_array(), "{}: `model.merges` is {}, a list was expected.", name,
+          merges.type_name());
+  for (std::size_t i = 0; i < merges.size(); ++i) {
+    const json& merge = merges[i];
+    const std::string where = fmt::format("{}: model.merges[{}]", name, i);
+    if (merge.is_string()) {
+      add_merge_line(parts, ids, merge.get_ref<const std::string&>(), where);
+    } else {
+      require(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(),
+              "{}: a merge is a text \"a b\" or a pair of texts; found {}.", where,
+              merge.type_name());
+      add_merge(parts, ids, merge[0].get<std::string>(), merge[1].get<std::string>(), where);
+    }
+  }
+}
+
+void read_added(TokenizerParts& parts, const json& added, const TokenIds& ids,
+                const std::string& name) {
+  require(added.is_null() || added.is_array(), "{}: `added_tokens` is {}, a list was expected.",
+          name, added.type_name());
+  for (const json& entry : added) {
+    const json& content = member(entry, "content", name);
+    require(content.is_string() && !content.get_ref<const std::string&>().empty(),
+            "{}: an added token has no `content`.", name);
+    AddedToken token{.content = content.get<std::string>()};
+    token.id = checked_id(member(entry, "id", name), token.content, name);
+    token.special = flag(entry, "special", false, name);
+    token.normalized = flag(entry, "normalized", !token.special, name);
+    for (const char* feature : {"single_word", "lstrip", "rstrip"}) {
+      require(!flag(entry, feature, false, name),
+              "{}: the added token \"{}\" has `{}`, which precis does not support.", name,
+              token.content, feature);
+    }
+    if (const auto found = ids.find(token.content); found != ids.end()) {
+      require(found->second == token.id,
+              "{}: the added token \"{}\" has the id {}, but {} in the vocabulary.", name,
+              token.content, token.id, found->second);
+      // What the vocabulary writes in its alphabet is here the text itself.
+      parts.tokens[static_cast<std::size_t>(token.id)] = token.content;
+    }
+    set_token(parts, token.id, token.content, name);
+    parts.added.push_back(std::move(token));
+  }
+}
+
+/// The one element of a part of the pipeline: itself, or what a Sequence of one holds.
+std::vector<json> steps_of(const json& part, const char* key, const char* list,
+                           const std::string& name) {
+  if (part.is_null()) {
+    return {};
+  }
+  require(part.is_object(), "{}: `{}` is {}, an object was expected.", name, key, part.type_name());
+  if (part.value("type", json()) != "Sequence") {
+    return {part};
+  }
+  const json& steps = member(part, list, name);
+  require(steps.is_array(), "{}: `{}.{}` is {}, a list was expected.", name, key, list,
+          steps.type_name());
+  return {steps.begin(), steps.end()};
+}
+
+std::string type_of(const json& step, const std::string& name) {
+  const json& type = member(step, "type", name);
+  return type.is_string() ? type.get<std::string>() : "without a type";
+}
+
+void read_pipeline(TokenizerParts& parts, const json& file, const std::string& name) {
+  for (const json& step :
+       steps_of(member(file, "normalizer", name), "normalizer", "normalizers", name)) {
+    require(type_of(step, name) == "NFC",
+            "{}: the normalizer {} is not supported; precis reads tokenizers with none or NFC.",
+            name, type_of(step, name));
+    parts.nfc = true;
+  }
+  const auto splits =
+      steps_of(member(file, "pre_tokenizer", name), "pre_tokenizer", "pretokenizers", name);
+  require(!splits.empty(),
+          "{}: the tokenizer has no pre_tokenizer; precis reads those with ByteLevel.", name);
+  for (const json& step : splits) {
+    require(
+        type_of(step, name) == "ByteLevel",
+        "{}: the pre_tokenizer {} is not supported; precis reads tokenizers with ByteLevel alone "
+        "(GPT-2's splitting rule).",
+        name, type_of(step, name));
+    parts.add_prefix_space = flag(step, "add_prefix_space", true, name);
+    parts.split = flag(step, "use_regex", true, name);
+  }
+  for (const char* key : {"post_processor", "decoder"}) {
+    for (const json& step :
+         steps_of(member(file, key, name), key,
+                  std::string_view(key) == "decoder" ? "decoders" : "processors", name)) {
+      require(type_of(step, name) == "ByteLevel",
+              "{}: the {} {} is not supported; precis reads tokenizers with none or ByteLevel.",
+              name, key, type_of(step, name));
+    }
+  }
+}
+
+void check_model(const json& model, const std::string& name) {
+  const std::string type = type_of(model, name);
+  require(type == "BPE" || (type == "without a type" && model.contains("merges")),
+          "{}: the tokenizer's model is {}; precis reads BPE.", name, type);
+  const json& dropout = member(model, "dropout", name);
+  require(dropout.is_null() || dropout == 0,
+          "{}: the tokenizer has BPE dropout, which precis does not support.", name);
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    const json& value = member(model, key, name);
+    require(value.is_null() || value == "",
+            "{}: the tokenizer has a `{}`, which precis does not support.", name, key);
+  }
+  require(!flag(model, "ignore_merges", false, name),
+          "{}: the tokenizer has `ignore_merges`, which precis does not support.", name);
+}
+
+}  // namespace
+
+TokenizerParts parse_tokenizer_json(std::string_view bytes, const std::string& name) {
+  const json file = parse_json(bytes, name);
+  const json& model = member(file, "model", name);
+  require(model.is_object(), "{}: there is no `model`; a Hugging Face tokenizer.json was expected.",
+          name);
+  check_model(model, name);
+  TokenizerParts parts;
+  read_pipeline(parts, file, name);
+  const TokenIds ids = read_vocabulary(parts, member(model, "vocab", name), name);
+  read_merges(parts, member(model, "merges", name), ids, name);
+  read_added(parts, member(file, "added_tokens", name), ids, name);
+  return parts;
+}
+
+TokenizerParts parse_vocabulary_and_merges(std::string_view vocabulary,
+                                           const std::string& vocabulary_name,
+                                           std::string_view merges,
+                                           const std::string& merges_name) {
+  TokenizerParts parts;
+  const TokenIds ids =
+      read_vocabulary(parts, parse_json(vocabulary, vocabulary_name), vocabulary_name);
+  for (std::int64_t number = 1; !merges.empty(); ++number) {
+    const auto end = merges.find('\n');
+    std::string_view line = merges.substr(0, end);
+    merges.remove_prefix(end == std::string_view::npos ? merges.size() : end + 1);
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    }
+    // The first line of the files that people have names the format: "#version: 0.2".
+    if (line.empty() || (number == 1 && line.starts_with("#version"))) {
+      continue;
+    }
+    add_merge_line(parts, ids, line, fmt::format("{}:{}", merges_name, number));
+  }
+  if (const auto end = ids.find("<|endoftext|>"); end != ids.end()) {
+    parts.added.push_back({.content = end->first, .id = end->second, .special = true});
+  }
+  return parts;
+}
+
+std::string write_tokenizer_json(const TokenizerParts& parts) {
+  using ordered = nlohmann::ordered_json;
+  const auto byte_level = [&](bool add_prefix_space) {
+    return ordered::object({{"type", "ByteLevel"},
+                            {"add_prefix_space", add_prefix_space},
+                            {"trim_offsets", true},
+                            {"use_regex", parts.split}});
+  };
+  ordered added = ordered::array();
+  std::map<std::int32_t, const AddedToken*> added_by_id;
+  for (const AddedToken& token : parts.added) {
+    added_by_id.emplace(token.id, &token);
+  }
+  for (const auto& [id, token] : added_by_id) {
+    added.push_back({{"id", id},
+                     {"content", token->content},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", token->normalized},
+                     {"special", token->special}});
+  }
+  // Pushed in order: keys are unique, so the search that ordered_json's operator[] makes for each
+  // would only take time (quadratic in the vocabulary).
+  ordered vocabulary = ordered::object();
+  auto& entries = vocabulary.get_ref<ordered::object_t&>();
+  const auto written = [&](std::size_t id) {
+    const auto token = added_by_id.find(static_cast<std::int32_t>(id));
+    return token != added_by_id.end() ? token->second->content : to_alphabet(parts.tokens[id]);
+  };
+  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
+    if (!parts.tokens[id].empty()) {
+      entries.push_back({written(id), ordered(static_cast<std::int64_t>(id))});
+    }
+  }
+  ordered merges = ordered::array();
+  for (const Merge& merge : parts.merges) {
+    merges.push_back(written(static_cast<std::size_t>(merge.left)) + " " +
+                     written(static_cast<std::size_t>(merge.right)));
+  }
+  const ordered file = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", std::move(added)},
+      {"normalizer", parts.nfc ? ordered::object({{"type", "NFC"}}) : ordered(nullptr)},
+      {"pre_tokenizer", byte_level(parts.add_prefix_space)},
+      {"post_processor", byte_level(true)},
+      {"decoder", byte_level(true)},
+      {"model",
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", nullptr},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", false},
+        {"byte_fallback", false},
+        {"ignore_merges", false},
+        {"vocab", std::move(vocabulary)},
+        {"merges", std::move(merges)}}}};
+  return file.dump(2) + "\n";
+}
+
+}  // namespace precis

@@ -1,0 +1,67 @@
+// Which of two policies writes the better summaries, by the gold labeler.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "feedback/samples.hpp"
+
+namespace precis {
+
+/// A rate with its 95% interval.
+struct Rate {
+  double rate = 0;
+  double low = 0;
+  double high = 0;
+};
+
+/// Wilson's score interval (Wilson 1927) for `successes` of `trials`; halves (ties) may be counted
+/// in. `trials` must be positive.
+[[nodiscard]] Rate wilson_interval(double successes, std::int64_t trials);
+
+/// Means over the samples of one side.
+struct GoldMeans {
+  double gold = 0;
+  double coverage = 0;
+  double accuracy = 0;
+  double coherent = 0;   ///< share
+  double length_ok = 0;  ///< share within the bounds of length
+  double ended = 0;      ///< share with the end token
+  double words = 0;
+  double states_question = 0;  ///< share
+  double any_wrong = 0;        ///< share with a wrong fact
+};
+[[nodiscard]] GoldMeans mean_of(const std::vector<GoldScore>& scores);
+
+/// One comparison: sample `index` of a row on both sides.
+struct WinRow {
+  std::size_t row = 0;
+  std::int64_t index = 0;
+  Sample a;
+  Sample b;
+  GoldScore gold_a;
+  GoldScore gold_b;
+};
+
+struct WinResult {
+  std::int64_t wins = 0;  ///< of a
+  std::int64_t ties = 0;
+  std::int64_t losses = 0;
+  Rate win_rate;  ///< (wins + ties/2) / comparisons
+  GoldMeans a;
+  GoldMeans b;
+  std::vector<WinRow> rows;
+};
+
+/// The rows' own summaries as samples: `count` times each, ended.
+[[nodiscard]] std::vector<std::vector<Sample>> reference_samples(const std::vector<GoldRow>& rows,
+                                                                 std::size_t count);
+
+/// Compares sample by sample. Both sides must have the same number of samples for each row: throws
+/// Error otherwise.
+[[nodiscard]] WinResult compare(const std::vector<GoldRow>& rows,
+                                const std::vector<std::vector<Sample>>& a,
+                                const std::vector<std::vector<Sample>>& b);
+
+}  // namespace precis

@@ -1,0 +1,125 @@
+#include "feedback/samples.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "feedback/synthetic_post.hpp"
+#include "io/jsonl.hpp"
+
+namespace precis {
+namespace {
+
+Sample parse_sample(const JsonRow& row) {
+  Sample sample;
+  sample.response = row.text("response");
+  const auto* const index = find_field(row.value, "index");
+  if (index == nullptr || !index->is_number_integer() || *index < 0) {
+    throw BadRow(fmt::format(
+        "{}: the field index is missing or not a whole number from 0; expected a line of `precis "
+        "sample`.",
+        row.where()));
+  }
+  sample.index = index->get<std::int64_t>();
+  const std::string& finish = row.text("finish");
+  if (finish != "eos" && finish != "length") {
+    throw BadRow(
+        fmt::format("{}: finish is \"{}\"; expected \"eos\" or \"length\".", row.where(), finish));
+  }
+  sample.ended = finish == "eos";
+  return sample;
+}
+
+// "a, b, c and 5 more"
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(shown, names.size()); ++i) {
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
+}
+
+}  // namespace
+
+std::vector<GoldRow> read_gold_rows(const std::string& path) {
+  std::vector<GoldRow> rows;
+  std::unordered_map<std::string, std::int64_t> lines;
+  for_each_row(path, false, [&](const JsonRow& json) {
+    GoldRow row;
+    row.row = parse_summary_row(json, true);
+    row.id = row.row.post.id.empty() ? fmt::format("{}", json.line - 1) : row.row.post.id;
+    const auto [first, is_new] = lines.emplace(row.id, json.line);
+    require(is_new,
+            "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "
+            "must be there once.",
+            json.where(), row.id, first->second);
+    const auto facts = read_post(row.row.post.body);
+    require(
+        facts.has_value(),
+        "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
+        "it. Real posts need people's comparisons.",
+        json.where());
+    row.facts = *facts;
+    rows.push_back(std::move(row));
+  });
+  require(!rows.empty(), "{}: the file has no rows; expected TL;DR rows of `precis synthesize`.",
+          path);
+  return rows;
+}
+
+std::vector<std::vector<Sample>> read_samples(const std::string& path,
+                                              const std::vector<GoldRow>& rows) {
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    places.emplace(rows[i].id, i);
+  }
+  std::vector<std::vector<Sample>> samples(rows.size());
+  std::vector<std::string> unknown;
+  for_each_row(path, false, [&](const JsonRow& json) {
+    Sample sample = parse_sample(json);
+    const std::string& id = json.text("id");
+    const auto place = places.find(id);
+    if (place == places.end()) {
+      unknown.push_back(id);
+      return;
+    }
+    auto& of_row = samples[place->second];
+    const bool twice = std::any_of(of_row.begin(), of_row.end(), [&](const Sample& other) {
+      return other.index == sample.index;
+    });
+    require(!twice, "{}: sample {} of the row with id {} is there a second time.", json.where(),
+            sample.index, id);
+    of_row.push_back(std::move(sample));
+  });
+  const std::string advice = "Give the rows that the samples were made from.";
+  require(unknown.empty(), "{}: no row of {} has the id {} of these samples. {}", path,
+          rows.front().row.file, some_of(unknown), advice);
+
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (samples[i].empty()) {
+      missing.push_back(rows[i].id);
+    }
+    std::sort(samples[i].begin(), samples[i].end(),
+              [](const Sample& a, const Sample& b) { return a.index < b.index; });
+  }
+  require(missing.empty(), "{}: there are no samples of the rows with id {} of {}. {}", path,
+          some_of(missing), rows.front().row.file, advice);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    require(
+        samples[i].size() == samples[0].size(),
+        "{}: the row with id {} has {} samples and the one with id {} has {}; each must have as "
+        "many.",
+        path, rows[0].id, samples[0].size(), rows[i].id, samples[i].size());
+  }
+  return samples;
+}
+
+GoldScore gold_score(const GoldRow& row, const Sample& sample) {
+  return gold_score(row.facts, sample.response, sample.ended);
+}
+
+}  // namespace precis

@@ -1,0 +1,41 @@
+// Rows of the embedded data set with the samples that policies wrote for them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/tldr.hpp"
+#include "feedback/gold_labeler.hpp"
+#include "feedback/grammar.hpp"
+
+namespace precis {
+
+/// A TL;DR row whose post the gold labeler has read.
+struct GoldRow {
+  std::string id;  ///< The row's, else its line number from 0 as text, as `precis sample` has it.
+  SummaryRow row;
+  Facts facts;
+};
+
+/// Reads TL;DR rows of the embedded data set. Throws Error with file and line for a row that cannot
+/// be read, an id that is there twice, or a post that is not of the embedded grammar; and for a
+/// file without rows.
+[[nodiscard]] std::vector<GoldRow> read_gold_rows(const std::string& path);
+
+/// A line of `precis sample`.
+struct Sample {
+  std::string response;  ///< Without the end token.
+  bool ended = false;    ///< `finish` is "eos".
+  std::int64_t index = 0;
+};
+
+/// Reads a file of `precis sample` and gives the samples of each row, by rising index, the same
+/// number for each. Throws Error naming what is wrong: ids that no row has, rows without samples,
+/// an index twice, or rows with different numbers of samples.
+[[nodiscard]] std::vector<std::vector<Sample>> read_samples(const std::string& path,
+                                                            const std::vector<GoldRow>& rows);
+
+[[nodiscard]] GoldScore gold_score(const GoldRow& row, const Sample& sample);
+
+}  // namespace precis

@@ -1,0 +1,137 @@
+#include "io/checkpoint.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "base/error.hpp"
+
+namespace precis {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "step_";
+constexpr std::string_view suffix = ".h5";
+
+/// 120 for "step_000120.h5"; nothing for another name.
+std::optional<std::int64_t> step_of(const std::string& name) {
+  if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) ||
+      !name.ends_with(suffix)) {
+    return std::nullopt;
+  }
+  std::int64_t step = 0;
+  const char* const end = name.data() + name.size() - suffix.size();
+  const auto [parsed, error] = std::from_chars(name.data() + prefix.size(), end, step);
+  if (error != std::errc{} || parsed != end || step < 0) {
+    return std::nullopt;
+  }
+  return step;
+}
+
+}  // namespace
+
+std::string checkpoint_name(std::int64_t step) {
+  return fmt::format("{}{:06}{}", prefix, step, suffix);
+}
+
+CheckpointFolder::CheckpointFolder(fs::path folder, int keep)
+    : folder_(std::move(folder)), keep_(keep) {
+  if (keep < 1) {
+    fail_usage("checkpoint.keep is {}; at least 1 checkpoint must be kept.", keep);
+  }
+}
+
+std::vector<CheckpointEntry> CheckpointFolder::list() const {
+  std::vector<CheckpointEntry> entries;
+  std::error_code error;
+  const fs::file_status status = fs::status(folder_, error);
+  if (!fs::exists(status)) {
+    return entries;
+  }
+  require(fs::is_directory(status),
+          "{} is a file, where the folder of the checkpoints is expected.", folder_.string());
+  fs::directory_iterator entry(folder_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (const auto step = step_of(entry->path().filename().string())) {
+      entries.push_back({*step, entry->path()});
+    }
+  }
+  require(!error, "cannot read the folder {}: {}", folder_.string(), error.message());
+  std::sort(entries.begin(), entries.end(),
+            [](const CheckpointEntry& a, const CheckpointEntry& b) { return a.step > b.step; });
+  return entries;
+}
+
+fs::path CheckpointFolder::write(std::int64_t step,
+                                 const std::function<void(StateWriter&)>& describe) const {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  require(!error, "cannot create the folder {}: {}", folder_.string(), error.message());
+  fs::path path = folder_ / checkpoint_name(step);
+  StateWriter writer(path, checkpoint_format);
+  describe(writer);
+  writer.commit();
+  write_file(folder_ / "latest", checkpoint_name(step) + "\n");
+
+  remove_old(step);
+  return path;
+}
+
+void CheckpointFolder::remove_old(std::int64_t written) const {
+  std::vector<CheckpointEntry> entries = list();
+  // A run goes on from the newest whole checkpoint, so later steps than the one just written are
+  // damaged ones: the first to go.
+  std::stable_partition(entries.begin(), entries.end(),
+                        [&](const CheckpointEntry& entry) { return entry.step <= written; });
+  std::error_code error;
+  for (std::size_t i = static_cast<std::size_t>(keep_); i < entries.size(); ++i) {
+    fs::remove(entries[i].path, error);
+    require(!error, "cannot remove the old checkpoint {}: {}", entries[i].path.string(),
+            error.message());
+  }
+  // What a killed process left half written; the run's lock keeps others from writing here.
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
+    if (entry.path().extension() == ".partial") {
+      fs::remove(entry.path(), error);
+    }
+  }
+}
+
+std::optional<CheckpointEntry> CheckpointFolder::newest(
+    const std::function<void(const std::string&)>& damaged) const {
+  const std::vector<CheckpointEntry> entries = list();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string damage = find_damage(entries[i].path);
+    if (damage.empty()) {
+      return entries[i];
+    }
+    damaged(i + 1 < entries.size()
+                ? fmt::format("The checkpoint is damaged: {} The one before it, {}, is tried.",
+                              damage, entries[i + 1].path.string())
+                : fmt::format("The checkpoint is damaged: {}", damage));
+  }
+  require(
+      entries.empty(),
+      "all checkpoints in {} are damaged, and nothing is begun anew. Restore one of them from a "
+      "copy, or give another run folder.",
+      folder_.string());
+  return std::nullopt;
+}
+
+std::string find_damage(const fs::path& file) {
+  try {
+    const StateReader reader(file);
+    for (const DatasetInfo& info : reader.datasets()) {
+      if (std::string damage = reader.verify(info.path); !damage.empty()) {
+        return damage;
+      }
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace precis

@@ -1,0 +1,57 @@
+// The checkpoints of a run: step_000120.h5, `latest`, the last few kept, the newest that is whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/state_file.hpp"
+
+namespace precis {
+
+struct CheckpointEntry {
+  std::int64_t step = 0;  ///< optimizer steps (ppo: batches of rollouts) done when it was written
+  std::filesystem::path path;
+};
+
+/// "step_000120.h5".
+[[nodiscard]] std::string checkpoint_name(std::int64_t step);
+
+/// RUN/checkpoints. One rank of a run writes; any may read.
+class CheckpointFolder {
+ public:
+  /// The folder is created with the first write. `keep` (at least 1) newest files are kept.
+  CheckpointFolder(std::filesystem::path folder, int keep);
+
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
+  /// The complete files there are, newest first.
+  [[nodiscard]] std::vector<CheckpointEntry> list() const;
+
+  /// Writes the checkpoint of a step: `describe` fills it (scalars first: "state", "deck"; then
+  /// parts). It is synced and renamed, then `latest` names it, then all but the last `keep` are
+  /// removed. Returns its path. Throws Error with nothing under the final name; the message names
+  /// the file.
+  std::filesystem::path write(std::int64_t step,
+                              const std::function<void(StateWriter&)>& describe) const;
+
+  /// The newest checkpoint that is whole, every digest verified; nothing if the folder has none. A
+  /// damaged one is passed over: `damaged` gets a message that names file and dataset, and the file
+  /// that is used or tried instead. Throws Error if there are some and all are damaged.
+  [[nodiscard]] std::optional<CheckpointEntry> newest(
+      const std::function<void(const std::string&)>& damaged) const;
+
+ private:
+  void remove_old(std::int64_t written) const;
+
+  std::filesystem::path folder_;
+  int keep_;
+};
+
+/// "" or what is wrong with the file (message with file and dataset): all datasets are read and
+/// verified.
+[[nodiscard]] std::string find_damage(const std::filesystem::path& file);
+
+}  // namespace precis

@@ -1,0 +1,158 @@
+#include "io/output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace precis {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
+
+void sync_folder_of(const fs::path& file) {
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  require(descriptor >= 0, "{}", with_errno("cannot open the folder " + folder.string()));
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  // Some network file systems cannot sync a folder and say so; the rename is then as safe as it
+  // gets.
+  errno = error;
+  require(result == 0 || error == EINVAL || error == ENOTSUP, "{}",
+          with_errno("cannot write the folder " + folder.string() + " to disk"));
+}
+
+void write_all(int descriptor, std::string_view text, const fs::path& path) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    require(written >= 0, "{}", with_errno("cannot write " + path.string()));
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
+  std::error_code ignored;
+  if (fs::is_symlink(path_, ignored)) {
+    path_ = fs::weakly_canonical(path_, ignored);
+  }
+  const fs::file_status status = fs::status(path_, ignored);
+  require(!fs::is_directory(status),
+          "cannot write {}: it is a folder; a file name is expected here.", path_.string());
+  require(path_.has_filename(), "cannot write to '{}': a file name is expected.", path_.string());
+  const fs::path folder = path_.parent_path();
+  require(folder.empty() || fs::is_directory(folder, ignored),
+          "cannot write {}: the folder {} does not exist.", path_.string(), folder.string());
+  renames_ = !fs::exists(status) || fs::is_regular_file(status);
+  partial_ = path_;
+  if (renames_) {
+    partial_ += ".partial";
+  }
+  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  require(descriptor_ >= 0, "{}", with_errno("cannot write " + partial_.string()));
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      partial_(std::move(other.partial_)),
+      buffer_(std::move(other.buffer_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      renames_(other.renames_) {}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+    if (renames_) {
+      ::unlink(partial_.c_str());
+    }
+  }
+}
+
+void OutputFile::write(std::string_view text) {
+  if (buffer_.size() + text.size() > buffer_bytes) {
+    flush();
+  }
+  if (text.size() > buffer_bytes) {
+    write_all(descriptor_, text, path_);
+  } else {
+    buffer_ += text;
+  }
+}
+
+void OutputFile::write_line(std::string_view text) {
+  write(text);
+  write("\n");
+}
+
+void OutputFile::flush() {
+  write_all(descriptor_, buffer_, path_);
+  buffer_.clear();
+}
+
+void OutputFile::commit() {
+  flush();
+  if (renames_) {
+    require(::fsync(descriptor_) == 0, "{}", with_errno("cannot write " + path_.string()));
+    require(::rename(partial_.c_str(), path_.c_str()) == 0, "{}",
+            with_errno("cannot rename " + partial_.string() + " to " + path_.string()));
+  }
+  // From here on the destructor must not remove what was renamed.
+  const int result = ::close(std::exchange(descriptor_, -1));
+  require(result == 0, "{}", with_errno("cannot write " + path_.string()));
+  if (renames_) {
+    sync_folder_of(path_);
+  }
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  OutputFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+void require_readable_file(const fs::path& path, std::string_view what) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  require(fs::exists(status), "the {} {} does not exist.", what, path.string());
+  require(!fs::is_directory(status), "{} is a folder, where a {} is expected.", path.string(),
+          what);
+  require(::access(path.c_str(), R_OK) == 0, "{}",
+          with_errno(fmt::format("cannot read the {} {}", what, path.string())));
+}
+
+std::string read_file(const fs::path& path) {
+  require_readable_file(path, "file");
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(descriptor >= 0, "{}", with_errno("cannot open " + path.string()));
+  std::string content;
+  std::string block(buffer_bytes, '\0');
+  ssize_t count = 0;
+  while ((count = ::read(descriptor, block.data(), block.size())) != 0) {
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      const std::string message = with_errno("cannot read " + path.string());
+      ::close(descriptor);
+      throw Error(message);
+    }
+    content.append(block, 0, static_cast<std::size_t>(count));
+  }
+  ::close(descriptor);
+  return content;
+}
+
+}  // namespace precis

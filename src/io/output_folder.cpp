@@ -1,0 +1,73 @@
+#include "io/output_folder.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/error.hpp"
+
+namespace precis {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_replaceable(const fs::path& folder, const std::vector<std::string>& names) {
+  require(fs::is_directory(folder), "cannot write the folder {}: a file of that name exists.",
+          folder.string());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    require(std::find(names.begin(), names.end(), name) != names.end(),
+            "cannot write the folder {}: it exists and holds {}, which this command did not write. "
+            "Give a new folder, or empty this one.",
+            folder.string(), name);
+  }
+}
+
+void rename(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  require(!error, "cannot rename {} to {}: {}.", from.string(), to.string(), error.message());
+}
+
+}  // namespace
+
+OutputFolder::OutputFolder(const fs::path& path, const std::vector<std::string>& replaceable) {
+  std::error_code error;
+  path_ = fs::weakly_canonical(path, error);
+  require(!error && path_.has_filename(), "cannot write the folder '{}': expected a name.",
+          path.string());
+  if (fs::exists(path_)) {
+    require_replaceable(path_, replaceable);
+  }
+  partial_ = path_;
+  partial_ += ".partial";
+  fs::remove_all(partial_, error);
+  fs::create_directory(partial_, error);
+  require(!error, "cannot make the folder {}: {}.", partial_.string(), error.message());
+}
+
+OutputFolder::~OutputFolder() {
+  if (!committed_) {
+    std::error_code ignored;
+    fs::remove_all(partial_, ignored);
+  }
+}
+
+void OutputFolder::commit() {
+  // A folder with files cannot be renamed over: the old one steps aside until the new one stands.
+  fs::path replaced = path_;
+  replaced += ".replaced";
+  const bool replaces = fs::exists(path_);
+  if (replaces) {
+    std::error_code ignored;
+    fs::remove_all(replaced, ignored);
+    rename(path_, replaced);
+  }
+  rename(partial_, path_);
+  committed_ = true;
+  if (replaces) {
+    std::error_code ignored;
+    fs::remove_all(replaced, ignored);
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,34 @@
+// A folder that appears under its name only when it is complete.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace precis {
+
+/// Files are written into DIR.partial; commit() renames it to DIR. Destroyed without commit, it
+/// removes DIR.partial, and what DIR held before stays.
+class OutputFolder {
+ public:
+  /// Makes DIR.partial, empty. A DIR that exists may hold nothing but files of these names, which
+  /// the new folder will replace. Throws Error otherwise, if DIR is a file, or if the folder above
+  /// cannot be written.
+  OutputFolder(const std::filesystem::path& path, const std::vector<std::string>& replaceable);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  /// Where the files go until commit().
+  [[nodiscard]] const std::filesystem::path& partial_path() const noexcept { return partial_; }
+
+  /// Renames. Throws Error.
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path partial_;
+  bool committed_ = false;
+};
+
+}  // namespace precis

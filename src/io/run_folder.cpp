@@ -1,0 +1,194 @@
+#include "io/run_folder.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "io/output_file.hpp"
+
+namespace precis {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Who holds a lock, as RUN/lock says it.
+struct Holder {
+  std::string host;
+  std::string job;
+  std::string time;
+  std::int64_t process = 0;
+};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  require(::gethostname(name.data(), name.size() - 1) == 0, "{}",
+          with_errno("cannot read the host's name"));
+  return name.data();
+}
+
+std::string job_name() {
+  for (const char* variable : {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"}) {
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') {
+      return value;
+    }
+  }
+  return "none";
+}
+
+Holder read_holder(const fs::path& file) {
+  std::ifstream stream(file);
+  const auto json = nlohmann::json::parse(stream, nullptr, false);
+  if (!json.is_object()) {
+    return {};
+  }
+  return {json.value("host", ""), json.value("job", ""), json.value("time", ""),
+          json.value("process", std::int64_t{0})};
+}
+
+std::string describe(const Holder& holder) {
+  if (holder.host.empty()) {
+    return "another process";
+  }
+  return fmt::format("process {} on host {}, job {}, since {}", holder.process, holder.host,
+                     holder.job, holder.time);
+}
+
+void write_holder(int descriptor, const fs::path& file) {
+  const nlohmann::ordered_json json{{"host", host_name()},
+                                    {"process", static_cast<std::int64_t>(::getpid())},
+                                    {"job", job_name()},
+                                    {"time", utc_now()}};
+  const std::string text = json.dump() + "\n";
+  require(::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, text.data(), text.size(), 0) ==
+                                                 static_cast<ssize_t>(text.size()),
+          "{}", with_errno("cannot write " + file.string()));
+}
+
+/// Whether the process that the lock names is surely dead: asked for only where the file system
+/// knows no locks.
+bool is_dead(const Holder& holder) {
+  return holder.host.empty() ||
+         (holder.host == host_name() && ::kill(static_cast<pid_t>(holder.process), 0) != 0 &&
+          errno == ESRCH) ||
+         (holder.job != "none" && holder.job == job_name() && holder.host != host_name());
+}
+
+[[noreturn]] void refuse(const fs::path& file, bool without_locks) {
+  fail("the run folder {} is in use by {}. Wait for it to end, or give another run folder.{}",
+       file.parent_path().string(), describe(read_holder(file)),
+       without_locks
+           ? fmt::format(" If it is dead (this file system has no locks to tell), remove {}.",
+                         file.string())
+           : "");
+}
+
+/// Whether the open file is still the one that has the name: its holder removes it when done.
+bool has_name(int descriptor, const fs::path& file) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::stat(file.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+fs::path create_folder(const fs::path& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  require(!fs::exists(status) || fs::is_directory(status),
+          "{} is a file, where a run folder is expected.", folder.string());
+  fs::create_directories(folder, error);
+  require(!error, "cannot create the run folder {}: {}", folder.string(), error.message());
+  return folder;
+}
+
+/// The `step` of a row, or nothing if the line is not a whole row.
+std::optional<std::int64_t> step_of(const std::string& line) {
+  const auto row = nlohmann::json::parse(line, nullptr, false);
+  if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) {
+    return std::nullopt;
+  }
+  return row["step"].get<std::int64_t>();
+}
+
+}  // namespace
+
+RunLock::RunLock(fs::path file) : file_(std::move(file)) {
+  for (;;) {
+    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    require(descriptor_ >= 0, "{}", with_errno("cannot write " + file_.string()));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      const bool without_locks = error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP;
+      if (!without_locks || !is_dead(read_holder(file_))) {
+        ::close(std::exchange(descriptor_, -1));
+        errno = error;
+        require(error == EWOULDBLOCK || without_locks, "{}",
+                with_errno("cannot lock " + file_.string()));
+        refuse(file_, without_locks);
+      }
+    }
+    if (has_name(descriptor_, file_)) {
+      break;
+    }
+    ::close(std::exchange(descriptor_, -1));
+  }
+  write_holder(descriptor_, file_);
+}
+
+RunLock::RunLock(RunLock&& other) noexcept
+    : file_(std::move(other.file_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+RunLock::~RunLock() {
+  if (descriptor_ >= 0) {
+    ::unlink(file_.c_str());
+    ::close(descriptor_);
+  }
+}
+
+RunFolder::RunFolder(const fs::path& folder)
+    : folder_(create_folder(folder)), lock_(folder_ / "lock") {}
+
+void RunFolder::cut_back(std::int64_t step) const {
+  cut_back_rows(metrics(), step);
+  cut_back_rows(samples(), step);
+  cut_back_rows(episodes(), step);
+}
+
+void cut_back_rows(const fs::path& file, std::int64_t step) {
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    return;
+  }
+  require_readable_file(file, "file");
+  std::ifstream stream(file, std::ios::binary);
+  OutputFile kept(file);
+  bool removed = false;
+  for (std::string line; std::getline(stream, line);) {
+    // A line that ends with the file has no newline: it was torn.
+    const std::optional<std::int64_t> row_step = stream.eof() ? std::nullopt : step_of(line);
+    if (row_step && *row_step <= step) {
+      kept.write_line(line);
+    } else {
+      removed = true;
+    }
+  }
+  require(!stream.bad(), "cannot read {}.", file.string());
+  if (removed) {
+    kept.commit();
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,57 @@
+// The folder of a run: its files, and the lock that keeps a second process out.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace precis {
+
+/// Held while a process works in a run folder (flock on RUN/lock, which the system releases when
+/// the process dies). The file says who holds it: host, process, job and time.
+class RunLock {
+ public:
+  /// Throws Error naming host, job and time of the process that holds the lock. The lock of a dead
+  /// process is taken over.
+  explicit RunLock(std::filesystem::path file);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  RunLock(RunLock&& other) noexcept;
+  RunLock& operator=(RunLock&&) = delete;
+
+ private:
+  std::filesystem::path file_;
+  int descriptor_ = -1;
+};
+
+/// One rank of a run holds it, the one that writes.
+class RunFolder {
+ public:
+  /// Creates the folder if need be and locks it. Throws Error if it cannot be written, if a file
+  /// has its name, or if another process is at work in it.
+  explicit RunFolder(const std::filesystem::path& folder);
+
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
+  [[nodiscard]] std::filesystem::path deck() const { return folder_ / "deck.cfg"; }
+  [[nodiscard]] std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
+  [[nodiscard]] std::filesystem::path samples() const { return folder_ / "samples.jsonl"; }
+  [[nodiscard]] std::filesystem::path episodes() const { return folder_ / "episodes.jsonl"; }
+  [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
+  [[nodiscard]] std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
+
+  /// Cuts metrics, samples and episodes back to what a checkpoint of `step` knows: rows of later
+  /// steps and a torn last line go. Steps are counted from 1, so `step` 0 empties them.
+  void cut_back(std::int64_t step) const;
+
+ private:
+  std::filesystem::path folder_;
+  RunLock lock_;
+};
+
+/// Removes the rows of a JSONL file whose `step` is greater than `step` (or missing), and a torn
+/// last line; the others stay byte for byte. A file that does not exist is left so.
+void cut_back_rows(const std::filesystem::path& file, std::int64_t step);
+
+}  // namespace precis

@@ -1,0 +1,49 @@
+// Text files read whole or line by line, gzip as well.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace precis {
+
+/// The bytes of a file, decompressed where they are gzip. A UTF-8 byte order mark is dropped.
+/// Throws Error if it is missing, a folder, unreadable or a damaged gzip file.
+[[nodiscard]] std::string read_text_file(const std::string& path);
+
+/// Reads a text file line by line: decompresses gzip, drops a byte order mark, a final newline and
+/// the carriage return of CRLF.
+class LineReader {
+ public:
+  /// Throws as `read_text_file`.
+  explicit LineReader(std::string path);
+
+  /// Reads the next line into `line`; false at the end. Throws Error on a read error.
+  bool next(std::string& line);
+  /// The number of the line read last, from 1.
+  [[nodiscard]] std::int64_t line_number() const { return line_number_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  struct CloseGzip {
+    void operator()(void* file) const;
+  };
+
+  bool fill();
+
+  std::string path_;
+  std::unique_ptr<void, CloseGzip> file_;
+  std::vector<char> buffer_;
+  std::size_t used_ = 0;
+  std::size_t filled_ = 0;
+  std::int64_t line_number_ = 0;
+};
+
+/// The files that names and globs stand for: in the order given, the matches of a glob sorted by
+/// name. Throws UsageError for an empty name, Error if a glob matches nothing or a name does not
+/// exist.
+[[nodiscard]] std::vector<std::string> expand_files(const std::vector<std::string>& patterns);
+
+}  // namespace precis

@@ -1,0 +1,89 @@
+#include "model/attention.hpp"
+
+#include <cmath>
+
+namespace precis {
+
+Attention Attention::find(const Parameters& parameters, const ModelConfig& config,
+                          const std::string& name) {
+  return {.query = Linear::find(parameters, name + "/query"),
+          .key = Linear::find(parameters, name + "/key"),
+          .value = Linear::find(parameters, name + "/value"),
+          .output = Linear::find(parameters, name + "/output"),
+          .heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim,
+          .rotary_dims = config.rotary_dims(),
+          .rotary_base = config.rotary_base,
+          .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
+}
+
+View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
+                        ConstView residual, const CacheAccess* cache, Saved& saved) const {
+  const std::int64_t n = x.extent(0);
+  const Shape of_queries{n, heads, head_dim};
+  const Shape of_keys{n, kv_heads, head_dim};
+  saved.x = x;
+  saved.q = query.forward(c, x).reshaped(of_queries);
+  saved.k = key.forward(c, x).reshaped(of_keys);
+  saved.v = value.forward(c, x).reshaped(of_keys);
+  if (rotary_dims > 0) {
+    c.kernels().rotary(c.queue(), saved.q, batch.positions, rotary_dims, rotary_base,
+                       Rotation::forward);
+    c.kernels().rotary(c.queue(), saved.k, batch.positions, rotary_dims, rotary_base,
+                       Rotation::forward);
+  }
+  saved.mixed = c.workspace.take(of_queries);
+  if (cache != nullptr) {
+    c.kernels().kv_write(c.queue(), cache->keys, cache->values, saved.k, saved.v, cache->slots);
+  }
+  if (cache != nullptr && !cache->tables.empty()) {
+    c.kernels().decode_attention(c.queue(), saved.mixed, saved.q, cache->keys, cache->values,
+                                 cache->tables, cache->lengths, scale);
+  } else {
+    saved.log_sum = c.workspace.take({n, heads});
+    c.kernels().attention_forward(c.queue(), saved.mixed, saved.log_sum, saved.q, saved.k, saved.v,
+                                  batch.offsets, scale);
+  }
+  return output.forward(c, saved.mixed.reshaped({n, heads * head_dim}), residual);
+}
+
+View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, ConstView dout,
+                               const Saved& saved, Gradients& out) const {
+  const std::int64_t n = dout.extent(0);
+  const Shape of_queries{n, heads, head_dim};
+  const Shape of_keys{n, kv_heads, head_dim};
+  View dmixed = c.workspace.take(of_queries);
+  output.input_gradient(c, dmixed.reshaped({n, heads * head_dim}), dout, Write::overwrite);
+  View dq = c.workspace.take(of_queries);
+  View dk = c.workspace.take(of_keys);
+  View dv = c.workspace.take(of_keys);
+  c.kernels().attention_backward(c.queue(), dq, dk, dv, dmixed, saved.mixed, saved.log_sum, saved.q,
+                                 saved.k, saved.v, batch.offsets, scale);
+  if (rotary_dims > 0) {
+    c.kernels().rotary(c.queue(), dq, batch.positions, rotary_dims, rotary_base,
+                       Rotation::backward);
+    c.kernels().rotary(c.queue(), dk, batch.positions, rotary_dims, rotary_base,
+                       Rotation::backward);
+  }
+  out = {.dout = dout,
+         .dq = dq.reshaped({n, heads * head_dim}),
+         .dk = dk.reshaped({n, kv_heads * head_dim}),
+         .dv = dv.reshaped({n, kv_heads * head_dim})};
+  View dx = c.workspace.take(saved.x.shape());
+  query.input_gradient(c, dx, out.dq, Write::overwrite);
+  key.input_gradient(c, dx, out.dk, Write::accumulate);
+  value.input_gradient(c, dx, out.dv, Write::accumulate);
+  return dx;
+}
+
+void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
+                                const Gradients& of) const {
+  const std::int64_t n = saved.x.extent(0);
+  output.weight_gradient(c, gradients, of.dout, saved.mixed.reshaped({n, heads * head_dim}));
+  query.weight_gradient(c, gradients, of.dq, saved.x);
+  key.weight_gradient(c, gradients, of.dk, saved.x);
+  value.weight_gradient(c, gradients, of.dv, saved.x);
+}
+
+}  // namespace precis

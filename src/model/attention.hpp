@@ -1,0 +1,60 @@
+// Causal self-attention with grouped key-value heads, rotary positions and a KV cache.
+#pragma once
+
+#include "model/layer.hpp"
+
+namespace precis {
+
+/// The tokens of a packed batch on the device.
+struct DeviceBatch {
+  ConstView tokens;     // (N) i32
+  ConstView positions;  // (N) i32, each sequence counts from 0
+  ConstView offsets;    // (B+1) i32
+};
+
+/// One layer's part of a KV cache, and where this batch stands in it. With `tables` the batch is
+/// one token a sequence that looks back on the cache; without, it is a batch of whole prompts to be
+/// stored.
+struct CacheAccess {
+  View keys;          // (blocks, K, D, attention_block)
+  View values;        // (blocks, K, attention_block, D)
+  ConstView slots;    // (N) i32: where the batch's keys and values go
+  ConstView tables;   // (B,M) i32: the blocks of each sequence
+  ConstView lengths;  // (B) i32: its cached tokens, this one included
+};
+
+struct Attention {
+  Linear query, key, value, output;
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t rotary_dims = 0;  ///< 0: no rotation
+  double rotary_base = 0.0;
+  double scale = 0.0;  ///< 1 / sqrt(head_dim)
+
+  struct Saved {
+    ConstView x;   // (N,C), the layer's input
+    View q;        // (N,H,D), rotated
+    View k, v;     // (N,K,D), k rotated
+    View mixed;    // (N,H,D), the heads' results
+    View log_sum;  // (N,H)
+  };
+  /// What the weight gradients need of the input gradient's pass.
+  struct Gradients {
+    ConstView dout;  // (N,C)
+    View dq;         // (N, H*D)
+    View dk, dv;     // (N, K*D)
+  };
+
+  [[nodiscard]] static Attention find(const Parameters& parameters, const ModelConfig& config,
+                                      const std::string& name);
+
+  /// residual + attention(x), (N,C). `cache` may be null.
+  [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
+                             ConstView residual, const CacheAccess* cache, Saved& saved) const;
+  /// The gradient (N,C) of x, for dout (N,C).
+  [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
+                                    ConstView dout, const Saved& saved, Gradients& out) const;
+  void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
+                       const Gradients& of) const;
+};
+
+}  // namespace precis

@@ -1,0 +1,177 @@
+#include "model/evaluator.hpp"
+
+#include <cassert>
+
+namespace precis {
+namespace {
+
+/// Cuts a flat list of response tokens' numbers, `width` each, into one list a sequence.
+void scatter(std::span<const float> flat, std::span<const Sequence> sequences, std::int64_t width,
+             std::vector<std::vector<float>>& out) {
+  std::size_t place = 0;
+  for (const Sequence& sequence : sequences) {
+    const std::size_t count = sequence.response.size() * static_cast<std::size_t>(width);
+    const auto part = flat.subspan(place, count);
+    out.emplace_back(part.begin(), part.end());
+    place += count;
+  }
+}
+
+/// The rows in which something is read before each response token.
+std::vector<std::int32_t> response_rows(std::span<const Sequence> sequences) {
+  return response_targets(sequences).positions;
+}
+
+}  // namespace
+
+TokenTargets response_targets(std::span<const Sequence> sequences) {
+  TokenTargets out;
+  std::int32_t row = 0;  // of the sequence's first token in pack_inputs
+  for (const Sequence& sequence : sequences) {
+    assert(!sequence.prompt.empty());
+    const auto prompt = static_cast<std::int32_t>(sequence.prompt.size());
+    for (std::size_t t = 0; t < sequence.response.size(); ++t) {
+      out.positions.push_back(row + prompt + static_cast<std::int32_t>(t) - 1);
+      out.targets.push_back(sequence.response[t]);
+    }
+    row += static_cast<std::int32_t>(sequence.size()) - 1;
+  }
+  return out;
+}
+
+PackedBatch pack_inputs(std::span<const Sequence> sequences) {
+  PackedBatch batch;
+  for (const Sequence& sequence : sequences) {
+    if (sequence.response.empty()) {
+      batch.append(sequence.prompt.first(sequence.prompt.size() - 1));
+    } else {
+      batch.append(sequence.prompt, sequence.response.first(sequence.response.size() - 1));
+    }
+  }
+  return batch;
+}
+
+PackedBatch pack_whole(std::span<const Sequence> sequences) {
+  PackedBatch batch;
+  for (const Sequence& sequence : sequences) {
+    batch.append(sequence.prompt, sequence.response);
+  }
+  return batch;
+}
+
+std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
+                                        std::int64_t micro_batch_tokens) {
+  std::vector<std::int64_t> lengths;
+  for (const Sequence& sequence : sequences) {
+    lengths.push_back(sequence.size());
+  }
+  return split_micro_batches(lengths, micro_batch_tokens);
+}
+
+Evaluator::Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
+                     std::int64_t micro_batch_tokens, std::function<void()> between)
+    : device_(&device),
+      stage_(device, config, layout),
+      micro_batch_tokens_(micro_batch_tokens),
+      between_(std::move(between)),
+      workspace_(device) {
+  if (config.kind == ModelKind::language) {
+    language_.emplace(device, layout);
+  } else {
+    scalar_.emplace(device, layout, config.reward_shift);
+  }
+}
+
+void Evaluator::for_each_micro_batch(std::span<const Sequence> sequences, const Visit& visit) {
+  for (const MicroBatch& micro : split_sequences(sequences, micro_batch_tokens_)) {
+    if (between_) {
+      between_();
+    }
+    workspace_.reset();
+    visit(sequences.subspan(static_cast<std::size_t>(micro.begin),
+                            static_cast<std::size_t>(micro.end - micro.begin)),
+          micro.begin);
+  }
+}
+
+TokenStatistics Evaluator::statistics(const Parameters& parameters,
+                                      std::span<const Sequence> sequences, double temperature,
+                                      std::optional<Reference> reference) {
+  assert(language_);
+  TokenStatistics out;
+  for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t begin) {
+    const TokenTargets targets = response_targets(part);
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
+    std::optional<LanguageHead::Reference> other;
+    if (reference) {
+      std::vector<float> rows;
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        const auto& of = reference->hidden[static_cast<std::size_t>(begin) + i];
+        rows.insert(rows.end(), of.begin(), of.end());
+      }
+      const std::int64_t width = reference->parameters.at("embedding/token").extent(1);
+      other.emplace(LanguageHead::Reference{
+          reference->head, reference->parameters,
+          workspace_.upload(rows).reshaped({targets.size(), width})});
+    }
+    const auto of =
+        language_->statistics(parameters, workspace_, hidden, targets, temperature, other);
+    scatter(device_->to_host<float>(of.logprob), part, 1, out.logprobs);
+    scatter(device_->to_host<float>(of.entropy), part, 1, out.entropies);
+    if (reference) {
+      scatter(device_->to_host<float>(of.kl), part, 1, out.kls);
+    }
+  });
+  return out;
+}
+
+std::vector<std::vector<float>> Evaluator::hidden_states(
+    const Parameters& parameters, std::span<const Sequence> sequences, double temperature,
+    std::vector<std::vector<float>>& logprobs) {
+  assert(language_);
+  std::vector<std::vector<float>> out;
+  for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
+    const TokenTargets targets = response_targets(part);
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
+    const auto of = language_->statistics(parameters, workspace_, hidden, targets, temperature);
+    scatter(device_->to_host<float>(of.logprob), part, 1, logprobs);
+    View rows = workspace_.take({targets.size(), hidden.extent(1)});
+    device_->backend().gather_rows(device_->queue(), rows, hidden,
+                                   workspace_.upload(targets.positions));
+    scatter(device_->to_host<float>(rows), part, hidden.extent(1), out);
+  });
+  return out;
+}
+
+std::vector<std::vector<float>> Evaluator::values(const Parameters& parameters,
+                                                  std::span<const Sequence> sequences) {
+  assert(scalar_);
+  std::vector<std::vector<float>> out;
+  for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
+    const ConstView values =
+        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(response_rows(part)));
+    scatter(device_->to_host<float>(values), part, 1, out);
+  });
+  return out;
+}
+
+std::vector<float> Evaluator::rewards(const Parameters& parameters,
+                                      std::span<const Sequence> sequences) {
+  assert(scalar_);
+  std::vector<float> out;
+  for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
+    const PackedBatch batch = pack_whole(part);
+    std::vector<std::int32_t> last;
+    for (std::size_t b = 0; b < part.size(); ++b) {
+      last.push_back(batch.offsets[b + 1] - 1);
+    }
+    const ConstView hidden = stage_.infer(parameters, workspace_, batch);
+    const auto rewards = device_->to_host<float>(
+        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(last)));
+    out.insert(out.end(), rewards.begin(), rewards.end());
+  });
+  return out;
+}
+
+}  // namespace precis

@@ -1,0 +1,87 @@
+// Forward passes over prompts and their responses: log-probs, values, rewards. No gradients.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/heads.hpp"
+#include "model/model.hpp"
+#include "model/stage.hpp"
+
+namespace precis {
+
+/// A prompt, never empty, and a response to it, in memory that somebody else owns.
+struct Sequence {
+  std::span<const std::int32_t> prompt;
+  std::span<const std::int32_t> response;
+
+  [[nodiscard]] std::int64_t size() const {
+    return static_cast<std::int64_t>(prompt.size() + response.size());
+  }
+};
+
+/// The rows of a packed batch in which the tokens of the responses are predicted, and these tokens.
+/// A response token that is the sequence's first has no such row and is left out.
+[[nodiscard]] TokenTargets response_targets(std::span<const Sequence> sequences);
+/// The sequences without their last token, which predicts nothing.
+[[nodiscard]] PackedBatch pack_inputs(std::span<const Sequence> sequences);
+/// The whole sequences.
+[[nodiscard]] PackedBatch pack_whole(std::span<const Sequence> sequences);
+/// Splits by the tokens that `pack_inputs` or `pack_whole` would have, to rounding by one a
+/// sequence.
+[[nodiscard]] std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
+                                                      std::int64_t micro_batch_tokens);
+
+/// What is known of each response token, in the order of the sequences.
+struct TokenStatistics {
+  std::vector<std::vector<float>> logprobs;
+  std::vector<std::vector<float>> entropies;
+  std::vector<std::vector<float>> kls;  ///< exact KL to the reference; empty without one
+};
+
+/// Runs one model on any sequences, some at a time. A result does not depend on its neighbours.
+class Evaluator {
+ public:
+  /// `between` is called between micro-batches (for signals and the watchdog).
+  Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
+            std::int64_t micro_batch_tokens, std::function<void()> between = {});
+
+  /// Hidden states of a reference model at the rows that predict each response token, (tokens, C) a
+  /// sequence, and its output matrix (among `parameters`).
+  struct Reference {
+    const LanguageHead& head;
+    const Parameters& parameters;
+    std::span<const std::vector<float>> hidden;
+  };
+  /// Log-prob and entropy of every response token at a temperature; with a reference also the KL.
+  [[nodiscard]] TokenStatistics statistics(const Parameters& parameters,
+                                           std::span<const Sequence> sequences, double temperature,
+                                           std::optional<Reference> reference = {});
+  /// The hidden states that predict the response tokens, (tokens, C) a sequence, beside their
+  /// log-probs.
+  [[nodiscard]] std::vector<std::vector<float>> hidden_states(
+      const Parameters& parameters, std::span<const Sequence> sequences, double temperature,
+      std::vector<std::vector<float>>& logprobs);
+  /// The value before each response token: reward and value models.
+  [[nodiscard]] std::vector<std::vector<float>> values(const Parameters& parameters,
+                                                       std::span<const Sequence> sequences);
+  /// The reward at the last token: reward and value models.
+  [[nodiscard]] std::vector<float> rewards(const Parameters& parameters,
+                                           std::span<const Sequence> sequences);
+
+ private:
+  using Visit = std::function<void(std::span<const Sequence>, std::int64_t begin)>;
+  void for_each_micro_batch(std::span<const Sequence> sequences, const Visit& visit);
+
+  Device* device_;
+  Stage stage_;
+  std::optional<LanguageHead> language_;
+  std::optional<ScalarHead> scalar_;
+  std::int64_t micro_batch_tokens_;
+  std::function<void()> between_;
+  Workspace workspace_;
+};
+
+}  // namespace precis

@@ -1,0 +1,126 @@
+#include "model/heads.hpp"
+
+#include <algorithm>
+
+namespace precis {
+namespace {
+
+/// Numbers of logits worked on at once: enough rows for an efficient product, little enough to stay
+/// small beside the weights.
+constexpr std::int64_t chunk_numbers = std::int64_t{1} << 23;
+
+View gather(const LayerContext& c, ConstView hidden, ConstView positions) {
+  View rows = c.workspace.take({positions.extent(0), hidden.extent(1)});  // (P,C)
+  c.kernels().gather_rows(c.queue(), rows, hidden, positions);
+  return rows;
+}
+
+}  // namespace
+
+LanguageHead::LanguageHead(Device& device, const Parameters& layout) : device_(&device) {
+  output_.weight = layout.find("head/weight");
+  if (output_.weight < 0) {
+    output_.weight = layout.find("embedding/token");
+  }
+}
+
+std::int64_t LanguageHead::chunk_rows(const Parameters& parameters) const {
+  return std::clamp(chunk_numbers / parameters.at(output_.weight).extent(0), std::int64_t{16},
+                    std::int64_t{1024});
+}
+
+View LanguageHead::logits(const Parameters& parameters, Workspace& workspace,
+                          ConstView hidden) const {
+  return output_.forward({*device_, parameters, workspace}, hidden);
+}
+
+LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
+                                                  Workspace& workspace, ConstView hidden,
+                                                  const TokenTargets& of, double temperature,
+                                                  std::optional<Reference> reference) const {
+  const LayerContext c{*device_, parameters, workspace};
+  const std::int64_t count = of.size();
+  Statistics out{.logprob = workspace.take({count}),
+                 .entropy = workspace.take({count}),
+                 .kl = reference ? workspace.take({count}) : View{}};
+  const View positions = workspace.upload(of.positions);
+  const View targets = workspace.upload(of.targets);
+  const std::int64_t chunk = chunk_rows(parameters);
+  for (std::int64_t begin = 0; begin < count; begin += chunk) {
+    const std::int64_t end = std::min(begin + chunk, count);
+    const WorkspaceScope scope(workspace);
+    const ConstView rows = gather(c, hidden, positions.rows(begin, end));
+    const ConstView logit = logits(parameters, workspace, rows);  // (chunk,V)
+    View log_sum = workspace.take({end - begin});
+    c.kernels().log_softmax_forward(c.queue(), out.logprob.rows(begin, end), log_sum,
+                                    out.entropy.rows(begin, end), logit, targets.rows(begin, end),
+                                    temperature);
+    if (reference) {
+      const ConstView other = reference->head.logits(reference->parameters, workspace,
+                                                     reference->hidden.rows(begin, end));
+      View other_log_sum = workspace.take({end - begin});
+      View other_logprob = workspace.take({end - begin});
+      c.kernels().log_softmax_forward(c.queue(), other_logprob, other_log_sum, View{}, other,
+                                      targets.rows(begin, end), temperature);
+      c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum, other,
+                                other_log_sum, temperature);
+    }
+  }
+  return out;
+}
+
+View LanguageHead::forward_backward(const Parameters& parameters, Parameters& gradients,
+                                    Workspace& workspace, ConstView hidden, const TokenTargets& of,
+                                    double temperature, const LossGradient& loss_gradient,
+                                    View dhidden) const {
+  const LayerContext c{*device_, parameters, workspace};
+  const std::int64_t count = of.size();
+  View logprob = workspace.take({count});
+  const View positions = workspace.upload(of.positions);
+  const View targets = workspace.upload(of.targets);
+  const std::int64_t chunk = chunk_rows(parameters);
+  for (std::int64_t begin = 0; begin < count; begin += chunk) {
+    const std::int64_t end = std::min(begin + chunk, count);
+    const WorkspaceScope scope(workspace);
+    const ConstView rows = gather(c, hidden, positions.rows(begin, end));
+    View logit = logits(parameters, workspace, rows);  // (chunk,V), then its gradient
+    View log_sum = workspace.take({end - begin});
+    View dlogprob = workspace.take({end - begin});
+    c.kernels().log_softmax_forward(c.queue(), logprob.rows(begin, end), log_sum, View{}, logit,
+                                    targets.rows(begin, end), temperature);
+    loss_gradient(dlogprob, logprob.rows(begin, end), begin, end);
+    c.kernels().log_softmax_backward(c.queue(), logit, log_sum, targets.rows(begin, end), dlogprob,
+                                     temperature);
+    View drows = workspace.take(rows.shape());
+    output_.input_gradient(c, drows, logit, Write::overwrite);
+    output_.weight_gradient(c, gradients, logit, rows);
+    c.kernels().scatter_add_rows(c.queue(), dhidden, drows, positions.rows(begin, end));
+  }
+  return logprob;
+}
+
+ScalarHead::ScalarHead(Device& device, const Parameters& layout, double shift)
+    : device_(&device), output_(Linear::find(layout, "head")), shift_(shift) {}
+
+View ScalarHead::forward(const Parameters& parameters, Workspace& workspace, ConstView hidden,
+                         ConstView positions) const {
+  const LayerContext c{*device_, parameters, workspace};
+  const std::int64_t count = positions.extent(0);
+  View minus_shift = workspace.take({count, 1});
+  c.kernels().fill(c.queue(), minus_shift, -shift_);
+  return output_.forward(c, gather(c, hidden, positions), minus_shift).reshaped({count});
+}
+
+void ScalarHead::backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
+                          ConstView hidden, ConstView positions, ConstView dout,
+                          View dhidden) const {
+  const LayerContext c{*device_, parameters, workspace};
+  const ConstView rows = gather(c, hidden, positions);
+  const ConstView dcolumn = dout.reshaped({dout.extent(0), 1});
+  View drows = workspace.take(rows.shape());
+  output_.input_gradient(c, drows, dcolumn, Write::overwrite);
+  output_.weight_gradient(c, gradients, dcolumn, rows);
+  c.kernels().scatter_add_rows(c.queue(), dhidden, drows, positions);
+}
+
+}  // namespace precis

@@ -1,0 +1,82 @@
+// What stands on a model's hidden states: the language model's vocabulary, or one scalar.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "model/layer.hpp"
+
+namespace precis {
+
+/// Which next tokens are asked about: row positions[p] of the hidden states predicts targets[p].
+struct TokenTargets {
+  std::vector<std::int32_t> positions;  // (P)
+  std::vector<std::int32_t> targets;    // (P)
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(targets.size()); }
+};
+
+/// Logits over the vocabulary: the token embedding's rows if tied, a matrix of its own if not.
+/// Works on so many positions at a time that no (P,V) tensor ever exists.
+class LanguageHead {
+ public:
+  LanguageHead(Device& device, const Parameters& layout);
+
+  /// (P,V) for hidden (P,C), taken from the workspace.
+  [[nodiscard]] View logits(const Parameters& parameters, Workspace& workspace,
+                            ConstView hidden) const;
+
+  /// Another model's prediction of the same tokens, for the exact KL.
+  struct Reference {
+    const LanguageHead& head;
+    const Parameters& parameters;
+    ConstView hidden;  // (P, its own C), in the order of the targets
+  };
+  /// Results of a pass, each (P), taken from the workspace; kl only with a reference.
+  struct Statistics {
+    View logprob;
+    View entropy;
+    View kl;
+  };
+  /// Log-probs of the targets and the entropy at a temperature, for hidden (N,C).
+  [[nodiscard]] Statistics statistics(const Parameters& parameters, Workspace& workspace,
+                                      ConstView hidden, const TokenTargets& targets,
+                                      double temperature,
+                                      std::optional<Reference> reference = {}) const;
+
+  /// Writes d loss / d logprob of targets [begin, end) into dlogprob, given their logprob.
+  using LossGradient =
+      std::function<void(View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end)>;
+  /// Forward and backward at once: adds to dhidden (N,C) and to the head's gradient. Returns the
+  /// log-probs (P).
+  View forward_backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
+                        ConstView hidden, const TokenTargets& targets, double temperature,
+                        const LossGradient& loss_gradient, View dhidden) const;
+
+ private:
+  [[nodiscard]] std::int64_t chunk_rows(const Parameters& parameters) const;
+
+  Device* device_;
+  Linear output_;
+};
+
+/// One number a position: w h + b - shift. The head of reward and value models.
+class ScalarHead {
+ public:
+  ScalarHead(Device& device, const Parameters& layout, double shift);
+
+  /// (P) at rows positions (P) of hidden (N,C), taken from the workspace.
+  [[nodiscard]] View forward(const Parameters& parameters, Workspace& workspace, ConstView hidden,
+                             ConstView positions) const;
+  /// Adds to dhidden (N,C) and the head's gradients for dout (P).
+  void backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
+                ConstView hidden, ConstView positions, ConstView dout, View dhidden) const;
+
+ private:
+  Device* device_;
+  Linear output_;
+  double shift_;
+};
+
+}  // namespace precis

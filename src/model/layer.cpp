@@ -1,0 +1,68 @@
+#include "model/layer.hpp"
+
+namespace precis {
+namespace {
+
+ConstView optional(const Parameters& parameters, int index) {
+  return index < 0 ? ConstView{} : parameters.at(index);
+}
+View optional(Parameters& parameters, int index) {
+  return index < 0 ? View{} : parameters.at(index);
+}
+
+}  // namespace
+
+Linear Linear::find(const Parameters& parameters, const std::string& name) {
+  return {parameters.find(name + "/weight"), parameters.find(name + "/bias")};
+}
+
+View Linear::forward(const LayerContext& c, ConstView x, ConstView residual) const {
+  View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)});  // (N, out)
+  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
+                             optional(c.parameters, bias), residual);
+  return y;
+}
+
+void Linear::input_gradient(const LayerContext& c, View dx, ConstView dy, Write write) const {
+  c.kernels().linear_input_gradient(c.queue(), dx, dy,
+                                    c.parameters.packed(weight, PackFor::input_gradient), write);
+}
+
+void Linear::weight_gradient(const LayerContext& c, Parameters& gradients, ConstView dy,
+                             ConstView x) const {
+  c.kernels().linear_weight_gradient(c.queue(), gradients.at(weight), optional(gradients, bias), dy,
+                                     x);
+}
+
+Norm Norm::find(const Parameters& parameters, const ModelConfig& config, const std::string& name) {
+  return {config.norm, config.norm_epsilon, parameters.find(name + "/weight"),
+          parameters.find(name + "/bias")};
+}
+
+View Norm::forward(const LayerContext& c, ConstView x, Saved& saved) const {
+  const std::int64_t n = x.extent(0);
+  View out = c.workspace.take(x.shape());  // (N,C)
+  saved.x = x;
+  saved.rstd = c.workspace.take({n});
+  if (kind == NormKind::layer_norm) {
+    saved.mean = c.workspace.take({n});
+    c.kernels().layer_norm_forward(c.queue(), out, saved.mean, saved.rstd, x,
+                                   c.parameters.at(weight), optional(c.parameters, bias), epsilon);
+  } else {
+    c.kernels().rms_norm_forward(c.queue(), out, saved.rstd, x, c.parameters.at(weight), epsilon);
+  }
+  return out;
+}
+
+void Norm::backward(const LayerContext& c, Parameters& gradients, View dx, ConstView dout,
+                    const Saved& saved) const {
+  if (kind == NormKind::layer_norm) {
+    c.kernels().layer_norm_backward(c.queue(), dx, gradients.at(weight), optional(gradients, bias),
+                                    dout, saved.x, c.parameters.at(weight), saved.mean, saved.rstd);
+  } else {
+    c.kernels().rms_norm_backward(c.queue(), dx, gradients.at(weight), dout, saved.x,
+                                  c.parameters.at(weight), saved.rstd);
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,63 @@
+// What every layer is given, and the linear and norm layers that the others are made of.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "model/parameters.hpp"
+#include "tensor/workspace.hpp"
+
+namespace precis {
+
+/// Where a layer runs, with which parameters, and where its results are taken from.
+struct LayerContext {
+  Device& device;
+  const Parameters& parameters;
+  Workspace& workspace;
+
+  [[nodiscard]] const Backend& kernels() const { return device.backend(); }
+  [[nodiscard]] Queue& queue() const { return device.queue(); }
+};
+
+/// y = x W^T + b: the places of W (out, in) and b (out) in the parameters; no bias is -1.
+struct Linear {
+  int weight = -1;
+  int bias = -1;
+
+  [[nodiscard]] static Linear find(const Parameters& parameters, const std::string& name);
+
+  /// (N, out) from x (N, in), plus residual (N, out) if given.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x,
+                             ConstView residual = {}) const;
+  /// dx (N, in) = or += for dy (N, out).
+  void input_gradient(const LayerContext& context, View dx, ConstView dy, Write write) const;
+  /// Adds to the gradients of W and b for dy (N, out) and the layer's input x (N, in).
+  void weight_gradient(const LayerContext& context, Parameters& gradients, ConstView dy,
+                       ConstView x) const;
+};
+
+/// LayerNorm or RMSNorm over the width.
+struct Norm {
+  NormKind kind = NormKind::layer_norm;
+  double epsilon = 0.0;
+  int weight = -1;
+  int bias = -1;
+
+  /// What backward needs of a forward pass.
+  struct Saved {
+    ConstView x;  // (N,C)
+    View mean;    // (N), layer norm only
+    View rstd;    // (N)
+  };
+
+  [[nodiscard]] static Norm find(const Parameters& parameters, const ModelConfig& config,
+                                 const std::string& name);
+
+  /// (N,C) from x (N,C), which must outlive `saved`.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x, Saved& saved) const;
+  /// dx (N,C) += for dout (N,C); adds to the gradients of weight and bias.
+  void backward(const LayerContext& context, Parameters& gradients, View dx, ConstView dout,
+                const Saved& saved) const;
+};
+
+}  // namespace precis

@@ -1,0 +1,62 @@
+#include "model/mlp.hpp"
+
+namespace precis {
+namespace {
+
+Gelu gelu_of(ActivationKind activation) {
+  return activation == ActivationKind::gelu_erf ? Gelu::erf : Gelu::tanh;
+}
+
+}  // namespace
+
+Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std::string& name) {
+  return {.activation = config.activation,
+          .gate = Linear::find(parameters, name + "/gate"),
+          .up = Linear::find(parameters, name + "/up"),
+          .down = Linear::find(parameters, name + "/down")};
+}
+
+View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved& saved) const {
+  saved.x = x;
+  saved.up = up.forward(c, x);
+  saved.activated = c.workspace.take(saved.up.shape());
+  if (activation == ActivationKind::gated_silu) {
+    saved.gate = gate.forward(c, x);
+    c.kernels().gated_silu_forward(c.queue(), saved.activated, saved.gate, saved.up);
+  } else {
+    c.kernels().gelu_forward(c.queue(), saved.activated, saved.up, gelu_of(activation));
+  }
+  return down.forward(c, saved.activated, residual);
+}
+
+View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& saved,
+                         Gradients& out) const {
+  out.dout = dout;
+  out.dup = c.workspace.take(saved.up.shape());
+  View dx = c.workspace.take(saved.x.shape());
+  if (activation == ActivationKind::gated_silu) {
+    View dactivated = c.workspace.take(saved.activated.shape());
+    down.input_gradient(c, dactivated, dout, Write::overwrite);
+    out.dgate = c.workspace.take(saved.gate.shape());
+    c.kernels().gated_silu_backward(c.queue(), out.dgate, out.dup, dactivated, saved.gate,
+                                    saved.up);
+    up.input_gradient(c, dx, out.dup, Write::overwrite);
+    gate.input_gradient(c, dx, out.dgate, Write::accumulate);
+  } else {
+    down.input_gradient(c, out.dup, dout, Write::overwrite);
+    c.kernels().gelu_backward(c.queue(), out.dup, out.dup, saved.up, gelu_of(activation));
+    up.input_gradient(c, dx, out.dup, Write::overwrite);
+  }
+  return dx;
+}
+
+void Mlp::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
+                          const Gradients& of) const {
+  down.weight_gradient(c, gradients, of.dout, saved.activated);
+  up.weight_gradient(c, gradients, of.dup, saved.x);
+  if (activation == ActivationKind::gated_silu) {
+    gate.weight_gradient(c, gradients, of.dgate, saved.x);
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,120 @@
+#include "model/model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace precis {
+namespace {
+
+std::string names_of(std::initializer_list<ModelKind> kinds) {
+  std::string names;
+  for (const ModelKind kind : kinds) {
+    names += (names.empty() ? "" : " or ") + std::string(to_string(kind));
+  }
+  return names;
+}
+
+/// Reads a tensor by way of host memory, since a file knows nothing of devices.
+template <class Read>
+void read_to_device(Device& device, View tensor, Read&& read) {
+  std::vector<float> host(static_cast<std::size_t>(tensor.numel()));
+  const View view = view_of(host.data(), tensor.shape());
+  read(view);
+  device.backend().copy_to_device(device.queue(), tensor, view);
+}
+
+void copy_shared_tensors(Device& device, Parameters& to, const Parameters& from) {
+  for (std::size_t i = 0; i < to.specs().size(); ++i) {
+    const int source = from.find(to.specs()[i].name);
+    if (source >= 0 && from.at(source).shape() == to.at(static_cast<int>(i)).shape()) {
+      device.backend().copy(device.queue(), to.at(static_cast<int>(i)), from.at(source));
+    }
+  }
+}
+
+}  // namespace
+
+Model make_model(Device& device, const ModelConfig& config, std::vector<std::uint8_t> tokenizer,
+                 std::uint64_t seed) {
+  Model model{config, std::move(tokenizer), Parameters(device, parameter_specs(config))};
+  initialize(model.parameters, config, seed, device);
+  return model;
+}
+
+ModelHead load_model_head(const ModelReader& file, std::initializer_list<ModelKind> wanted) {
+  ModelHead head{config_from_json(file.config(), file.where()), file.tokenizer()};
+  require(std::find(wanted.begin(), wanted.end(), head.config.kind) != wanted.end(),
+          "{} is a {} model; expected a {} model.", file.where(), to_string(head.config.kind),
+          names_of(wanted));
+  return head;
+}
+
+Model load_model(Device& device, const std::filesystem::path& path,
+                 std::initializer_list<ModelKind> wanted, const std::string& part) {
+  const ModelReader file(path, part);
+  ModelHead head = load_model_head(file, wanted);
+  Model model{head.config, std::move(head.tokenizer),
+              Parameters(device, parameter_specs(head.config))};
+  for (const DatasetInfo& dataset : file.weights()) {
+    require(model.parameters.find(dataset.path) >= 0,
+            "{} holds the tensor `{}`, which its configuration has no place for.", file.where(),
+            dataset.path);
+  }
+  for (std::size_t i = 0; i < model.parameters.specs().size(); ++i) {
+    const ParameterSpec& spec = model.parameters.specs()[i];
+    require(file.has_weight(spec.name),
+            "{} lacks the tensor `{}`, which its configuration asks for.", file.where(), spec.name);
+    read_to_device(device, model.parameters.at(static_cast<int>(i)),
+                   [&](View host) { file.weight(spec.name, host, spec.shard); });
+  }
+  model.parameters.changed();
+  return model;
+}
+
+void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device) {
+  write_model_head(file, part, to_json(model.config), model.tokenizer);
+  write_tensors(file, part, weight_path, model.parameters, device);
+}
+
+void save_model(const std::filesystem::path& path, const ModelConfig& config,
+                const std::vector<std::uint8_t>& tokenizer, const Parameters& parameters,
+                Device& device) {
+  StateWriter file(path, model_format);
+  write_model_head(file, "", to_json(config), tokenizer);
+  write_tensors(file, "", weight_path, parameters, device);
+  file.commit();
+}
+
+void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
+                   const Parameters& tensors, Device& device) {
+  for (std::size_t i = 0; i < tensors.specs().size(); ++i) {
+    const ParameterSpec& spec = tensors.specs()[i];
+    const ConstView tensor = tensors.at(static_cast<int>(i));
+    const std::vector<float> host = device.to_host<float>(tensor);
+    file.tensor(path_of(part, spec.name), view_of(host.data(), tensor.shape()), spec.shard);
+  }
+}
+
+void read_tensors(const StateReader& file, std::string_view part, TensorPath path_of,
+                  Parameters& tensors, Device& device) {
+  for (std::size_t i = 0; i < tensors.specs().size(); ++i) {
+    const ParameterSpec& spec = tensors.specs()[i];
+    read_to_device(device, tensors.at(static_cast<int>(i)),
+                   [&](View host) { file.tensor(path_of(part, spec.name), host, spec.shard); });
+  }
+  tensors.changed();
+}
+
+Model with_scalar_head(Device& device, const Model& body, ModelKind kind, std::uint64_t seed) {
+  ModelConfig config = body.config;
+  config.kind = kind;
+  config.reward_shift = 0.0;
+  Model model{config, body.tokenizer, Parameters(device, parameter_specs(config))};
+  copy_shared_tensors(device, model.parameters, body.parameters);
+  initialize_scalar_head(model.parameters, config, seed, device);
+  return model;
+}
+
+}  // namespace precis

@@ -1,0 +1,59 @@
+// A model in memory: configuration, tokenizer and parameters; how it is read, written and
+// converted.
+#pragma once
+
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "io/model_file.hpp"
+#include "model/parameters.hpp"
+
+namespace precis {
+
+struct Model {
+  ModelConfig config;
+  std::vector<std::uint8_t> tokenizer;  ///< bytes of tokenizer.json; empty: the model has none
+  Parameters parameters;
+};
+
+/// A model with random weights.
+[[nodiscard]] Model make_model(Device& device, const ModelConfig& config,
+                               std::vector<std::uint8_t> tokenizer, std::uint64_t seed);
+
+/// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
+/// kind found and kinds wanted; or the tensor that is missing, left over or of another shape.
+[[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
+                               std::initializer_list<ModelKind> wanted,
+                               const std::string& part = "");
+
+/// The configuration and tokenizer only.
+struct ModelHead {
+  ModelConfig config;
+  std::vector<std::uint8_t> tokenizer;
+};
+[[nodiscard]] ModelHead load_model_head(const ModelReader& file,
+                                        std::initializer_list<ModelKind> wanted);
+
+/// Writes a part: its head and weights ("" is a model file's only part).
+void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device);
+/// Writes a model file, under its name only when it is complete.
+void save_model(const std::filesystem::path& path, const ModelConfig& config,
+                const std::vector<std::uint8_t>& tokenizer, const Parameters& parameters,
+                Device& device);
+
+/// Tensors with the parameters' names, written to or read from `path_of(name)`: the moments of
+/// Adam.
+using TensorPath = std::string (*)(std::string_view part, std::string_view name);
+void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
+                   const Parameters& tensors, Device& device);
+void read_tensors(const StateReader& file, std::string_view part, TensorPath path_of,
+                  Parameters& tensors, Device& device);
+
+/// The same body with a new scalar head: a reward model from a language model (RECIPE, "Models and
+/// stages"). The head's initial weights follow from `seed`.
+[[nodiscard]] Model with_scalar_head(Device& device, const Model& body, ModelKind kind,
+                                     std::uint64_t seed);
+
+}  // namespace precis

@@ -1,0 +1,96 @@
+// The parameters of a model by name: one flat buffer, the shard each tensor is, and packs for
+// products.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.hpp"
+#include "parallel/shard.hpp"
+#include "tensor/device.hpp"
+
+namespace precis {
+
+/// A tensor of a model: its name in the model file, and the box of it that this rank holds.
+struct ParameterSpec {
+  std::string name;
+  Shard shard;
+
+  /// Weight decay applies to tensors with two axes only.
+  [[nodiscard]] bool is_matrix() const { return shard.global_shape.size() == 2; }
+};
+
+/// Every tensor of a model, in the order of the model file (CONTRACT section 4). An absent one
+/// (tied head, no bias) is left out.
+[[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
+
+/// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of
+/// Adam, which all have the same layout. As parameters they also keep packed copies of matrices,
+/// made anew when the version says that the weights have changed.
+class Parameters {
+ public:
+  /// Zeros.
+  Parameters(Device& device, std::vector<ParameterSpec> specs);
+
+  [[nodiscard]] const std::vector<ParameterSpec>& specs() const noexcept { return specs_; }
+  /// The place of a name in specs(); -1 when there is none.
+  [[nodiscard]] int find(std::string_view name) const;
+
+  [[nodiscard]] View at(int index) { return view(index, buffer_.view()); }
+  [[nodiscard]] ConstView at(int index) const { return view(index, buffer_.view()); }
+  /// Throws Error for a name that the model does not have.
+  [[nodiscard]] View at(std::string_view name) { return at(index_of(name)); }
+  [[nodiscard]] ConstView at(std::string_view name) const { return at(index_of(name)); }
+
+  /// All tensors end to end, each begun at a multiple of 16 numbers; the gaps hold zeros.
+  [[nodiscard]] View flat() noexcept { return buffer_.view(); }
+  [[nodiscard]] ConstView flat() const noexcept { return buffer_.view(); }
+  /// The part of flat() that tensor `index` fills, its gap included.
+  [[nodiscard]] View flat_part(int index) {
+    return buffer_.view().rows(offsets_[static_cast<std::size_t>(index)],
+                               offsets_[static_cast<std::size_t>(index) + 1]);
+  }
+
+  /// Counts changes of the weights; whoever writes weights calls changed().
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  void changed() noexcept { ++version_; }
+
+  /// Matrix `index` in the backend's layout, made when it is first asked for at this version.
+  [[nodiscard]] const Pack& packed(int index, PackFor purpose) const;
+
+ private:
+  struct VersionedPack {
+    Pack pack;
+    std::uint64_t version = 0;
+  };
+
+  [[nodiscard]] int index_of(std::string_view name) const;
+  template <class Byte>
+  [[nodiscard]] BasicView<Byte> view(int index, BasicView<Byte> flat) const {
+    const auto i = static_cast<std::size_t>(index);
+    return flat.rows(offsets_[i], offsets_[i] + shapes_[i].numel()).reshaped(shapes_[i]);
+  }
+
+  Device* device_;
+  std::vector<ParameterSpec> specs_;
+  std::vector<Shape> shapes_;
+  std::vector<std::int64_t> offsets_;  // of each tensor in the buffer, and the end
+  Tensor buffer_;
+  std::uint64_t version_ = 1;
+  mutable std::vector<std::array<VersionedPack, 2>> packs_;
+};
+
+/// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each number a function of
+/// (seed, name, global index) only: N(0, deviation) for matrices and embeddings, output projections
+/// divided by sqrt(2 layers), norms 1, biases 0. A scalar head is N(0, 1/(width + 1)) in variance
+/// (Stiennon 2020).
+void initialize(Parameters& parameters, const ModelConfig& config, std::uint64_t seed,
+                Device& device);
+/// The same for the scalar head only.
+void initialize_scalar_head(Parameters& parameters, const ModelConfig& config, std::uint64_t seed,
+                            Device& device);
+
+}  // namespace precis

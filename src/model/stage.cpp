@@ -1,0 +1,135 @@
+#include "model/stage.hpp"
+
+#include "base/error.hpp"
+
+namespace precis {
+
+DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
+  return {.tokens = workspace.upload(batch.tokens),
+          .positions = workspace.upload(batch.positions),
+          .offsets = workspace.upload(batch.offsets)};
+}
+
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout)
+    : device_(&device),
+      config_(config),
+      token_embedding_(layout.find("embedding/token")),
+      position_embedding_(layout.find("embedding/position")),
+      final_norm_(Norm::find(layout, config, "final_norm")),
+      gradient_workspace_(device) {
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    blocks_.push_back(Block::find(layout, config, layer));
+  }
+}
+
+View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
+  View x = c.workspace.take({batch.tokens.extent(0), config_.width});  // (N,C)
+  c.kernels().embedding_forward(c.queue(), x, c.parameters.at(token_embedding_), batch.tokens,
+                                Write::overwrite);
+  if (position_embedding_ >= 0) {
+    c.kernels().embedding_forward(c.queue(), x, c.parameters.at(position_embedding_),
+                                  batch.positions, Write::accumulate);
+  }
+  return x;
+}
+
+ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number) {
+  while (slots_.size() <= static_cast<std::size_t>(slot_number)) {
+    slots_.push_back(std::make_unique<Slot>(*device_));
+  }
+  Slot& slot = *slots_[static_cast<std::size_t>(slot_number)];
+  slot.workspace.reset();
+  slot.blocks.assign(blocks_.size(), {});
+  slot.batch = upload(slot.workspace, batch);
+
+  const LayerContext context{*device_, parameters, slot.workspace};
+  ConstView x = embed(context, slot.batch);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    x = blocks_[layer].forward(context, slot.batch, x, nullptr, slot.blocks[layer]);
+  }
+  return final_norm_.forward(context, x, slot.final_norm);
+}
+
+void Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
+                     ConstView dhidden) {
+  Slot& slot = *slots_.at(static_cast<std::size_t>(slot_number));
+  gradient_workspace_.reset();
+  const LayerContext context{*device_, parameters, gradient_workspace_};
+
+  View dx = gradient_workspace_.zeros(dhidden.shape());  // (N,C)
+  final_norm_.backward(context, gradients, dx, dhidden, slot.final_norm);
+  for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+    // Only dx goes on to the block below, so the rest of this block's memory is given back.
+    const WorkspaceScope scope(gradient_workspace_);
+    Block::Gradients of;
+    const ConstView below =
+        blocks_[layer].input_gradient(context, slot.batch, gradients, dx, slot.blocks[layer], of);
+    blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], of);
+    context.kernels().copy(context.queue(), dx, below);
+  }
+  context.kernels().embedding_backward(context.queue(), gradients.at(token_embedding_), dx,
+                                       slot.batch.tokens);
+  if (position_embedding_ >= 0) {
+    context.kernels().embedding_backward(context.queue(), gradients.at(position_embedding_), dx,
+                                         slot.batch.positions);
+  }
+}
+
+ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,
+                     CacheAccess* access) const {
+  View x = embed(c, batch);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const WorkspaceScope scope(c.workspace);
+    if (cache != nullptr) {
+      access->keys = cache->keys(static_cast<std::int64_t>(layer));
+      access->values = cache->values(static_cast<std::int64_t>(layer));
+    }
+    Block::Saved saved;
+    const ConstView y = blocks_[layer].forward(c, batch, x, access, saved);
+    c.kernels().copy(c.queue(), x, y);
+  }
+  Norm::Saved saved;
+  return final_norm_.forward(c, x, saved);
+}
+
+ConstView Stage::infer(const Parameters& parameters, Workspace& workspace,
+                       const PackedBatch& batch) const {
+  return run({*device_, parameters, workspace}, upload(workspace, batch), nullptr, nullptr);
+}
+
+ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
+                         const PackedBatch& batch, KvCache& cache,
+                         std::span<const int> sequences) const {
+  std::vector<std::int32_t> slots;
+  for (std::size_t b = 0; b < sequences.size(); ++b) {
+    cache.append(sequences[b], batch.offsets[b + 1] - batch.offsets[b], slots);
+  }
+  CacheAccess access;
+  access.slots = workspace.upload(slots);
+  return run({*device_, parameters, workspace}, upload(workspace, batch), &cache, &access);
+}
+
+ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
+                        std::span<const std::int32_t> tokens, KvCache& cache,
+                        std::span<const int> sequences) const {
+  std::vector<std::int32_t> slots;
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> lengths;
+  for (const int sequence : sequences) {
+    positions.push_back(static_cast<std::int32_t>(cache.length(sequence)));
+    cache.append(sequence, 1, slots);
+    lengths.push_back(positions.back() + 1);
+  }
+  std::int64_t blocks = 0;
+  const std::vector<std::int32_t> tables = cache.tables(sequences, blocks);
+  CacheAccess access;
+  access.slots = workspace.upload(slots);
+  access.tables =
+      workspace.upload(tables).reshaped({static_cast<std::int64_t>(sequences.size()), blocks});
+  access.lengths = workspace.upload(lengths);
+  const DeviceBatch batch{
+      .tokens = workspace.upload(tokens), .positions = workspace.upload(positions), .offsets = {}};
+  return run({*device_, parameters, workspace}, batch, &cache, &access);
+}
+
+}  // namespace precis

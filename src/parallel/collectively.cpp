@@ -1,0 +1,68 @@
+#include "parallel/collectively.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string>
+
+namespace precis {
+
+namespace {
+
+constexpr std::size_t longest_message = 4'000;
+
+struct Failure {
+  std::string message;
+  ExitStatus status = ExitStatus::failed;
+};
+
+Failure describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return {known.what(), known.status()};
+  } catch (const std::bad_alloc&) {
+    return {"The memory is used up: an allocation failed."};
+  } catch (const std::exception& other) {
+    return {other.what()};
+  } catch (...) {
+    return {"Something was thrown that is not an error with a message."};
+  }
+}
+
+/// Cut so that no UTF-8 character is split.
+void shorten(std::string& text) {
+  if (text.size() <= longest_message) {
+    return;
+  }
+  std::size_t end = longest_message;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
+    --end;
+  }
+  text.resize(end);
+  text += " [...]";
+}
+
+}  // namespace
+
+void agree_on_error(MpiCommunicator& communicator, const std::exception_ptr& mine) {
+  // The maximum of the negated ranks is the lowest failing one; nobody's value lies below all.
+  const std::int64_t nobody = -static_cast<std::int64_t>(communicator.size());
+  const std::int64_t lowest =
+      -all_max(communicator, mine ? -std::int64_t{communicator.rank()} : nobody);
+  if (lowest == -nobody) {
+    return;
+  }
+  const int failing = static_cast<int>(lowest);
+  Failure failure;
+  if (communicator.rank() == failing) {
+    failure = describe(mine);
+    shorten(failure.message);
+  }
+  std::array<std::int64_t, 1> status{static_cast<std::int64_t>(failure.status)};
+  communicator.broadcast(view_of(status), failing);
+  const std::string message = communicator.broadcast_text(failure.message, failing);
+  throw AgreedError(message, static_cast<ExitStatus>(status[0]), failing, communicator.size());
+}
+
+}  // namespace precis

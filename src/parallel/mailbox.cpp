@@ -1,0 +1,81 @@
+#include "parallel/mailbox.hpp"
+
+#include <limits>
+
+#include "base/error.hpp"
+#include "parallel/mpi_check.hpp"
+#include "parallel/waiting.hpp"
+
+namespace precis {
+
+Mailbox::~Mailbox() {
+  // Messages are left only when an error ends the rank. MPI may still read their bytes until the
+  // process ends, so they outlive this object on purpose.
+  if (!outgoing_.empty()) {
+    static_cast<void>(new std::list<Outgoing>(std::move(outgoing_)));
+  }
+}
+
+void Mailbox::post(int destination, Bytes bytes) {
+  require(bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
+          "A message of {} bytes to rank {} of '{}' is longer than 2 GiB - 1; send it as a view.",
+          bytes.size(), destination, communicator_.name());
+  Outgoing& message = outgoing_.emplace_back(Outgoing{.bytes = std::move(bytes)});
+  check_mpi(MPI_Isend(message.bytes.data(), static_cast<int>(message.bytes.size()), MPI_BYTE,
+                      destination, tag_, communicator_.handle(), &message.request),
+            "MPI_Isend");
+}
+
+std::size_t Mailbox::pending() {
+  outgoing_.remove_if([](Outgoing& message) {
+    int done = 0;
+    check_mpi(MPI_Test(&message.request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    return done != 0;
+  });
+  return outgoing_.size();
+}
+
+std::optional<Message> Mailbox::try_receive() {
+  // Also moves this mailbox's own messages on, and lets go of those that have left.
+  static_cast<void>(pending());
+  int found = 0;
+  MPI_Message handle = MPI_MESSAGE_NULL;
+  MPI_Status status;
+  check_mpi(MPI_Improbe(MPI_ANY_SOURCE, tag_, communicator_.handle(), &found, &handle, &status),
+            "MPI_Improbe");
+  if (found == 0) {
+    return std::nullopt;
+  }
+  int count = 0;
+  check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
+  Message message{.source = status.MPI_SOURCE, .bytes = Bytes(static_cast<std::size_t>(count))};
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Imrecv(message.bytes.data(), count, MPI_BYTE, &handle, &request), "MPI_Imrecv");
+  wait_until(communicator_, fmt::format("receive from rank {}", message.source), [&] {
+    int done = 0;
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    return done != 0;
+  });
+  return message;
+}
+
+Message Mailbox::receive(std::string_view what) {
+  std::optional<Message> message;
+  while (!message) {
+    wait_until(communicator_, fmt::format("wait for {}", what), [&] {
+      static_cast<void>(pending());
+      int found = 0;
+      check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, tag_, communicator_.handle(), &found, MPI_STATUS_IGNORE),
+                "MPI_Iprobe");
+      return found != 0;
+    });
+    message = try_receive();
+  }
+  return *std::move(message);
+}
+
+void Mailbox::flush() {
+  wait_until(communicator_, "delivery of messages", [&] { return pending() == 0; });
+}
+
+}  // namespace precis

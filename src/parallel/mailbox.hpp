@@ -1,0 +1,48 @@
+// Messages of any length between the ranks of one group, sent without waiting and received in the
+// order of each sender.
+#pragma once
+
+#include <list>
+#include <optional>
+
+#include "parallel/communicator.hpp"
+
+namespace precis {
+
+struct Message {
+  int source = 0;
+  Bytes bytes;
+};
+
+/// One tag of one communicator. Messages between two ranks keep their order. `flush` before
+/// destruction: a message not yet taken by its receiver is an error there.
+class Mailbox {
+ public:
+  Mailbox(MpiCommunicator& communicator, int tag) : communicator_(communicator), tag_(tag) {}
+  ~Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+
+  /// Returns at once and keeps the bytes until the receiver has them. At most 2 GiB - 1.
+  void post(int destination, Bytes bytes);
+  /// The next message from anyone, if one is here.
+  [[nodiscard]] std::optional<Message> try_receive();
+  /// Waits for the next message from anyone; `what` names it for the watchdog ("episodes").
+  [[nodiscard]] Message receive(std::string_view what);
+  /// Waits until every posted message has left.
+  void flush();
+  /// Posted messages that have not left yet: what a sender looks at to bound its memory.
+  [[nodiscard]] std::size_t pending();
+
+ private:
+  struct Outgoing {
+    Bytes bytes;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+
+  MpiCommunicator& communicator_;
+  int tag_;
+  std::list<Outgoing> outgoing_;
+};
+
+}  // namespace precis

@@ -1,0 +1,93 @@
+// What one rank is doing, in memory that the other ranks of its node can read when it is stuck.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace precis {
+
+/// Nanoseconds of the node's monotonic clock: comparable between the processes of one node.
+[[nodiscard]] std::int64_t monotonic_nanoseconds();
+
+/// A short text that one rank writes while others may read. A reader that comes in between sees a
+/// mixture of two texts, which a diagnostic message can bear.
+class SharedText {
+ public:
+  void store(std::string_view text);
+  [[nodiscard]] std::string load() const;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, 8> words_{};
+};
+
+/// How the operating system names one process for ever: pids are used again, start times are not.
+struct ProcessIdentity {
+  std::int64_t pid = 0;
+  std::uint64_t start_time = 0;     ///< clock ticks since boot, from /proc/PID/stat
+  std::uint64_t pid_namespace = 0;  ///< inode of /proc/PID/ns/pid
+  std::uint32_t user = 0;
+  friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
+};
+
+/// Of the calling process.
+[[nodiscard]] ProcessIdentity this_process();
+
+enum class ProcessState { running, stopped, gone, unknown };
+
+/// What became of the process; `unknown` where /proc does not tell (another pid namespace).
+[[nodiscard]] ProcessState state_of(const ProcessIdentity& process);
+
+/// Lives in shared memory, one a rank; its owner writes, everybody on the node reads. Zero bytes
+/// are a valid record of a rank that has not begun.
+class ProgressRecord {
+ public:
+  enum class State : std::uint32_t { absent, computing, waiting, finished };
+
+  void begin(int world_rank, std::string_view host);
+  void finish() { state_.store(State::finished); }
+
+  /// "I am alive, computing `phase`": called at the loop points of anything that may take long, so
+  /// that a slow rank is told from a stuck one. Costs some tens of nanoseconds.
+  void tick(std::string_view phase);
+  /// An operation of a communicator is entered; `beat` says while waiting that this rank is alive.
+  void enter(std::string_view communicator, std::string_view operation);
+  void beat() { progressed_.store(monotonic_nanoseconds(), std::memory_order_relaxed); }
+  void leave();
+
+  [[nodiscard]] State state() const { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int rank() const { return static_cast<int>(rank_.load()); }
+  [[nodiscard]] ProcessIdentity process() const;
+  [[nodiscard]] std::string host() const { return host_.load(); }
+  [[nodiscard]] std::string communicator() const { return communicator_.load(); }
+  [[nodiscard]] std::string operation() const { return operation_.load(); }
+  [[nodiscard]] std::string phase() const { return phase_.load(); }
+  /// How many operations this rank has entered.
+  [[nodiscard]] std::int64_t sequence() const { return sequence_.load(std::memory_order_relaxed); }
+  /// When the newest operation was entered.
+  [[nodiscard]] std::int64_t entered() const { return entered_.load(std::memory_order_relaxed); }
+  /// When this rank last showed that it is alive.
+  [[nodiscard]] std::int64_t progressed() const {
+    return progressed_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<State> state_{State::absent};
+  std::atomic<std::int64_t> rank_{0};
+  std::atomic<std::int64_t> pid_{0};
+  std::atomic<std::uint64_t> start_time_{0};
+  std::atomic<std::uint64_t> pid_namespace_{0};
+  std::atomic<std::uint64_t> user_{0};
+  std::atomic<std::int64_t> sequence_{0};
+  std::atomic<std::int64_t> entered_{0};
+  std::atomic<std::int64_t> progressed_{0};
+  SharedText host_;
+  SharedText communicator_;
+  SharedText operation_;
+  SharedText phase_;
+};
+
+}  // namespace precis

@@ -1,0 +1,257 @@
+#include "rlhf/ppo.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/random.hpp"
+#include "data/loader.hpp"
+#include "parallel/collectively.hpp"
+#include "train/guard.hpp"
+
+namespace precis {
+namespace {
+
+constexpr auto policy_sums = static_cast<std::size_t>(PolicySum::count);
+constexpr auto value_sums = static_cast<std::size_t>(ValueSum::count);
+
+template <class Of>
+double& at(std::vector<double>& sums, Of which) {
+  return sums[static_cast<std::size_t>(which)];
+}
+
+std::vector<Sequence> sequences_of(std::span<const Experience* const> members) {
+  std::vector<Sequence> sequences;
+  for (const Experience* member : members) {
+    sequences.push_back(member->episode.sequence());
+  }
+  return sequences;
+}
+
+/// One list of a per-token field over several episodes.
+std::vector<float> joined(std::span<const Experience* const> members,
+                          std::vector<float> Experience::*field) {
+  std::vector<float> all;
+  for (const Experience* member : members) {
+    const std::vector<float>& of = member->*field;
+    all.insert(all.end(), of.begin(), of.end());
+  }
+  return all;
+}
+
+std::int64_t tokens_of(std::span<const Experience* const> members) {
+  std::int64_t tokens = 0;
+  for (const Experience* member : members) {
+    tokens += static_cast<std::int64_t>(member->episode.response.size());
+  }
+  return tokens;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> mini_batches_of(std::int64_t batch, std::int64_t mini_batches,
+                                          std::uint64_t seed, std::int64_t step,
+                                          std::int64_t epoch) {
+  const auto number = static_cast<std::uint64_t>(step) << 16 | static_cast<std::uint64_t>(epoch);
+  const auto order = permutation(batch, seed, Purpose::mini_batches, number);
+  const std::int64_t each = batch / mini_batches;
+  std::vector<std::int64_t> out(static_cast<std::size_t>(batch));
+  for (std::int64_t place = 0; place < batch; ++place) {
+    out[static_cast<std::size_t>(order[static_cast<std::size_t>(place)])] = place / each;
+  }
+  return out;
+}
+
+Ppo::Ppo(const Setup& s)
+    : setup_(s),
+      policy_stage_(s.device, s.policy.config, s.policy.parameters),
+      value_stage_(s.device, s.value.config, s.value.parameters),
+      policy_head_(s.device, s.policy.parameters),
+      reference_head_(s.device, s.reference_head),
+      value_head_(s.device, s.value.parameters, s.value.config.reward_shift),
+      policy_evaluator_(s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
+                        [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }),
+      value_evaluator_(s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
+                       [&ranks = s.ranks] { ranks.progress().tick("old values"); }),
+      policy_optimizer_(s.device, s.policy.parameters),
+      value_optimizer_(s.device, s.value.parameters) {}
+
+std::vector<Experience> Ppo::experience(std::vector<Episode> mine, double kl_coefficient) {
+  std::vector<Sequence> sequences;
+  std::vector<std::vector<float>> reference_hidden;
+  for (Episode& episode : mine) {
+    sequences.push_back(episode.sequence());
+    reference_hidden.push_back(std::exchange(episode.reference_hidden, {}));
+  }
+  TokenStatistics of = policy_evaluator_.statistics(
+      setup_.policy.parameters, sequences, setup_.options.temperature,
+      Evaluator::Reference{reference_head_, setup_.reference_head, reference_hidden});
+  auto values = value_evaluator_.values(setup_.value.parameters, sequences);
+
+  Bytes message;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    Experience experience;
+    experience.episode = std::move(mine[i]);
+    experience.logprobs = std::move(of.logprobs[i]);
+    experience.entropies = std::move(of.entropies[i]);
+    experience.exact_kls = std::move(of.kls[i]);
+    experience.values = std::move(values[i]);
+    assign_rewards(experience, setup_.options, kl_coefficient);
+    const Bytes packed = pack(experience);
+    message.insert(message.end(), packed.begin(), packed.end());
+  }
+  // The batch is small beside the models, so that every rank can know all of it: means over the
+  // batch are then the same to the bit on every layout, and mini-batches are divided evenly.
+  std::vector<Experience> batch;
+  for (const Bytes& part : setup_.ranks.all_gather(message)) {
+    std::span<const std::byte> rest(part);
+    while (!rest.empty()) {
+      unpack(rest, batch.emplace_back());
+    }
+  }
+  if (setup_.options.whiten) {
+    whiten(batch);
+  }
+  return batch;
+}
+
+UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {
+  const PpoOptions& o = setup_.options;
+  UpdateReport report;
+  for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
+    const auto part = mini_batches_of(static_cast<std::int64_t>(batch.size()), o.mini_batches,
+                                      setup_.seed, step, epoch);
+    for (std::int64_t mini_batch = 0; mini_batch < o.mini_batches; ++mini_batch) {
+      Members members;  // in episode order
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (part[i] == mini_batch) {
+          members.push_back(&batch[i]);
+        }
+      }
+      update_mini_batch(members, rates, report);
+    }
+  }
+  const auto updates = static_cast<double>(o.epochs * o.mini_batches);
+  for (double* mean :
+       {&report.policy_loss, &report.value_loss, &report.update_kl, &report.clip_fraction_policy,
+        &report.clip_fraction_value, &report.ratio_mean, &report.gradient_norm_policy,
+        &report.gradient_norm_value}) {
+    *mean /= updates;
+  }
+  return report;
+}
+
+void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
+  Device& device = setup_.device;
+  const auto [begin, end] = [&] {
+    std::vector<std::int64_t> places(members.size());
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      places[i] = static_cast<std::int64_t>(i);
+    }
+    const auto mine = rank_part(places, setup_.ranks.rank(), setup_.ranks.size());
+    return mine.empty() ? std::pair<std::int64_t, std::int64_t>{0, 0}
+                        : std::pair{mine.front(), mine.back() + 1};
+  }();
+  const Members mine(members.begin() + begin, members.begin() + end);
+  const std::int64_t tokens = tokens_of(members);
+
+  Tensor policy_device = device.zeros({static_cast<std::int64_t>(policy_sums)}, DType::f64);
+  Tensor value_device = device.zeros({static_cast<std::int64_t>(value_sums)}, DType::f64);
+  policy_optimizer_.begin();
+  value_optimizer_.begin();
+  policy_gradient(mine, tokens, policy_device.view());
+  value_gradient(mine, tokens, value_device.view());
+
+  std::vector<double> policy = device.to_host<double>(policy_device.view());
+  std::vector<double> value = device.to_host<double>(value_device.view());
+  const double ratio_max = all_max(setup_.ranks, at(policy, PolicySum::ratio_max));
+  setup_.ranks.all_reduce(view_of(policy), Reduction::sum);
+  setup_.ranks.all_reduce(view_of(value), Reduction::sum);
+  const double policy_norm =
+      policy_optimizer_.update(setup_.policy.parameters, setup_.ranks, setup_.train, rates.policy);
+  const double value_norm =
+      value_optimizer_.update(setup_.value.parameters, setup_.ranks, setup_.train, rates.value);
+
+  const auto count = static_cast<double>(tokens);
+  report.policy_loss += at(policy, PolicySum::loss) / count;
+  report.clip_fraction_policy += at(policy, PolicySum::clipped) / count;
+  report.ratio_mean += at(policy, PolicySum::ratio) / count;
+  report.ratio_max = std::max(report.ratio_max, ratio_max);
+  report.update_kl += at(policy, PolicySum::squared_change) / count;
+  report.value_loss += at(value, ValueSum::loss) / count;
+  report.clip_fraction_value += at(value, ValueSum::clipped) / count;
+  report.gradient_norm_policy += policy_norm;
+  report.gradient_norm_value += value_norm;
+}
+
+void Ppo::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
+  Device& device = setup_.device;
+  const auto sequences = sequences_of(mine);
+  for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
+    setup_.ranks.progress().tick("policy update");
+    const auto first = static_cast<std::size_t>(micro.begin);
+    const auto count = static_cast<std::size_t>(micro.end - micro.begin);
+    const auto part = std::span(sequences).subspan(first, count);
+    const auto members = std::span<const Experience* const>(mine).subspan(first, count);
+
+    const TokenTargets targets = response_targets(part);
+    const Parameters& parameters = setup_.policy.parameters;
+    const ConstView hidden = policy_stage_.forward(parameters, pack_inputs(part), 0);
+    Workspace& workspace = policy_stage_.workspace(0);
+    const View old = workspace.upload(joined(members, &Experience::logprobs));
+    const View advantages = workspace.upload(joined(members, &Experience::advantages));
+    View dhidden = workspace.zeros(hidden.shape());
+    const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
+      device.backend().ppo_policy_loss(device.queue(), dlogprob, sums, logprob,
+                                       old.rows(begin, end), advantages.rows(begin, end),
+                                       setup_.options.clip, 1.0 / static_cast<double>(tokens));
+    };
+    (void)policy_head_.forward_backward(parameters, policy_optimizer_.gradients(), workspace,
+                                        hidden, targets, setup_.options.temperature, loss, dhidden);
+    policy_stage_.backward(parameters, policy_optimizer_.gradients(), 0, dhidden);
+  }
+}
+
+void Ppo::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
+  Device& device = setup_.device;
+  const auto sequences = sequences_of(mine);
+  for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
+    setup_.ranks.progress().tick("value update");
+    const auto first = static_cast<std::size_t>(micro.begin);
+    const auto count = static_cast<std::size_t>(micro.end - micro.begin);
+    const auto part = std::span(sequences).subspan(first, count);
+    const auto members = std::span<const Experience* const>(mine).subspan(first, count);
+
+    const Parameters& parameters = setup_.value.parameters;
+    const ConstView hidden = value_stage_.forward(parameters, pack_inputs(part), 0);
+    Workspace& workspace = value_stage_.workspace(0);
+    const View rows = workspace.upload(response_targets(part).positions);
+    const ConstView values = value_head_.forward(parameters, workspace, hidden, rows);
+    const View old = workspace.upload(joined(members, &Experience::values));
+    const View returns = workspace.upload(joined(members, &Experience::returns));
+    View dvalues = workspace.take(values.shape());
+    device.backend().ppo_value_loss(device.queue(), dvalues, sums, values, old, returns,
+                                    setup_.options.value_clip,
+                                    setup_.options.value_coefficient / static_cast<double>(tokens));
+    View dhidden = workspace.zeros(hidden.shape());
+    value_head_.backward(parameters, value_optimizer_.gradients(), workspace, hidden, rows, dvalues,
+                         dhidden);
+    value_stage_.backward(parameters, value_optimizer_.gradients(), 0, dhidden);
+  }
+}
+
+void Ppo::write(StateWriter& file) const {
+  write_part(file, "policy", setup_.policy, setup_.device);
+  policy_optimizer_.write(file, "policy");
+  write_part(file, "value", setup_.value, setup_.device);
+  value_optimizer_.write(file, "value");
+}
+
+void Ppo::read(const StateReader& file, std::int64_t updates) {
+  read_tensors(file, "policy", weight_path, setup_.policy.parameters, setup_.device);
+  policy_optimizer_.read(file, "policy", updates);
+  read_tensors(file, "value", weight_path, setup_.value.parameters, setup_.device);
+  value_optimizer_.read(file, "value", updates);
+}
+
+}  // namespace precis

@@ -1,0 +1,83 @@
+// The learner role: policy and value network with their optimizers; one PPO update a batch.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/evaluator.hpp"
+#include "rlhf/experience.hpp"
+#include "rlhf/options.hpp"
+#include "train/optimizer.hpp"
+
+namespace precis {
+
+/// What the updates of one batch report: plain means over the updates (ratio_max: the largest).
+struct UpdateReport {
+  double policy_loss = 0, value_loss = 0;
+  double update_kl = 0;
+  double clip_fraction_policy = 0, clip_fraction_value = 0;
+  double ratio_mean = 0, ratio_max = 0;
+  double gradient_norm_policy = 0, gradient_norm_value = 0;
+};
+
+/// The mini-batch of each episode of a batch in one epoch: equal parts of a permutation by (seed,
+/// step, epoch), numbered from 0; entry i is the mini-batch of the batch's episode i. `step` counts
+/// from 1.
+[[nodiscard]] std::vector<std::int64_t> mini_batches_of(std::int64_t batch,
+                                                        std::int64_t mini_batches,
+                                                        std::uint64_t seed, std::int64_t step,
+                                                        std::int64_t epoch);
+
+class Ppo {
+ public:
+  struct Setup {
+    Device& device;
+    MpiCommunicator& ranks;  ///< the learner's, data parallel
+    Model& policy;
+    Model& value;
+    const Parameters& reference_head;  ///< the reference's output matrix, for the exact KL
+    const PpoOptions& options;
+    const TrainOptions& train;
+    std::uint64_t seed = 0;
+  };
+  explicit Ppo(const Setup& setup);
+
+  /// Collective over the learner ranks. Scored episodes of this rank's part become experience, and
+  /// every rank gets the whole batch, in episode order, advantages whitened.
+  [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
+                                                   double kl_coefficient);
+
+  /// Collective: ppo.epochs passes over the batch. `rates` are the policy's and the value
+  /// network's.
+  struct Rates {
+    double policy = 0;
+    double value = 0;
+  };
+  [[nodiscard]] UpdateReport update(std::span<const Experience> batch, std::int64_t step,
+                                    Rates rates);
+
+  /// Both parts of a checkpoint, with their moments.
+  void write(StateWriter& file) const;
+  void read(const StateReader& file, std::int64_t updates);
+  [[nodiscard]] std::int64_t updates() const noexcept { return policy_optimizer_.updates(); }
+
+ private:
+  using Members = std::vector<const Experience*>;
+
+  /// Adds the gradients of this rank's episodes, whose mini-batch has `tokens` tokens over all
+  /// ranks, and the sums of PolicySum or ValueSum to `sums` (device, f64).
+  void policy_gradient(const Members& mine, std::int64_t tokens, View sums);
+  void value_gradient(const Members& mine, std::int64_t tokens, View sums);
+  void update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
+
+  Setup setup_;
+  Stage policy_stage_, value_stage_;
+  LanguageHead policy_head_, reference_head_;
+  ScalarHead value_head_;
+  Evaluator policy_evaluator_, value_evaluator_;
+  Optimizer policy_optimizer_, value_optimizer_;
+};
+
+}  // namespace precis

@@ -1,0 +1,116 @@
+#include "rlhf/rollout.hpp"
+
+#include "base/error.hpp"
+#include "io/jsonl.hpp"
+
+namespace precis {
+namespace {
+
+template <class T>
+void read_field(const JsonRow& row, const char* name, T& value) {
+  const nlohmann::json* field = find_field(row.value, name);
+  if (field == nullptr) {
+    throw BadRow(
+        fmt::format("{}: the row lacks the field `{}` of episodes.jsonl.", row.where(), name));
+  }
+  try {
+    value = field->get<T>();
+  } catch (const nlohmann::json::exception&) {
+    throw BadRow(fmt::format("{}: the field `{}` is of the wrong type.", row.where(), name));
+  }
+}
+
+}  // namespace
+
+Replay::Replay(const std::string& file) : file_(file) {
+  for_each_row(file, false, [&](const JsonRow& row) {
+    Episode episode;
+    std::string finish;
+    read_field(row, "episode", episode.number);
+    read_field(row, "prompt_ids", episode.query);
+    read_field(row, "response_ids", episode.response);
+    read_field(row, "rollout_logprobs", episode.rollout_logprobs);
+    read_field(row, "finish", finish);
+    episode.ended = finish == "eos";
+    if (episode.query.empty() || episode.response.empty() ||
+        episode.rollout_logprobs.size() != episode.response.size()) {
+      throw BadRow(
+          fmt::format("{}: prompt_ids, response_ids and rollout_logprobs must not be empty, and "
+                      "the last two must "
+                      "have the same length.",
+                      row.where()));
+    }
+    const std::int64_t number = episode.number;
+    episodes_[number] = std::move(episode);
+  });
+}
+
+const Episode& Replay::at(std::int64_t number) const {
+  const auto found = episodes_.find(number);
+  require(found != episodes_.end(),
+          "{} has no episode {}, which this step replays. Was it written with ppo.log_episodes at "
+          "least ppo.batch, by as many steps?",
+          file_, number);
+  return found->second;
+}
+
+Rollout::Rollout(const Setup& setup)
+    : setup_(setup),
+      order_(static_cast<std::int64_t>(setup.prompts.size()), setup.seed),
+      generator_(setup.device, setup.config, setup.policy) {}
+
+void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
+                       const std::function<void(Episode&&)>& finished) {
+  const auto [first, last] = numbers;
+  std::vector<Prompt> prompts;
+  std::map<std::int64_t, std::int64_t> rows;  // by episode
+  for (std::int64_t number = first; number < last; ++number) {
+    const std::int64_t row = order_.row_of(number);
+    if (setup_.replay != nullptr) {
+      Episode episode = setup_.replay->at(number);
+      episode.prompt = row;
+      episode.weight_version = weight_version;
+      finished(std::move(episode));
+      continue;
+    }
+    rows[number] = row;
+    prompts.push_back({setup_.prompts[static_cast<std::size_t>(row)].query, {number}});
+  }
+  generator_.run(
+      setup_.policy, prompts, setup_.rule,
+      [&](Generated&& of) {
+        Episode episode;
+        episode.number = of.episode;
+        episode.prompt = rows.at(of.episode);
+        episode.query = setup_.prompts[static_cast<std::size_t>(episode.prompt)].query;
+        episode.response = std::move(of.response);
+        episode.ended = of.ended;
+        episode.rollout_logprobs = std::move(of.logprobs);
+        episode.weight_version = weight_version;
+        finished(std::move(episode));
+      },
+      setup_.between_steps);
+}
+
+std::vector<std::vector<std::int32_t>> Rollout::greedy(
+    std::span<const std::vector<std::int32_t>> queries) {
+  std::vector<Prompt> prompts;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    prompts.push_back({queries[i], {static_cast<std::int64_t>(i)}});
+  }
+  GenerationRule rule = setup_.rule;
+  rule.sampling.temperature = 0;
+  std::vector<std::vector<std::int32_t>> responses(queries.size());
+  generator_.run(
+      setup_.policy, prompts, rule,
+      [&](Generated&& of) {
+        if (of.ended) {
+          of.response.pop_back();
+        }
+        responses[static_cast<std::size_t>(of.episode)] = std::move(of.response);
+      },
+      setup_.between_steps);
+  return responses;
+}
+
+}  // namespace precis

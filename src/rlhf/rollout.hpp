@@ -1,0 +1,58 @@
+// The rollout role: a copy of the policy that writes summaries, or reads them from an earlier run.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/tldr.hpp"
+#include "model/generator.hpp"
+#include "rlhf/episode.hpp"
+#include "rlhf/prompts.hpp"
+
+namespace precis {
+
+/// The responses of an episodes.jsonl by episode number.
+class Replay {
+ public:
+  /// Throws Error with file and line for a row that lacks a field.
+  explicit Replay(const std::string& file);
+  /// The episode as it was recorded. Throws Error naming one that the file does not have.
+  [[nodiscard]] const Episode& at(std::int64_t number) const;
+
+ private:
+  std::string file_;
+  std::map<std::int64_t, Episode> episodes_;
+};
+
+class Rollout {
+ public:
+  struct Setup {
+    Device& device;
+    const ModelConfig& config;
+    const Parameters& policy;  ///< this rank's copy; new weights arrive in it
+    const std::vector<Example>& prompts;
+    std::uint64_t seed = 0;
+    GenerationRule rule;
+    const Replay* replay = nullptr;  ///< null: sample
+    std::function<void()> between_steps;
+  };
+  explicit Rollout(const Setup& setup);
+
+  /// Generates the episodes `numbers` = [first, last) and hands out each as soon as it is finished.
+  void generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
+                const std::function<void(Episode&&)>& finished);
+  /// Summaries of the given prompts at temperature 0, for people to read, without end tokens.
+  [[nodiscard]] std::vector<std::vector<std::int32_t>> greedy(
+      std::span<const std::vector<std::int32_t>> queries);
+
+ private:
+  Setup setup_;
+  PromptOrder order_;
+  Generator generator_;
+};
+
+}  // namespace precis

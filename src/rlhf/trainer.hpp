@@ -1,0 +1,82 @@
+// PPO over the three roles: rollout, reward and learner, on the same ranks or each on its own.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parallel/mailbox.hpp"
+#include "parallel/role_layout.hpp"
+#include "rlhf/ppo.hpp"
+#include "rlhf/prompts.hpp"
+#include "rlhf/reward.hpp"
+#include "rlhf/rollout.hpp"
+#include "rlhf/weight_sync.hpp"
+#include "train/machine.hpp"
+#include "train/run.hpp"
+
+namespace precis {
+
+/// The models that a rank's roles need; the others are absent.
+struct RoleModels {
+  std::optional<Model> policy;               ///< rollout and learner
+  std::optional<Model> value;                ///< learner
+  std::optional<Model> reward;               ///< reward
+  std::optional<Model> reference;            ///< reward
+  std::optional<Parameters> reference_head;  ///< learner: the reference's output matrix
+};
+
+class PpoTrainer {
+ public:
+  struct Setup {
+    Machine& machine;
+    MpiCommunicator& world;
+    TrainingRun& run;
+    const RoleLayout& layout;
+    RoleModels& models;
+    const std::vector<Example>& prompts;
+    const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
+    const Tokenizer* tokenizer;         ///< null: the models have none
+    const PpoOptions& options;
+    const TrainOptions& train;
+    std::int64_t max_response_tokens = 0;
+    const Replay* replay = nullptr;
+  };
+  /// Collective over the world.
+  explicit PpoTrainer(const Setup& setup);
+  ~PpoTrainer();
+
+  /// Trains to the last step, or until the run must stop early.
+  [[nodiscard]] ExitStatus train();
+  /// Loads the newest checkpoint and writes the same step again.
+  void resave();
+  /// Writes policy.h5 and value.h5.
+  void save_final();
+
+ private:
+  /// What the learner tells every rank after a step.
+  struct StepResult;
+
+  void load();
+  void rollout(std::int64_t step);
+  void score();
+  [[nodiscard]] StepResult learn(std::int64_t step);
+  void share(StepResult& result);
+  void show_samples(std::int64_t step);
+  void reduce_phases();
+  [[nodiscard]] std::vector<Episode> receive_scored();
+  [[nodiscard]] TrainingRun::Describe describe() const;
+  [[nodiscard]] double kl_coefficient() const;
+
+  Setup setup_;
+  std::unique_ptr<ProcessGrid> rollout_grid_, reward_grid_, learner_grid_;  // null: not this rank's
+  BatchLayout batch_;
+  Mailbox to_reward_, to_learner_;
+  WeightSync weight_sync_;
+  std::unique_ptr<Rollout> rollout_;
+  std::unique_ptr<Reward> reward_;
+  std::unique_ptr<Ppo> ppo_;
+};
+
+}  // namespace precis

@@ -1,0 +1,28 @@
+// New policy weights on their way from the learner to the rollout.
+#pragma once
+
+#include <memory>
+
+#include "model/parameters.hpp"
+#include "parallel/role_layout.hpp"
+
+namespace precis {
+
+/// With both roles on the same ranks the rollout reads the learner's own parameters and nothing
+/// moves. On ranks of their own, the first learner rank broadcasts to the rollout ranks.
+class WeightSync {
+ public:
+  /// Collective over `world`.
+  WeightSync(MpiCommunicator& world, const RoleLayout& layout);
+
+  /// Collective over the first learner rank and the rollout ranks; elsewhere nothing happens.
+  /// `policy` is this rank's copy.
+  void run(Device& device, Parameters& policy);
+  /// Whether this rank takes part.
+  [[nodiscard]] bool takes_part() const noexcept { return group_ != nullptr; }
+
+ private:
+  std::unique_ptr<MpiCommunicator> group_;  // the learner first
+};
+
+}  // namespace precis

@@ -1,0 +1,19 @@
+// Stops a run that has gone wrong, before it overwrites its last good checkpoint.
+#pragma once
+
+#include <cstdint>
+
+#include "io/metrics.hpp"
+
+namespace precis {
+
+/// Throws Error naming step, metric and value if the loss or the gradient's norm is not finite, or
+/// if the loss is above 10 and above ten times the run's first loss. `extra` keeps the first loss
+/// for the checkpoints.
+void guard_loss(std::int64_t step, double loss, double gradient_norm,
+                nlohmann::ordered_json& extra);
+
+/// Throws Error if a number is not finite.
+void guard_finite(std::int64_t step, const char* name, double value);
+
+}  // namespace precis

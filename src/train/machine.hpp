@@ -1,0 +1,30 @@
+// What a computing command runs on: device, threads, layout.
+#pragma once
+
+#include <string>
+
+#include "base/log.hpp"
+#include "parallel/mpi_session.hpp"
+#include "parallel/process_grid.hpp"
+#include "tensor/device.hpp"
+#include "train/options.hpp"
+
+namespace precis {
+
+struct Machine {
+  Device device;
+  int threads = 1;
+  /// "4 ranks, dp=4, 1 thread each, cpu: AVX-512 ...": what reproducibility to the bit rests on.
+  std::string layout;
+};
+
+/// Chooses device and threads and says so. `layout` is the grid or the roles, in words. Throws
+/// UsageError for a device or a precision that this machine or this version does not have.
+[[nodiscard]] Machine start_machine(const MachineOptions& options, MpiSession& mpi, Log& log,
+                                    const std::string& layout);
+
+/// The grid of a command with one role: `grid`, or dp = number of ranks. Throws UsageError unless
+/// it fits the ranks, data parallel only.
+[[nodiscard]] GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi);
+
+}  // namespace precis

@@ -1,0 +1,63 @@
+#include "train/optimizer.hpp"
+
+#include <cmath>
+
+#include "model/model.hpp"
+
+namespace precis {
+
+Optimizer::Optimizer(Device& device, const Parameters& layout)
+    : device_(&device),
+      gradients_(device, layout.specs()),
+      first_(device, layout.specs()),
+      second_(device, layout.specs()),
+      sum_of_squares_(device.allocate({1}, DType::f64)),
+      norm_(device.allocate({1}, DType::f64)),
+      scale_(device.allocate({1})) {}
+
+void Optimizer::begin() { device_->backend().fill(device_->queue(), gradients_.flat(), 0.0); }
+
+double Optimizer::update(Parameters& parameters, Communicator& data_parallel, const TrainOptions& o,
+                         double rate) {
+  const Backend& kernels = device_->backend();
+  Queue& queue = device_->queue();
+  kernels.synchronize(queue);
+  data_parallel.all_reduce(gradients_.flat(), Reduction::sum);
+  kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients_.flat(), Write::overwrite);
+  kernels.clip_scale(queue, scale_.view(), norm_.view(), sum_of_squares_.view(), o.clip_norm);
+  const double norm = device_->to_host<double>(norm_.view())[0];
+  if (!std::isfinite(norm)) {
+    return norm;
+  }
+  ++updates_;
+  AdamW settings{.rate = rate,
+                 .beta1 = o.beta1,
+                 .beta2 = o.beta2,
+                 .epsilon = o.epsilon,
+                 .decay = 0.0,
+                 .update = updates_,
+                 .epsilon_place = o.epsilon_placement == EpsilonPlacement::pytorch
+                                      ? EpsilonPlace::pytorch
+                                      : EpsilonPlace::tensorflow};
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    const int index = static_cast<int>(i);
+    settings.decay = parameters.specs()[i].is_matrix() ? o.weight_decay : 0.0;
+    kernels.adamw_step(queue, parameters.at(index), first_.at(index), second_.at(index),
+                       gradients_.at(index), scale_.view(), settings);
+  }
+  parameters.changed();
+  return norm;
+}
+
+void Optimizer::write(StateWriter& file, std::string_view part) const {
+  write_tensors(file, part, first_moment_path, first_, *device_);
+  write_tensors(file, part, second_moment_path, second_, *device_);
+}
+
+void Optimizer::read(const StateReader& file, std::string_view part, std::int64_t updates) {
+  read_tensors(file, part, first_moment_path, first_, *device_);
+  read_tensors(file, part, second_moment_path, second_, *device_);
+  updates_ = updates;
+}
+
+}  // namespace precis

@@ -1,0 +1,39 @@
+// AdamW over a model's parameters, with clipping by the global norm.
+#pragma once
+
+#include "io/model_file.hpp"
+#include "model/parameters.hpp"
+#include "parallel/communicator.hpp"
+#include "train/options.hpp"
+
+namespace precis {
+
+/// Owns the gradients, both moments and the count of updates of one model.
+class Optimizer {
+ public:
+  Optimizer(Device& device, const Parameters& layout);
+
+  /// Where backward passes add to; zero after begin().
+  [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
+  void begin();
+
+  /// Sums the gradients over the ranks, clips them and updates the parameters. Returns the norm
+  /// before clipping. Without a finite norm nothing is updated: the caller's guard says what was
+  /// seen.
+  double update(Parameters& parameters, Communicator& data_parallel, const TrainOptions& options,
+                double rate);
+
+  [[nodiscard]] std::int64_t updates() const noexcept { return updates_; }
+
+  /// The moments of a part of a checkpoint. The count of updates is the caller's to keep.
+  void write(StateWriter& file, std::string_view part) const;
+  void read(const StateReader& file, std::string_view part, std::int64_t updates);
+
+ private:
+  Device* device_;
+  Parameters gradients_, first_, second_;
+  Tensor sum_of_squares_, norm_, scale_;  // (1) f64, f64, f32
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace precis

@@ -1,0 +1,73 @@
+// The keys that training commands share: the run, the machine, the optimizer, checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/log_options.hpp"
+#include "base/options.hpp"
+
+namespace precis {
+
+/// What `sample` and `score` have too.
+struct MachineOptions {
+  std::int64_t seed = 1;
+  std::int64_t threads = 0;
+  std::string grid;
+  std::string device = "auto";
+  std::string precision = "f32";
+  double watchdog_seconds = 600;
+};
+void add_machine_options(OptionTable& table, MachineOptions& options);
+
+struct RunOptions {
+  MachineOptions machine;
+  std::string run;
+  std::string end_time;
+  bool trace = false;
+  bool dry_run = false;
+  LogOptions log;
+};
+void add_run_options(OptionTable& table, RunOptions& options);
+
+enum class OnFailure { stop, warn };
+
+struct CheckpointOptions {
+  std::int64_t every_steps = 0;
+  double every_minutes = 30;
+  std::int64_t keep = 2;
+  OnFailure on_failure = OnFailure::stop;
+  bool resave = false;
+};
+void add_checkpoint_options(OptionTable& table, CheckpointOptions& options);
+
+enum class Schedule { constant, linear, cosine };
+enum class KeepModel { last, best };
+enum class EpsilonPlacement { pytorch, tensorflow };
+
+struct TrainOptions {
+  std::int64_t steps = 0;
+  std::int64_t stop_after = 0;
+  std::int64_t epochs = 1;
+  std::int64_t batch = 128;
+  std::int64_t micro_batch_tokens = 8192;
+  double learning_rate = 6.35e-5;
+  Schedule schedule = Schedule::cosine;
+  std::int64_t warmup_steps = 0;
+  double final_rate = 0.0;
+  double weight_decay = 0.0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  EpsilonPlacement epsilon_placement = EpsilonPlacement::pytorch;
+  double clip_norm = 1.0;
+  std::int64_t valid_every = 0;
+  KeepModel keep = KeepModel::last;
+};
+
+/// Which command trains: it decides which `train.` keys exist and their defaults.
+enum class TrainUse { sft, reward, ppo };
+/// Sets the defaults of `use` in `options` and registers its keys.
+void add_train_options(OptionTable& table, TrainOptions& options, TrainUse use);
+
+}  // namespace precis

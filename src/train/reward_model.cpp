@@ -1,0 +1,156 @@
+#include "train/reward_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+#include "data/loader.hpp"
+
+namespace precis {
+namespace {
+
+/// This rank's part of rows 0 .. count-1.
+std::vector<std::int64_t> my_part(std::size_t count, const Communicator& ranks) {
+  std::vector<std::int64_t> all(count);
+  std::iota(all.begin(), all.end(), 0);
+  return rank_part(all, ranks.rank(), ranks.size());
+}
+
+}  // namespace
+
+RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+                                 const std::vector<Pair>& train, const std::vector<Pair>& valid,
+                                 std::int64_t micro_batch_tokens)
+    : machine_(machine),
+      model_(model),
+      ranks_(ranks),
+      micro_batch_tokens_(micro_batch_tokens),
+      train_(train),
+      valid_(valid),
+      stage_(machine.device, model.config, model.parameters),
+      head_(machine.device, model.parameters, model.config.reward_shift),
+      evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
+                 [&ranks] { ranks.progress().tick("validation"); }) {}
+
+SupervisedTask RewardObjective::task() {
+  SupervisedTask task;
+  task.rows = static_cast<std::int64_t>(train_.size());
+  task.has_accuracy = true;
+  task.has_validation = !valid_.empty();
+  task.count = [](std::span<const std::int64_t> rows) {
+    return static_cast<std::int64_t>(rows.size());
+  };
+  task.accumulate = [this](std::span<const std::int64_t> rows, std::int64_t count,
+                           Parameters& gradients) { return accumulate(rows, count, gradients); };
+  task.validate = [this] { return validate(); };
+  return task;
+}
+
+LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+                                     Parameters& gradients) {
+  std::vector<std::int64_t> lengths;
+  for (const std::int64_t row : rows) {
+    const Pair& pair = train_[static_cast<std::size_t>(row)];
+    lengths.push_back(static_cast<std::int64_t>(2 * pair.query.size() + pair.chosen().size() +
+                                                pair.rejected().size()));
+  }
+  Device& device = machine_.device;
+  Tensor sums = device.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);
+  LossSums out;
+  for (const MicroBatch& micro : split_micro_batches(lengths, micro_batch_tokens_)) {
+    ranks_.progress().tick("gradient");
+    PackedBatch batch;
+    std::vector<std::int32_t> last;  // (2B): the end token's rows, chosen before rejected
+    for (std::int64_t i = micro.begin; i < micro.end; ++i) {
+      const Pair& pair = train_[static_cast<std::size_t>(rows[static_cast<std::size_t>(i)])];
+      batch.append(pair.query, pair.chosen());
+      last.push_back(batch.offsets.back() - 1);
+      batch.append(pair.query, pair.rejected());
+      last.push_back(batch.offsets.back() - 1);
+    }
+    const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
+    Workspace& workspace = stage_.workspace(0);
+    const View positions = workspace.upload(last);
+    const ConstView rewards = head_.forward(model_.parameters, workspace, hidden, positions);
+    View drewards = workspace.take(rewards.shape());
+    device.backend().preference_loss(device.queue(), drewards, sums.view(), rewards,
+                                     1.0 / static_cast<double>(count));
+    View dhidden = workspace.zeros(hidden.shape());
+    head_.backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
+    stage_.backward(model_.parameters, gradients, 0, dhidden);
+    out.count += micro.end - micro.begin;
+    out.tokens += batch.size();
+  }
+  const auto host = device.to_host<double>(sums.view());
+  out.loss = host[static_cast<std::size_t>(PreferenceSum::loss)];
+  out.correct = host[static_cast<std::size_t>(PreferenceSum::correct)];
+  return out;
+}
+
+LossSums RewardObjective::validate() {
+  std::vector<Sequence> sequences;
+  for (const std::int64_t row : my_part(valid_.size(), ranks_)) {
+    const Pair& pair = valid_[static_cast<std::size_t>(row)];
+    sequences.push_back({pair.query, pair.chosen()});
+    sequences.push_back({pair.query, pair.rejected()});
+  }
+  const auto rewards = evaluator_.rewards(model_.parameters, sequences);
+  LossSums out;
+  for (std::size_t i = 0; i < rewards.size(); i += 2) {
+    const double margin = static_cast<double>(rewards[i]) - static_cast<double>(rewards[i + 1]);
+    // -log sigmoid(margin), stable on both sides.
+    out.loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
+    out.correct += margin > 0 ? 1.0 : margin == 0 ? 0.5 : 0.0;
+    ++out.count;
+  }
+  return out;
+}
+
+std::vector<std::array<float, 2>> pair_rewards(Device& device, const ModelConfig& config,
+                                               const Parameters& parameters, MpiCommunicator& ranks,
+                                               std::span<const Pair> pairs,
+                                               std::int64_t micro_batch_tokens) {
+  std::vector<Sequence> sequences;
+  for (const std::int64_t row : my_part(pairs.size(), ranks)) {
+    const Pair& pair = pairs[static_cast<std::size_t>(row)];
+    sequences.push_back({pair.query, pair.responses[0]});
+    sequences.push_back({pair.query, pair.responses[1]});
+  }
+  Evaluator evaluator(device, config, parameters, micro_batch_tokens,
+                      [&ranks] { ranks.progress().tick("rewards"); });
+  const auto mine = evaluator.rewards(parameters, sequences);
+  std::vector<std::array<float, 2>> all;
+  for (const Bytes& part : ranks.all_gather(std::as_bytes(std::span(mine)))) {
+    const std::size_t first = all.size();
+    all.resize(first + part.size() / sizeof(std::array<float, 2>));
+    if (!part.empty()) {
+      std::memcpy(all.data() + first, part.data(), part.size());
+    }
+  }
+  return all;
+}
+
+std::optional<double> reference_mean(std::span<const Pair> pairs,
+                                     std::span<const std::array<float, 2>> rewards) {
+  using Key = std::tuple<std::string_view, std::string_view, std::string_view>;
+  std::set<Key> seen;
+  double sum = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const Comparison& of = pairs[i].comparison;
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (of.policies[side] == "ref" &&
+          seen.emplace(of.post.title, of.post.body, of.summaries[side]).second) {
+        sum += static_cast<double>(rewards[i][side]);
+      }
+    }
+  }
+  if (seen.empty()) {
+    return std::nullopt;
+  }
+  return sum / static_cast<double>(seen.size());
+}
+
+}  // namespace precis

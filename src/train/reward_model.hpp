@@ -1,0 +1,52 @@
+// Reward training: the logistic loss on human comparisons, and the shift that centres the
+// references.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "data/comparisons.hpp"
+#include "model/evaluator.hpp"
+#include "train/supervised.hpp"
+
+namespace precis {
+
+/// loss(theta) = -log sigmoid(r(x, y_chosen) - r(x, y_rejected)), a mean over pairs (Stiennon 2020,
+/// section 3.4), r read at the end token.
+class RewardObjective {
+ public:
+  RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
+                  std::int64_t micro_batch_tokens);
+
+  /// Valid as long as this object.
+  [[nodiscard]] SupervisedTask task();
+
+ private:
+  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+                                    Parameters& gradients);
+  [[nodiscard]] LossSums validate();
+
+  Machine& machine_;
+  const Model& model_;
+  MpiCommunicator& ranks_;
+  std::int64_t micro_batch_tokens_;
+  const std::vector<Pair>& train_;
+  const std::vector<Pair>& valid_;
+  Stage stage_;
+  ScalarHead head_;
+  Evaluator evaluator_;
+};
+
+/// Rewards of both summaries of each pair, summary 0 first, on every rank; `model`'s shift
+/// included.
+[[nodiscard]] std::vector<std::array<float, 2>> pair_rewards(
+    Device& device, const ModelConfig& config, const Parameters& parameters, MpiCommunicator& ranks,
+    std::span<const Pair> pairs, std::int64_t micro_batch_tokens);
+
+/// The mean reward of the summaries of policy `ref`, each distinct (post, summary) once, summed in
+/// f64 in the order of the pairs; nothing if there are none.
+[[nodiscard]] std::optional<double> reference_mean(std::span<const Pair> pairs,
+                                                   std::span<const std::array<float, 2>> rewards);
+
+}  // namespace precis

@@ -1,0 +1,251 @@
+#include "train/run.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "base/deck.hpp"
+#include "base/error.hpp"
+#include "io/output_file.hpp"
+#include "parallel/collectively.hpp"
+
+namespace precis {
+namespace {
+
+/// Seconds that a save before the end of the allocation is given beside what steps and saves have
+/// taken.
+constexpr double margin_seconds = 20;
+
+std::string to_text(const RunState& state) {
+  nlohmann::ordered_json json{{"command", state.command},
+                              {"step", state.step},
+                              {"tokens", state.tokens}};
+  json.update(state.extra);
+  return json.dump();
+}
+
+RunState read_state(const StateReader& file) {
+  auto json = nlohmann::ordered_json::parse(file.text("state"), nullptr, false);
+  require(json.is_object() && json.contains("command") && json.contains("step") &&
+              json.contains("tokens"),
+          "{}: the checkpoint's `state` is not one that precis wrote.", file.path().string());
+  RunState state{.command = json["command"],
+                 .step = json["step"],
+                 .tokens = json["tokens"],
+                 .layout = file.attribute("layout"),
+                 .extra = {}};
+  for (const char* key : {"command", "step", "tokens"}) {
+    json.erase(key);
+  }
+  state.extra = std::move(json);
+  return state;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const Setup& setup)
+    : log_(setup.log),
+      options_(setup.options),
+      world_(setup.world),
+      run_options_(setup.run),
+      checkpoint_options_(setup.checkpoint),
+      stop_after_(setup.stop_after),
+      final_files_(setup.final_files),
+      folder_(setup.run.run),
+      end_time_(parse_end_time(setup.run.end_time)),
+      checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep)),
+      deck_(setup.options.effective_deck()) {
+  state_.command = setup.command;
+  state_.layout = setup.layout;
+  collectively(world_, [&] {
+    if (world_.rank() == 0) {
+      run_folder_ = std::make_unique<RunFolder>(folder_);
+      log_.add_file(run_folder_->log());
+      find_checkpoint();
+    }
+  });
+  const std::string found = world_.broadcast_text(checkpoint_ ? checkpoint_->string() : "", 0);
+  if (!found.empty()) {
+    checkpoint_ = found;
+    collectively(world_, [&] {
+      const StateReader file(*checkpoint_);
+      state_ = read_state(file);
+      require(state_.command == setup.command,
+              "{} belongs to a run of `{}`, not of `{}`. Choose another run folder.", found,
+              state_.command, setup.command);
+      if (world_.rank() == 0) {
+        check_continued_deck(parse_deck(file.text("deck"), found),
+                             parse_deck(deck_, "this command"), found);
+        log_.info("The run goes on from {} after {} steps.", found, state_.step);
+        if (state_.layout != setup.layout) {
+          log_.warning(
+              "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to "
+              "the "
+              "bit, but what follows agrees to rounding only.",
+              state_.layout, setup.layout);
+        }
+      }
+    });
+    state_.layout = setup.layout;
+  }
+  collectively(world_, [&] {
+    require(!resave() || checkpoint_,
+            "checkpoint.resave was asked for, but {} holds no checkpoint.", folder_.string());
+  });
+}
+
+void TrainingRun::find_checkpoint() {
+  const auto newest =
+      checkpoints_.newest([&](const std::string& message) { log_.warning("{}", message); });
+  if (newest) {
+    checkpoint_ = newest->path;
+  }
+}
+
+bool TrainingRun::is_complete(std::int64_t total_steps) {
+  if (!checkpoint_ || state_.step < total_steps || resave()) {
+    return false;
+  }
+  const bool there = collectively(world_, [&] {
+    return std::all_of(final_files_.begin(), final_files_.end(), [&](const std::string& name) {
+      return std::filesystem::exists(folder_ / name);
+    });
+  });
+  if (there) {
+    log_.info("The run in {} is complete: {} steps are done.", folder_.string(), state_.step);
+  }
+  return there;
+}
+
+void TrainingRun::begin(std::int64_t total_steps) {
+  total_steps_ = total_steps;
+  first_step_ = state_.step;
+  collectively(world_, [&] {
+    if (world_.rank() != 0) {
+      return;
+    }
+    OutputFile deck(run_folder_->deck());
+    deck.write(deck_);
+    deck.commit();
+    run_folder_->cut_back(state_.step);
+    metrics_ = std::make_unique<RowFile>(run_folder_->metrics());
+    progress_ = std::make_unique<Progress>(log_, state_.command, first_step_, total_steps_,
+                                           run_options_.log.every_seconds);
+    if (run_options_.trace) {
+      trace_ = std::make_unique<TraceFile>(folder_ / "trace.json");
+      phases_.keep_events();
+    }
+  });
+  step_watch_.restart();
+  checkpoint_watch_.restart();
+}
+
+void TrainingRun::record(std::int64_t tokens, Row metrics, ProgressNumbers progress) {
+  ++state_.step;
+  state_.tokens += tokens;
+  const double seconds = step_watch_.seconds();
+  step_watch_.restart();
+  longest_step_ = std::max(longest_step_, seconds);
+  if (world_.rank() == 0) {
+    Row row{{"step", state_.step}, {"tokens", state_.tokens}};
+    row.update(metrics);
+    row["seconds"] = seconds;
+    for (const auto& [phase, spent] : phases_.seconds()) {
+      row["seconds_" + phase] = spent;
+    }
+    row["tokens_per_second"] = static_cast<double>(tokens) / seconds;
+    metrics_->append(row);
+    if (trace_) {
+      trace_->append(state_.step, phases_);
+    }
+    progress.tokens_per_second = static_cast<double>(tokens) / seconds;
+    progress_->report(state_.step, progress);
+  }
+  phases_.reset();
+}
+
+void TrainingRun::add_samples(const std::vector<Row>& rows) {
+  if (world_.rank() == 0 && !rows.empty()) {
+    if (!samples_) {
+      samples_ = std::make_unique<RowFile>(run_folder_->samples());
+    }
+    for (const Row& row : rows) {
+      samples_->append(row);
+    }
+  }
+}
+
+void TrainingRun::add_episodes(const std::vector<Row>& rows) {
+  if (world_.rank() == 0 && !rows.empty()) {
+    if (!episodes_) {
+      episodes_ = std::make_unique<RowFile>(run_folder_->episodes());
+    }
+    for (const Row& row : rows) {
+      episodes_->append(row);
+    }
+  }
+}
+
+TrainingRun::Stop TrainingRun::wish_to_stop() const {
+  if (signalled()) {
+    return stop;
+  }
+  if (stop_after_ > 0 && state_.step - first_step_ >= stop_after_) {
+    return stop;
+  }
+  if (end_time_) {
+    const double left =
+        std::chrono::duration<double>(*end_time_ - std::chrono::system_clock::now()).count();
+    if (left < 2 * (longest_step_ + longest_save_) + margin_seconds) {
+      return stop;
+    }
+  }
+  return go_on;
+}
+
+bool TrainingRun::safe_point(const Describe& describe) {
+  const bool complete = state_.step >= total_steps_;
+  const CheckpointOptions& o = checkpoint_options_;
+  const bool by_steps = o.every_steps > 0 && state_.step % o.every_steps == 0;
+  const bool by_time = o.every_minutes > 0 && checkpoint_watch_.seconds() >= 60 * o.every_minutes;
+  // One agreement carries both answers: a stop is the larger.
+  const std::int64_t agreed =
+      agree_on_stop(world_, 2 * wish_to_stop() + (by_time || by_steps ? 1 : 0));
+  const bool must_stop = agreed >= 2 && !complete;
+  if (agreed > 0 || complete) {
+    save(describe);
+  }
+  if (must_stop) {
+    log_.info("Stopped after {} of {} steps, with a checkpoint. Run the same command to go on.",
+              state_.step, total_steps_);
+  }
+  return must_stop;
+}
+
+void TrainingRun::save(const Describe& describe) {
+  const Stopwatch watch;
+  try {
+    collectively(world_, [&] {
+      if (is_writer()) {
+        (void)checkpoints_.write(state_.step, [&](StateWriter& file) {
+          file.attribute("layout", state_.layout);
+          file.text("state", to_text(state_));
+          file.text("deck", deck_);
+          describe(file);
+        });
+      }
+    });
+  } catch (const AgreedError& error) {
+    if (checkpoint_options_.on_failure == OnFailure::stop) {
+      throw;
+    }
+    log_.warning(
+        "The checkpoint of step {} was not written: {} The run goes on "
+        "(checkpoint.on_failure = warn).",
+        state_.step, error.what());
+  }
+  longest_save_ = std::max(longest_save_, watch.seconds());
+  checkpoint_watch_.restart();
+}
+
+}  // namespace precis

@@ -1,0 +1,131 @@
+// The life of a training run: folder and lock, where it goes on, metrics, checkpoints, when it
+// stops.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/options.hpp"
+#include "base/progress.hpp"
+#include "base/signals.hpp"
+#include "io/checkpoint.hpp"
+#include "io/metrics.hpp"
+#include "io/run_folder.hpp"
+#include "parallel/communicator.hpp"
+#include "train/options.hpp"
+#include "train/trace.hpp"
+
+namespace precis {
+
+/// What every checkpoint says about the run beside its tensors, as the JSON text `state`.
+struct RunState {
+  std::string command;  ///< "sft", "reward", "ppo"
+  std::int64_t step = 0;
+  std::int64_t tokens = 0;
+  std::string
+      layout;  ///< ranks, threads, instruction set: reproducible to the bit where it is equal
+  nlohmann::ordered_json extra = nlohmann::ordered_json::object();  ///< the command's own counters
+};
+
+class TrainingRun {
+ public:
+  struct Setup {
+    Log& log;
+    OptionTable& options;
+    MpiCommunicator& world;
+    const RunOptions& run;
+    const CheckpointOptions& checkpoint;
+    std::int64_t stop_after = 0;
+    std::string command;
+    std::string layout;
+    std::vector<std::string> final_files;  ///< in the run folder, written when the run is complete
+  };
+
+  /// Collective. Creates or opens the folder, takes its lock, finds the newest whole checkpoint,
+  /// and checks that no key has changed that may not. Throws on all ranks if one of these fails.
+  explicit TrainingRun(const Setup& setup);
+
+  /// The checkpoint that the run goes on from, verified; nothing for a new run.
+  [[nodiscard]] const std::optional<std::filesystem::path>& checkpoint() const noexcept {
+    return checkpoint_;
+  }
+  [[nodiscard]] const RunState& state() const noexcept { return state_; }
+  [[nodiscard]] RunState& state() noexcept { return state_; }
+  [[nodiscard]] std::uint64_t seed() const noexcept {
+    return static_cast<std::uint64_t>(run_options_.machine.seed);
+  }
+  /// Whether the checkpoint is of the last step and every final file is there; says so if it is.
+  [[nodiscard]] bool is_complete(std::int64_t total_steps);
+  [[nodiscard]] std::filesystem::path file(const std::string& name) const { return folder_ / name; }
+
+  /// Before the first step: writes the effective deck, cuts the row files back to the checkpoint
+  /// and opens them.
+  void begin(std::int64_t total_steps);
+
+  /// After a step, on every rank: counts it and, on rank 0, writes its row. `metrics` comes after
+  /// `step` and `tokens`; phase times and rates are added. `progress` goes to the progress line.
+  void record(std::int64_t tokens, Row metrics, ProgressNumbers progress);
+  /// Appends rows to RUN/samples.jsonl and RUN/episodes.jsonl, on rank 0.
+  void add_samples(const std::vector<Row>& rows);
+  void add_episodes(const std::vector<Row>& rows);
+
+  /// Times a part of the step, for `seconds_*`.
+  [[nodiscard]] PhaseTimer& phases() noexcept { return phases_; }
+  /// True once a signal has come on this rank: looked at between micro-batches and decode steps.
+  [[nodiscard]] bool signalled() const noexcept { return signals_.received() != 0; }
+
+  /// What fills a checkpoint after its `state` and `deck`: the parts, on the writing rank.
+  using Describe = std::function<void(StateWriter&)>;
+  /// At the safe point after a step, collective: writes a checkpoint if one is due, the run is
+  /// complete or it must stop. Returns true if the run must stop now (a signal, stop_after, the end
+  /// of the allocation): the command returns stopped_early.
+  [[nodiscard]] bool safe_point(const Describe& describe);
+  /// Collective: writes a checkpoint of the present state.
+  void save(const Describe& describe);
+  /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
+  [[nodiscard]] bool resave() const noexcept { return checkpoint_options_.resave; }
+
+  /// The rank that writes checkpoints (ppo: the first learner); 0 unless set before the first save.
+  void set_writer(int world_rank) noexcept { writer_ = world_rank; }
+
+ private:
+  enum Stop : std::int64_t { go_on = 0, stop = 1 };
+
+  void find_checkpoint();
+  [[nodiscard]] Stop wish_to_stop() const;
+  [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
+
+  Log& log_;
+  OptionTable& options_;
+  MpiCommunicator& world_;
+  RunOptions run_options_;
+  CheckpointOptions checkpoint_options_;
+  std::int64_t stop_after_;
+  std::vector<std::string> final_files_;
+  std::filesystem::path folder_;
+  StopSignals signals_;
+  std::optional<TimePoint> end_time_;
+  std::unique_ptr<RunFolder> run_folder_;  // rank 0
+  CheckpointFolder checkpoints_;
+  std::optional<std::filesystem::path> checkpoint_;
+  RunState state_;
+  std::string deck_;
+  int writer_ = 0;
+  std::int64_t total_steps_ = 0;
+  std::int64_t first_step_ = 0;                            // steps done when this launch began
+  std::unique_ptr<RowFile> metrics_, samples_, episodes_;  // rank 0
+  std::unique_ptr<Progress> progress_;                     // rank 0
+  std::unique_ptr<TraceFile> trace_;                       // rank 0, with `trace`
+  PhaseTimer phases_;
+  Stopwatch step_watch_, checkpoint_watch_;
+  double longest_step_ = 0, longest_save_ = 0;
+};
+
+}  // namespace precis

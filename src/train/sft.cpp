@@ -1,0 +1,148 @@
+#include "train/sft.hpp"
+
+#include <algorithm>
+
+#include "data/loader.hpp"
+
+namespace precis {
+namespace {
+
+constexpr std::size_t shown_prompts = 4;
+
+}  // namespace
+
+SftObjective::SftObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+                           const std::vector<Example>& train, const std::vector<Example>& valid,
+                           SftLoss loss, std::int64_t micro_batch_tokens)
+    : machine_(machine),
+      model_(model),
+      ranks_(ranks),
+      loss_(loss),
+      micro_batch_tokens_(micro_batch_tokens),
+      train_(rows_of(train)),
+      valid_(rows_of(valid)),
+      shown_(valid.empty() ? train : valid),
+      stage_(machine.device, model.config, model.parameters),
+      head_(machine.device, model.parameters),
+      evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
+                 [&ranks] { ranks.progress().tick("validation"); }),
+      generator_(machine.device, model.config, model.parameters) {}
+
+Sequence SftObjective::Text::sequence() const {
+  const std::span<const std::int32_t> all(tokens);
+  return {all.first(given), all.subspan(given)};
+}
+
+std::vector<SftObjective::Text> SftObjective::rows_of(const std::vector<Example>& examples) const {
+  std::vector<Text> rows;
+  for (const Example& example : examples) {
+    Text row{example.query, loss_ == SftLoss::response ? example.query.size() : 1};
+    row.tokens.insert(row.tokens.end(), example.response.begin(), example.response.end());
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+SupervisedTask SftObjective::task() {
+  SupervisedTask task;
+  task.rows = static_cast<std::int64_t>(train_.size());
+  task.has_validation = !valid_.empty();
+  task.count = [this](std::span<const std::int64_t> rows) {
+    std::int64_t count = 0;
+    for (const std::int64_t row : rows) {
+      const Text& of = train_[static_cast<std::size_t>(row)];
+      count += static_cast<std::int64_t>(of.tokens.size() - of.given);
+    }
+    return count;
+  };
+  task.accumulate = [this](std::span<const std::int64_t> rows, std::int64_t count,
+                           Parameters& gradients) { return accumulate(rows, count, gradients); };
+  task.validate = [this] { return validate(); };
+  task.sample = [this](std::int64_t step) { return sample(step); };
+  return task;
+}
+
+LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+                                  Parameters& gradients) {
+  std::vector<Sequence> sequences;
+  for (const std::int64_t row : rows) {
+    sequences.push_back(train_[static_cast<std::size_t>(row)].sequence());
+  }
+  Device& device = machine_.device;
+  Tensor sum = device.zeros({1}, DType::f64);
+  LossSums out;
+  for (const MicroBatch& micro : split_sequences(sequences, micro_batch_tokens_)) {
+    ranks_.progress().tick("gradient");
+    const auto part = std::span<const Sequence>(sequences).subspan(
+        static_cast<std::size_t>(micro.begin), static_cast<std::size_t>(micro.end - micro.begin));
+    const PackedBatch batch = pack_inputs(part);
+    const TokenTargets targets = response_targets(part);
+    const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
+    View dhidden = stage_.workspace(0).zeros(hidden.shape());
+    const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
+      device.backend().fill(device.queue(), dlogprob, -1.0 / static_cast<double>(count));
+    };
+    const ConstView logprob =
+        head_.forward_backward(model_.parameters, gradients, stage_.workspace(0), hidden, targets,
+                               1.0, loss_gradient, dhidden);
+    device.backend().sum(device.queue(), sum.view(), logprob, Write::accumulate);
+    stage_.backward(model_.parameters, gradients, 0, dhidden);
+    out.count += targets.size();
+    out.tokens += batch.size() + batch.sequences();
+  }
+  out.loss = -device.to_host<double>(sum.view())[0];
+  return out;
+}
+
+LossSums SftObjective::validate() {
+  std::vector<std::int64_t> all(valid_.size());
+  std::generate(all.begin(), all.end(), [n = std::int64_t{0}]() mutable { return n++; });
+  std::vector<Sequence> sequences;
+  for (const std::int64_t row : rank_part(all, ranks_.rank(), ranks_.size())) {
+    sequences.push_back(valid_[static_cast<std::size_t>(row)].sequence());
+  }
+  LossSums out;
+  for (const auto& logprobs : evaluator_.statistics(model_.parameters, sequences, 1.0).logprobs) {
+    for (const float logprob : logprobs) {
+      out.loss -= static_cast<double>(logprob);
+    }
+    out.count += static_cast<std::int64_t>(logprobs.size());
+  }
+  return out;
+}
+
+std::vector<Row> SftObjective::sample(std::int64_t step) {
+  if (ranks_.rank() != 0 || model_.tokenizer.empty()) {
+    return {};
+  }
+  const auto tokenizer = Tokenizer::from_json(
+      {reinterpret_cast<const char*>(model_.tokenizer.data()), model_.tokenizer.size()});
+  GenerationRule rule;
+  rule.sampling.temperature = 0;
+  std::vector<Prompt> prompts;
+  for (std::size_t i = 0; i < std::min(shown_prompts, shown_.size()); ++i) {
+    const auto room = model_.config.context - static_cast<std::int64_t>(shown_[i].query.size());
+    rule.max_new_tokens = std::min(rule.max_new_tokens, room);
+    prompts.push_back({shown_[i].query, {static_cast<std::int64_t>(i)}});
+  }
+  std::vector<Row> rows(prompts.size());
+  if (rule.max_new_tokens < 1) {
+    return {};
+  }
+  generator_.run(
+      model_.parameters, prompts, rule,
+      [&](Generated&& of) {
+        const auto i = static_cast<std::size_t>(of.episode);
+        if (of.ended) {
+          of.response.pop_back();
+        }
+        rows[i] = {{"step", step},
+                   {"id", shown_[i].row.post.id},
+                   {"response", tokenizer.decode(of.response)},
+                   {"reference", shown_[i].row.summary}};
+      },
+      [&] { ranks_.progress().tick("samples"); });
+  return rows;
+}
+
+}  // namespace precis

@@ -1,0 +1,53 @@
+// Supervised fine-tuning: next-token loss on the summaries people wrote.
+#pragma once
+
+#include <vector>
+
+#include "data/tldr.hpp"
+#include "model/evaluator.hpp"
+#include "model/generator.hpp"
+#include "train/supervised.hpp"
+
+namespace precis {
+
+/// Which tokens the loss is on: the response (Stiennon 2020), or query and response.
+enum class SftLoss { response, all };
+
+class SftObjective {
+ public:
+  /// `ranks` share each step's rows; the progress record is ticked between micro-batches.
+  SftObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+               const std::vector<Example>& train, const std::vector<Example>& valid, SftLoss loss,
+               std::int64_t micro_batch_tokens);
+
+  /// Valid as long as this object.
+  [[nodiscard]] SupervisedTask task();
+
+ private:
+  /// Query and response end to end, and how many of the tokens are given, not predicted.
+  struct Text {
+    std::vector<std::int32_t> tokens;
+    std::size_t given = 0;
+    [[nodiscard]] Sequence sequence() const;
+  };
+
+  [[nodiscard]] std::vector<Text> rows_of(const std::vector<Example>& examples) const;
+  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+                                    Parameters& gradients);
+  [[nodiscard]] LossSums validate();
+  [[nodiscard]] std::vector<Row> sample(std::int64_t step);
+
+  Machine& machine_;
+  const Model& model_;
+  MpiCommunicator& ranks_;
+  SftLoss loss_;
+  std::int64_t micro_batch_tokens_;
+  std::vector<Text> train_, valid_;
+  const std::vector<Example>& shown_;  // whose prompts samples.jsonl is drawn from
+  Stage stage_;
+  LanguageHead head_;
+  Evaluator evaluator_;
+  Generator generator_;
+};
+
+}  // namespace precis

@@ -1,0 +1,164 @@
+#include "train/supervised.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "data/loader.hpp"
+#include "parallel/collectively.hpp"
+#include "train/guard.hpp"
+#include "train/learning_rate.hpp"
+
+namespace precis {
+namespace {
+
+constexpr const char* part_name = "model";
+constexpr const char* best_name = "best";
+
+LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
+  std::array<double, 4> sums{mine.loss, mine.correct, static_cast<double>(mine.count),
+                             static_cast<double>(mine.tokens)};
+  ranks.all_reduce(view_of(sums), Reduction::sum);
+  return {sums[0], sums[1], static_cast<std::int64_t>(sums[2]), static_cast<std::int64_t>(sums[3])};
+}
+
+}  // namespace
+
+SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
+                                       MpiCommunicator& data_parallel, Model& model,
+                                       const SupervisedTask& task, const TrainOptions& options)
+    : machine_(machine),
+      run_(run),
+      data_parallel_(data_parallel),
+      model_(model),
+      task_(task),
+      options_(options),
+      seed_(run.seed()),
+      total_steps_(options.steps > 0 ? options.steps
+                                     : options.epochs * steps_per_epoch(task.rows, options.batch)),
+      optimizer_(machine.device, model.parameters) {
+  if (options.keep == KeepModel::best) {
+    best_.emplace(machine.device, model.parameters.specs());
+  }
+}
+
+void SupervisedTraining::load() {
+  if (!run_.checkpoint()) {
+    return;
+  }
+  collectively(data_parallel_, [&] {
+    const StateReader file(*run_.checkpoint());
+    read_tensors(file, part_name, weight_path, model_.parameters, machine_.device);
+    optimizer_.read(file, part_name, run_.state().step);
+    if (best_ && run_.state().extra.contains("best_step")) {
+      read_tensors(file, best_name, weight_path, *best_, machine_.device);
+    }
+  });
+}
+
+TrainingRun::Describe SupervisedTraining::describe() const {
+  return [this](StateWriter& file) {
+    write_part(file, part_name, model_, machine_.device);
+    optimizer_.write(file, part_name);
+    if (best_ && run_.state().extra.contains("best_step")) {
+      write_model_head(file, best_name, to_json(model_.config), model_.tokenizer);
+      write_tensors(file, best_name, weight_path, *best_, machine_.device);
+    }
+  };
+}
+
+void SupervisedTraining::resave() {
+  load();
+  run_.save(describe());
+}
+
+ExitStatus SupervisedTraining::train() {
+  load();
+  run_.begin(total_steps_);
+  while (run_.state().step < total_steps_) {
+    step();
+    if (run_.safe_point(describe())) {
+      return ExitStatus::stopped_early;
+    }
+  }
+  return ExitStatus::done;
+}
+
+void SupervisedTraining::step() {
+  const std::int64_t step = run_.state().step;  // from 0
+  const auto rows = step_rows(task_.rows, options_.batch, step, seed_);
+  const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
+  const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
+
+  optimizer_.begin();
+  LossSums sums;
+  {
+    const auto timed = run_.phases().phase("gradient");
+    sums = task_.accumulate(mine, task_.count(rows), optimizer_.gradients());
+  }
+  double norm = 0;
+  {
+    const auto timed = run_.phases().phase("update");
+    sums = sum_over_ranks(data_parallel_, sums);
+    norm = optimizer_.update(model_.parameters, data_parallel_, options_, rate);
+  }
+  const double loss = sums.loss / static_cast<double>(sums.count);
+  collectively(data_parallel_, [&] { guard_loss(step + 1, loss, norm, run_.state().extra); });
+
+  Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
+  if (task_.has_accuracy) {
+    metrics["accuracy"] = sums.correct / static_cast<double>(sums.count);
+  }
+  if (validation_due()) {
+    const auto timed = run_.phases().phase("validation");
+    if (task_.has_validation) {
+      const Validation validation = validate();
+      metrics["valid_loss"] = validation.loss;
+      if (task_.has_accuracy) {
+        metrics["valid_accuracy"] = validation.accuracy;
+      }
+      keep_if_best(validation);
+    }
+    if (task_.sample) {
+      run_.add_samples(task_.sample(step + 1));
+    }
+  }
+  run_.record(sums.tokens, metrics, {.name = "loss", .value = loss});
+}
+
+bool SupervisedTraining::validation_due() const {
+  const std::int64_t done = run_.state().step + 1;
+  return done == total_steps_ || (options_.valid_every > 0 && done % options_.valid_every == 0);
+}
+
+SupervisedTraining::Validation SupervisedTraining::validate() {
+  const LossSums sums = sum_over_ranks(data_parallel_, task_.validate());
+  const auto count = static_cast<double>(std::max<std::int64_t>(1, sums.count));
+  return {sums.loss / count, sums.correct / count};
+}
+
+void SupervisedTraining::keep_if_best(const Validation& now) {
+  if (!best_) {
+    return;
+  }
+  auto& extra = run_.state().extra;
+  bool better = !extra.contains("best_step");
+  if (!better) {
+    const double best_accuracy = extra["best_accuracy"];
+    const double best_loss = extra["best_loss"];
+    // Without accuracies these are equal, so that the loss decides; ties go to the earlier model.
+    better =
+        now.accuracy > best_accuracy || (now.accuracy == best_accuracy && now.loss < best_loss);
+  }
+  if (better) {
+    extra["best_step"] = run_.state().step + 1;
+    extra["best_accuracy"] = now.accuracy;
+    extra["best_loss"] = now.loss;
+    machine_.device.backend().copy(machine_.device.queue(), best_->flat(),
+                                   model_.parameters.flat());
+    best_->changed();
+  }
+}
+
+const Parameters& SupervisedTraining::kept() const { return best_ ? *best_ : model_.parameters; }
+
+}  // namespace precis

@@ -1,0 +1,83 @@
+// The loop that supervised fine-tuning and reward training share: one epoch after another over
+// rows, global means, validation, the best model kept.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/model.hpp"
+#include "train/machine.hpp"
+#include "train/optimizer.hpp"
+#include "train/run.hpp"
+
+namespace precis {
+
+/// Sums over this rank's rows, which the loop adds up over the ranks.
+struct LossSums {
+  double loss = 0;
+  double correct = 0;
+  std::int64_t count = 0;   ///< what the loss is divided by: response tokens, or pairs
+  std::int64_t tokens = 0;  ///< that passed through the model
+};
+
+/// What differs between the two trainings.
+struct SupervisedTask {
+  std::int64_t rows = 0;
+  bool has_accuracy = false;
+  bool has_validation = false;
+  /// How many tokens or pairs the loss of these rows is the mean over.
+  std::function<std::int64_t(std::span<const std::int64_t> rows)> count;
+  /// Adds the gradient of (sum of the losses of `rows`) / `count` to `gradients`.
+  std::function<LossSums(std::span<const std::int64_t> rows, std::int64_t count,
+                         Parameters& gradients)>
+      accumulate;
+  /// The sums over this rank's part of the validation rows.
+  std::function<LossSums()> validate;
+  /// Rows for samples.jsonl at a validation, on rank 0; may be empty.
+  std::function<std::vector<Row>(std::int64_t step)> sample;
+};
+
+/// The model at its last step, and the one that validation liked best (train.keep = best).
+class SupervisedTraining {
+ public:
+  SupervisedTraining(Machine& machine, TrainingRun& run, MpiCommunicator& data_parallel,
+                     Model& model, const SupervisedTask& task, const TrainOptions& options);
+
+  [[nodiscard]] std::int64_t total_steps() const noexcept { return total_steps_; }
+  /// Trains to the end, or until the run must stop early.
+  [[nodiscard]] ExitStatus train();
+  /// Loads the newest checkpoint and writes the same step again.
+  void resave();
+  /// The parameters that the run keeps: the last or the best.
+  [[nodiscard]] const Parameters& kept() const;
+  /// Whether validation chooses: train.keep = best.
+  [[nodiscard]] bool keeps_best() const noexcept { return best_.has_value(); }
+
+ private:
+  struct Validation {
+    double loss = 0;
+    double accuracy = 0;
+  };
+
+  void load();
+  void step();
+  [[nodiscard]] Validation validate();
+  void keep_if_best(const Validation& validation);
+  [[nodiscard]] bool validation_due() const;
+  [[nodiscard]] TrainingRun::Describe describe() const;
+
+  Machine& machine_;
+  TrainingRun& run_;
+  MpiCommunicator& data_parallel_;
+  Model& model_;
+  const SupervisedTask& task_;
+  TrainOptions options_;
+  std::uint64_t seed_;
+  std::int64_t total_steps_;
+  Optimizer optimizer_;
+  std::optional<Parameters> best_;
+};
+
+}  // namespace precis

@@ -1,0 +1,110 @@
+#include "base/log.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "base/expect_error.hpp"
+#include "base/progress.hpp"
+
+namespace precis {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// What `f` writes to stderr.
+template <class F>
+std::string stderr_of(F&& f) {
+  testing::internal::CaptureStderr();
+  f();
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(Log, WritesPlainMessagesOfItsLevel) {
+  const std::string text = stderr_of([] {
+    Log log;
+    log.debug("hidden");
+    log.info("{} rows", 3);
+    log.warning("odd {{}}");
+    log.error("bad");
+  });
+  EXPECT_EQ(text, "3 rows\nprecis: warning: odd {}\nprecis: bad\n");
+}
+
+TEST(Log, OtherRanksAreSilentBelowErrors) {
+  const std::string text = stderr_of([] {
+    Log log;
+    log.set_rank(3);
+    log.info("hello");
+    log.error("bad");
+    log.set_rank(3, true);
+    log.info("told");
+  });
+  EXPECT_EQ(text, "precis: rank 3: bad\nrank 3: told\n");
+}
+
+TEST(Log, FileHasTimeStampsAndIsAppendedTo) {
+  const std::string path = testing::TempDir() + "log_test.txt";
+  std::remove(path.c_str());
+  const std::string text = stderr_of([&] {
+    for (const char* word : {"one", "two"}) {
+      Log log;
+      log.info("before");
+      log.add_file(path);
+      log.info("{}", word);
+    }
+  });
+  EXPECT_EQ(text, "before\none\nbefore\ntwo\n");
+  std::ifstream file(path);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(content,
+              testing::MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: one\n"
+                                    "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: two\n"));
+  std::remove(path.c_str());
+}
+
+TEST(Log, FileThatCannotBeOpenedIsAnError) {
+  Log log;
+  EXPECT_THAT(message_of<Error>([&] { log.add_file("/proc/none/log.txt"); }),
+              HasSubstr("/proc/none/log.txt"));
+}
+
+TEST(Log, FullDiskIsSaidOnce) {
+  const std::string text = stderr_of([] {
+    Log log;
+    log.add_file("/dev/full");
+    log.info("one");
+    log.info("two");
+  });
+  EXPECT_THAT(text, HasSubstr("one\n"));
+  EXPECT_THAT(text, HasSubstr("two\n"));
+  const auto first = text.find("cannot be written");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(text.find("cannot be written", first + 1), std::string::npos);
+}
+
+TEST(Progress, LineSaysStepValueSpeedAndTimeLeft) {
+  Log log;
+  const Progress progress(log, "sft", 100, 1800);
+  EXPECT_EQ(progress.line(200, {"loss", 2.3456, 12345.4}, 10),
+            "sft  step 200/1,800  loss 2.3456  12,345 tokens/s  2 min 40 s left");
+  const Progress open(log, "synthesize", 0, 0);
+  EXPECT_EQ(open.line(5, {}, 1), "synthesize  step 5");
+}
+
+TEST(Progress, WithoutATerminalFirstAndLastStepArePlainLines) {
+  const std::string text = stderr_of([] {
+    Log log;
+    Progress progress(log, "sft", 0, 50);
+    for (int step = 1; step <= 50; ++step) {
+      progress.report(step, {"loss", 1.0, 0});
+    }
+  });
+  EXPECT_THAT(text, HasSubstr("step 1/50"));
+  EXPECT_THAT(text, HasSubstr("step 50/50"));
+  EXPECT_THAT(text, Not(HasSubstr("step 25/50")));
+}
+
+}  // namespace
+}  // namespace precis

@@ -1,0 +1,278 @@
+#include "base/options.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+#include "base/deck.hpp"
+#include "base/expect_error.hpp"
+#include "base/random.hpp"
+
+namespace precis {
+namespace {
+
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+enum class Shape { linear, cosine };
+
+struct Options {
+  std::int64_t seed = 1;
+  std::string run;
+  std::int64_t steps = 10;
+  double learning_rate = 6.35e-5;
+  double missing_end_value = -1;
+  double beta2 = 0.999;
+  bool dry_run = false;
+  bool skip_bad = false;
+  Shape schedule = Shape::cosine;
+  std::string keep = "last";
+  std::vector<std::string> train;
+  OptionTable table;
+
+  Options() {
+    table.add("seed", &seed, {.meaning = "seed of all random numbers"});
+    table.add("train.steps", &steps, {.unit = "steps", .meaning = "length", .maximum = 1e6});
+    table.add("train.learning_rate", &learning_rate, {.meaning = "peak", .above = 0.0});
+    table.add("train.beta2", &beta2, {.meaning = "decay of squares", .below = 1.0});
+    table.add("train.schedule", &schedule, {{"linear", Shape::linear}, {"cosine", Shape::cosine}},
+              {.meaning = "shape"});
+    table.add("train.keep", &keep, {.meaning = "which model", .choices = {"last", "best"}});
+    table.add("data.train", &train, {.meaning = "training rows"});
+    table.add("data.skip_bad", &skip_bad, {.meaning = "skip bad rows"});
+    table.add("ppo.missing_end_value", &missing_end_value,
+              {.meaning = "score without end token", .minimum = unbounded});
+    table.add("run", &run, {.meaning = "run folder"});
+    table.add("dry_run", &dry_run, {.meaning = "print the layout only"});
+  }
+
+  void parse(const Words& words) { table.parse(words); }
+  std::string usage_message(const Words& words) {
+    return message_of<UsageError>([&] { table.parse(words); });
+  }
+};
+
+/// A deck in a file of its own, removed at the end.
+class DeckFile {
+ public:
+  explicit DeckFile(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
+  ~DeckFile() { std::remove(path_.c_str()); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = testing::TempDir() + "options_test_" +
+                      testing::UnitTest::GetInstance()->current_test_info()->name() + ".cfg";
+};
+
+TEST(Options, DefaultsStayWithoutArguments) {
+  Options o;
+  o.parse({});
+  EXPECT_EQ(o.steps, 10);
+  EXPECT_EQ(o.schedule, Shape::cosine);
+  EXPECT_FALSE(o.table.given("train.steps"));
+  EXPECT_EQ(o.table.origin("train.steps"), "");
+}
+
+TEST(Options, CommandLineForms) {
+  Options o;
+  o.parse({"--seed", "3", "--train.steps=20", "--train.learning_rate", "1e-3", "--data.train",
+           "a.jsonl, b.jsonl", "--ppo.missing_end_value", "-1.5", "--train.schedule", "linear",
+           "--train.keep=best", "--run", "a b=c"});
+  EXPECT_EQ(o.seed, 3);
+  EXPECT_EQ(o.steps, 20);
+  EXPECT_EQ(o.learning_rate, 1e-3);
+  EXPECT_EQ(o.train, (Words{"a.jsonl", "b.jsonl"}));
+  EXPECT_EQ(o.missing_end_value, -1.5);
+  EXPECT_EQ(o.schedule, Shape::linear);
+  EXPECT_EQ(o.keep, "best");
+  EXPECT_EQ(o.run, "a b=c");
+  EXPECT_TRUE(o.table.given("train.steps"));
+  EXPECT_EQ(o.table.origin("train.steps"), "--train.steps");
+}
+
+TEST(Options, BooleansMayStandAlone) {
+  Options o;
+  o.parse({"--data.skip_bad", "--seed", "2", "--dry_run"});
+  EXPECT_TRUE(o.skip_bad);
+  EXPECT_TRUE(o.dry_run);
+  EXPECT_EQ(o.seed, 2);
+  Options off;
+  off.skip_bad = true;
+  off.parse({"--data.skip_bad", "false", "--dry_run=true"});
+  EXPECT_FALSE(off.skip_bad);
+  EXPECT_TRUE(off.dry_run);
+  EXPECT_THAT(Options{}.usage_message({"--dry_run", "maybe"}),
+              AllOf(HasSubstr("--dry_run is 'maybe'"), HasSubstr("true or false")));
+}
+
+TEST(Options, WrongValuesNameKeyValueAndExpectation) {
+  const std::vector<std::pair<Words, std::string>> wrong{
+      {{"--train.steps", "abc"}, "an integer from 0 to 1000000"},
+      {{"--train.steps", "3.5"}, "an integer"},
+      {{"--train.steps", "-1"}, "an integer"},
+      {{"--train.steps", "2000000"}, "1000000"},
+      {{"--train.steps", "99999999999999999999"}, "an integer"},
+      {{"--train.steps="}, "an integer"},
+      {{"--train.steps", " 3"}, "an integer"},
+      {{"--train.learning_rate", "nan"}, "finite number greater than 0"},
+      {{"--train.learning_rate", "inf"}, "finite"},
+      {{"--train.learning_rate", "-inf"}, "finite"},
+      {{"--train.learning_rate", "-1e-3"}, "greater than 0"},
+      {{"--train.learning_rate", "0"}, "greater than 0"},
+      {{"--train.learning_rate", "1e-3x"}, "finite number"},
+      {{"--train.learning_rate", "1e999"}, "finite number"},
+      {{"--train.beta2", "1"}, "less than 1"},
+      {{"--train.schedule", "cos"}, "one of: linear, cosine"},
+      {{"--train.keep", "first"}, "one of: last, best"},
+      {{"--data.train", "a,,b"}, "comma list"},
+      {{"--data.skip_bad", "1"}, "true or false"},
+  };
+  for (const auto& [words, expected] : wrong) {
+    const std::string key = words[0].substr(0, words[0].find('='));
+    EXPECT_THAT(Options{}.usage_message(words),
+                AllOf(HasSubstr(key), HasSubstr("is '"), HasSubstr(expected)));
+  }
+}
+
+TEST(Options, UnknownAndMisspeltKeysNameTheNearest) {
+  EXPECT_THAT(Options{}.usage_message({"--train.step", "3"}),
+              AllOf(HasSubstr("--train.step "), HasSubstr("nearest key is train.steps")));
+  EXPECT_THAT(Options{}.usage_message({"--learning_rate=3"}), HasSubstr("train.learning_rate"));
+  EXPECT_THAT(Options{}.usage_message({"--ru", "x"}), HasSubstr("nearest key is run"));
+}
+
+TEST(Options, OtherMistakesOnTheCommandLine) {
+  EXPECT_THAT(Options{}.usage_message({"--seed", "1", "--seed=2"}),
+              HasSubstr("--seed is given twice"));
+  EXPECT_THAT(Options{}.usage_message({"--seed", "--dry_run"}), HasSubstr("--seed has no value"));
+  EXPECT_THAT(Options{}.usage_message({"--seed"}), HasSubstr("--seed has no value"));
+  EXPECT_THAT(Options{}.usage_message({"-s", "1"}), HasSubstr("-s is not an option"));
+  EXPECT_THAT(Options{}.usage_message({"a.cfg", "b.cfg"}), HasSubstr("b.cfg is one too many"));
+  EXPECT_THAT(Options{}.usage_message({"no_such.cfg"}),
+              AllOf(HasSubstr("no_such.cfg"), HasSubstr("No such file")));
+}
+
+TEST(Options, DeckIsReadAndTheCommandLineWins) {
+  const DeckFile deck("seed = 5\n[train]\nsteps = 7\nkeep = best\n[data]\ntrain = x.jsonl\n");
+  Options o;
+  o.parse({deck.path(), "--train.steps", "9"});
+  EXPECT_EQ(o.seed, 5);
+  EXPECT_EQ(o.steps, 9);
+  EXPECT_EQ(o.keep, "best");
+  EXPECT_EQ(o.train, Words{"x.jsonl"});
+  EXPECT_EQ(o.table.origin("seed"), deck.path() + ":1");
+  EXPECT_EQ(o.table.origin("train.steps"), "--train.steps");
+  Options deck_last;
+  deck_last.parse({"--train.steps", "9", deck.path()});
+  EXPECT_EQ(deck_last.steps, 9);
+}
+
+TEST(Options, DeckErrorsNameFileAndLine) {
+  const DeckFile unknown("seed = 5\n\n[train]\nstep = 7\n");
+  EXPECT_THAT(Options{}.usage_message({unknown.path()}),
+              AllOf(HasSubstr(unknown.path() + ":4"), HasSubstr("train.step "),
+                    HasSubstr("nearest key is train.steps")));
+}
+
+TEST(Options, WrongValueInADeckNamesFileAndLine) {
+  const DeckFile wrong("[train]\n# steps\nsteps = many\n");
+  EXPECT_THAT(
+      Options{}.usage_message({wrong.path()}),
+      AllOf(HasSubstr(wrong.path() + ":3: train.steps is 'many'"), HasSubstr("an integer")));
+}
+
+TEST(Options, RequiredKeys) {
+  std::string from;
+  std::string to;
+  OptionTable table;
+  table.add("from", &from, {.meaning = "folder to read", .required = true});
+  table.add("to", &to, {.meaning = "file to write", .required = true});
+  EXPECT_THAT(message_of<UsageError>([&] {
+                table.parse(Words{"--to", "x"});
+              }),
+              AllOf(HasSubstr("--from (folder to read)"), testing::Not(HasSubstr("--to"))));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                table.parse(Words{"--from=", "--to", "x"});
+              }),
+              HasSubstr("--from is ''"));
+}
+
+TEST(Options, RequireGivenNamesTheReason) {
+  Options o;
+  o.parse({"--seed", "1"});
+  EXPECT_NO_THROW(o.table.require_given("seed", "With rows"));
+  EXPECT_THAT(message_of<UsageError>([&] { o.table.require_given("run", "With rows"); }),
+              AllOf(HasSubstr("With rows, --run must be given"), HasSubstr("run folder")));
+}
+
+TEST(Options, PositionalKey) {
+  std::string file;
+  bool verify = false;
+  OptionTable table;
+  table.add("file", &file, {.meaning = "file to show", .required = true});
+  table.add("verify", &verify, {.meaning = "check digests"});
+  table.set_positional("file");
+  table.parse(Words{"--verify", "model.h5"});
+  EXPECT_EQ(file, "model.h5");
+  EXPECT_TRUE(verify);
+  table.parse(Words{"other.h5", "--verify", "false"});
+  EXPECT_EQ(file, "other.h5");
+  EXPECT_FALSE(verify);
+  EXPECT_THAT(message_of<UsageError>([&] {
+                table.parse(Words{"a.h5", "--file", "b.h5"});
+              }),
+              HasSubstr("--file is given twice"));
+}
+
+TEST(Options, EffectiveDeckHasEveryKeyInOrder) {
+  Options o;
+  o.parse({"--data.train", "a,b", "--run", "x # y"});
+  o.steps = 77;  // a command may set a default after parsing
+  EXPECT_EQ(o.table.effective_deck(),
+            "seed = 1\n"
+            "run = \"x # y\"\n"
+            "dry_run = false\n"
+            "\n[train]\n"
+            "steps = 77\n"
+            "learning_rate = 6.35e-05\n"
+            "beta2 = 0.999\n"
+            "schedule = cosine\n"
+            "keep = last\n"
+            "\n[data]\n"
+            "train = a,b\n"
+            "skip_bad = false\n"
+            "\n[ppo]\n"
+            "missing_end_value = -1\n");
+}
+
+TEST(Options, EffectiveDeckReadsBackToIdenticalValues) {
+  RandomStream random(3, Purpose::testing, 0);
+  for (int trial = 0; trial < 50; ++trial) {
+    Options o;
+    o.learning_rate = std::ldexp(random.uniform(), static_cast<int>(random.below(80)) - 60);
+    o.missing_end_value =
+        -std::ldexp(random.uniform(), static_cast<int>(random.below(2000)) - 1000);
+    o.seed = static_cast<std::int64_t>(std::uint64_t{random.next()} << 31 | random.next());
+    o.run = trial % 2 == 0 ? "" : " \"odd\" #\n";
+    o.train = {"a b", "c"};
+    const std::string text = o.table.effective_deck();
+    const DeckFile deck(text);
+    Options again;
+    again.parse({deck.path()});
+    EXPECT_EQ(again.learning_rate, o.learning_rate);
+    EXPECT_EQ(again.missing_end_value, o.missing_end_value);
+    EXPECT_EQ(again.seed, o.seed);
+    EXPECT_EQ(again.run, o.run);
+    EXPECT_EQ(again.train, o.train);
+    EXPECT_EQ(again.table.effective_deck(), text);
+    EXPECT_TRUE(deck_differences(parse_deck(text, "a"), read_deck(deck.path())).empty());
+  }
+}
+
+TEST(Options, RegisteringAKeyTwiceIsAnError) {
+  Options o;
+  EXPECT_THAT(message_of<Error>([&] { o.table.add("seed", &o.steps, {}); }), HasSubstr("seed"));
+}
+
+}  // namespace
+}  // namespace precis

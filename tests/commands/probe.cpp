@@ -1,0 +1,79 @@
+// A program around commands that fail in every way; program_test.cpp runs it, also under mpirun.
+#include <iostream>
+#include <new>
+
+#include "commands/program.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/mpi_session.hpp"
+
+namespace precis {
+namespace {
+
+struct Options {
+  std::int64_t count = 3;
+  std::string text;
+};
+
+void add_options(OptionTable& table, Options& options) {
+  table.add("count", &options.count, {.unit = "rows", .meaning = "how many"});
+  table.add("text", &options.text, {.meaning = "what to print"});
+}
+
+ExitStatus print(Context& context, Options& options) {
+  std::cout << context.command << ' ' << options.count << ' ' << options.text << '\n';
+  return ExitStatus::done;
+}
+
+ExitStatus stop_early(Context& /*context*/, Options& /*options*/) {
+  return ExitStatus::stopped_early;
+}
+
+ExitStatus exhaust_memory(Context& /*context*/, Options& /*options*/) { throw std::bad_alloc(); }
+
+ExitStatus print_ranks(Context& context, Options& options) {
+  context.log.info("{} ranks", context.mpi->size());
+  return context.mpi->rank() == 0 ? print(context, options) : ExitStatus::done;
+}
+
+/// The last rank fails at a point where all agree.
+ExitStatus fail_agreed(Context& context, Options& /*options*/) {
+  collectively(context.mpi->world(), [&] {
+    require(context.mpi->rank() + 1 < context.mpi->size(), "The last rank has failed.");
+  });
+  return ExitStatus::done;
+}
+
+/// The last rank fails while the others wait for it.
+ExitStatus fail_alone(Context& context, Options& /*options*/) {
+  require(context.mpi->rank() + 1 < context.mpi->size(), "One rank has failed.");
+  context.mpi->world().barrier();
+  return ExitStatus::done;
+}
+
+/// Every rank fails by itself, without agreement.
+ExitStatus fail_everywhere(Context& /*context*/, Options& /*options*/) {
+  fail_usage("Every rank has failed.");
+}
+
+std::vector<Command> probe_table() {
+  return {
+      make_command("print", "print the options", Mpi::no, add_options, print),
+      make_command("group one", "be the first of a group", Mpi::no, add_options, print),
+      make_command("group two", "be the second of a group", Mpi::no, add_options, print),
+      make_command("stop", "stop early", Mpi::no, add_options, stop_early),
+      make_command("exhaust", "use up the memory", Mpi::no, add_options, exhaust_memory),
+      make_command("ranks", "print once", Mpi::yes, add_options, print_ranks),
+      make_command("agreed", "fail on all ranks", Mpi::yes, add_options, fail_agreed),
+      make_command("everywhere", "fail on each rank", Mpi::yes, add_options, fail_everywhere),
+      make_command("alone", "fail on one rank", Mpi::yes, add_options, fail_alone),
+  };
+}
+
+}  // namespace
+}  // namespace precis
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  precis::Log log;
+  return precis::run_program(precis::probe_table(), argv[0], words, log);
+}

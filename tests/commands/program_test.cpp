@@ -1,0 +1,145 @@
+// The program's exit statuses and messages, alone and under mpirun.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int status;
+  std::string output;  ///< stdout and stderr
+};
+
+Outcome shell(const std::string& command) {
+  std::FILE* pipe = popen(("{ " + command + " ; } 2>&1").c_str(), "r");
+  std::string output;
+  std::array<char, 4096> part{};
+  while (const auto count = std::fread(part.data(), 1, part.size(), pipe)) {
+    output.append(part.data(), count);
+  }
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+}
+
+Outcome alone(const std::string& arguments) { return shell(PRECIS_PROBE " " + arguments); }
+
+Outcome on_two_ranks(const std::string& arguments) {
+  return shell("timeout 60 " PRECIS_MPIRUN " --oversubscribe --bind-to none -n 2 " PRECIS_PROBE
+               " " +
+               arguments);
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+TEST(Program, RunsACommandWithItsOptions) {
+  const Outcome outcome = alone("print --count 5 --text hello");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.output, "print 5 hello\n");
+}
+
+TEST(Program, CommandOfTwoWords) {
+  EXPECT_EQ(alone("group two --count 1").output, "group two 1 \n");
+  const Outcome wrong = alone("group three");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.output, HasSubstr("group one, group two"));
+  EXPECT_EQ(alone("group").status, 2);
+  EXPECT_THAT(alone("group --help").output, HasSubstr("be the second of a group"));
+}
+
+TEST(Program, UsageErrorsHaveStatus2AndOneMessage) {
+  for (const char* arguments :
+       {"", "prnt", "print --cuont 3", "print --count x", "print nowhere.cfg"}) {
+    const Outcome outcome = alone(arguments);
+    EXPECT_EQ(outcome.status, 2) << arguments;
+    EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+    EXPECT_EQ(count(outcome.output, "\n"), 1) << outcome.output;
+  }
+  EXPECT_THAT(alone("prnt").output, HasSubstr("nearest one is print"));
+}
+
+TEST(Program, OtherStatuses) {
+  EXPECT_EQ(alone("stop").status, 75);
+  const Outcome memory = alone("exhaust");
+  EXPECT_EQ(memory.status, 1);
+  EXPECT_THAT(memory.output, HasSubstr("memory"));
+}
+
+TEST(Program, ResultsThatCannotBeWrittenAreAnError) {
+  const Outcome outcome = shell(PRECIS_PROBE " print 2>&1 >/dev/full");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("No space left on device"));
+}
+
+TEST(Program, HelpAndVersion) {
+  const Outcome help = alone("--help");
+  EXPECT_EQ(help.status, 0);
+  EXPECT_THAT(help.output, HasSubstr("print the options"));
+  const Outcome command = alone("print --help");
+  EXPECT_EQ(command.status, 0);
+  EXPECT_THAT(command.output, HasSubstr("--count"));
+  const Outcome version = alone("--version");
+  EXPECT_EQ(version.status, 0);
+  for (const char* part :
+       {"commit", "Open MPI", "HDF5", "Boost", "oneDNN", "fmt", "instruction set", "CUDA"}) {
+    EXPECT_THAT(version.output, HasSubstr(part));
+  }
+}
+
+TEST(Program, MpiCommandRunsAloneAndOnRanks) {
+  EXPECT_EQ(alone("ranks").output, "1 ranks\nranks 3 \n");
+  const Outcome two = on_two_ranks("ranks --count 4");
+  EXPECT_EQ(two.status, 0) << two.output;
+  EXPECT_EQ(count(two.output, "2 ranks\n"), 1) << two.output;
+  EXPECT_EQ(count(two.output, "ranks 4"), 1) << two.output;
+}
+
+TEST(Program, UsageErrorOnRanksIsPrintedOnce) {
+  for (const char* arguments : {"nonsense", "ranks --cuont 3", "ranks --count nan"}) {
+    const Outcome outcome = on_two_ranks(arguments);
+    EXPECT_EQ(outcome.status, 2) << outcome.output;
+    EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+  }
+}
+
+TEST(Program, AgreedErrorIsPrintedOnceByRank0) {
+  const Outcome outcome = on_two_ranks("agreed");
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_EQ(count(outcome.output, "precis: rank 1: The last rank has failed."), 1)
+      << outcome.output;
+  EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+  EXPECT_THAT(outcome.output, Not(HasSubstr("MPI_ABORT")));
+}
+
+TEST(Program, ErrorOfOneRankEndsAllRanks) {
+  const Outcome outcome = on_two_ranks("alone");
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_EQ(count(outcome.output, "precis: rank 1: One rank has failed."), 1) << outcome.output;
+  EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+}
+
+TEST(Program, ErrorOfEveryRankIsPrintedOnce) {
+  const Outcome outcome = on_two_ranks("everywhere");
+  EXPECT_EQ(outcome.status, 2) << outcome.output;
+  EXPECT_EQ(count(outcome.output, "Every rank has failed."), 1) << outcome.output;
+}
+
+TEST(Program, ErrorOfTheOnlyRankNeedsNoAbort) {
+  const Outcome outcome = alone("alone");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.output, "precis: One rank has failed.\n");
+}
+
+}  // namespace

@@ -1,0 +1,118 @@
+#include "data/comparisons.hpp"
+
+#include "data/tokenizer_trainer.hpp"
+#include "support.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace precis {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+Tokenizer bytes_only() { return TokenizerTrainer().train(257); }
+
+json comparison() {
+  return {{"info", {{"id", "x"}, {"post", "p"}, {"title", "t"}, {"subreddit", "r"}}},
+          {"summaries",
+           {{{"text", " good"}, {"policy", "ref"}, {"note", nullptr}},
+            {{"text", " bad"}, {"policy", "sup"}, {"note", "n"}}}},
+          {"choice", 0},
+          {"worker", "w"},
+          {"batch", "b"},
+          {"split", "train"},
+          {"extra", {{"confidence", 8}}}};
+}
+
+Pairs read(const std::string& text, DataOptions options = {}, const std::string& split = "",
+           RowUse use = RowUse::training) {
+  const testing::ScratchFolder folder;
+  options.max_response_tokens = 128;
+  return read_pairs({folder.file("c.jsonl", text)}, split, use, options, bytes_only(), 1024);
+}
+
+TEST(Comparisons, ReadsOpenAisSchema) {
+  const Pairs result = read(comparison().dump());
+  ASSERT_EQ(result.pairs.size(), 1U);
+  const Pair& pair = result.pairs[0];
+  EXPECT_EQ(bytes_only().decode(pair.query), "SUBREDDIT: r/r\n\nTITLE: t\n\nPOST: p\n\nTL;DR:");
+  EXPECT_EQ(bytes_only().decode(pair.chosen()), " good<|endoftext|>");
+  EXPECT_EQ(bytes_only().decode(pair.rejected()), " bad<|endoftext|>");
+  EXPECT_EQ(pair.comparison.confidence, 8);
+  EXPECT_EQ(pair.comparison.policies[1], "sup");
+  EXPECT_EQ(pair.comparison.batch, "b");
+}
+
+TEST(Comparisons, OptionalFieldsMayBeMissing) {
+  json row = comparison();
+  row["info"].erase("id");
+  row["extra"] = json::object();
+  row.erase("worker");
+  row.erase("batch");
+  row["summaries"][0].erase("policy");
+  row["choice"] = 1;
+  const Pairs result = read(row.dump());
+  ASSERT_EQ(result.pairs.size(), 1U);
+  EXPECT_FALSE(result.pairs[0].comparison.confidence.has_value());
+  EXPECT_EQ(&result.pairs[0].chosen(), &result.pairs[0].responses[1]);
+  json article = comparison();
+  article["info"] = {{"site", "cnn"}, {"title", "t"}, {"article", "News."}};
+  EXPECT_EQ(bytes_only().decode(read(article.dump()).pairs.at(0).query),
+            "Article:\nNews.\n\nTL;DR:\n");
+}
+
+TEST(Comparisons, WrongFieldsAreNamed) {
+  const auto message = [](const std::function<void(json&)>& change) {
+    json row = comparison();
+    change(row);
+    return testing::message_of([&] { (void)read(row.dump()); });
+  };
+  EXPECT_THAT(message([](json& r) { r.erase("info"); }), HasSubstr("c.jsonl:1: the field `info`"));
+  EXPECT_THAT(message([](json& r) { r["info"].erase("title"); }),
+              HasSubstr("info: the field `title`"));
+  EXPECT_THAT(message([](json& r) { r["choice"] = 2; }), HasSubstr("`choice` is 2"));
+  EXPECT_THAT(message([](json& r) { r["choice"] = true; }), HasSubstr("`choice` is boolean"));
+  EXPECT_THAT(message([](json& r) { r["summaries"].erase(1); }), HasSubstr("`summaries`"));
+  EXPECT_THAT(message([](json& r) { r["summaries"][1]["text"] = 3; }),
+              HasSubstr("summaries[1].text"));
+  EXPECT_THAT(message([](json& r) { r["extra"]["confidence"] = 11; }),
+              HasSubstr("confidence` is 11"));
+}
+
+TEST(Comparisons, SplitsAndLongResponses) {
+  json valid = comparison();
+  valid["split"] = "valid1";
+  json tall = comparison();
+  tall["summaries"][1]["text"] = " " + std::string(127, 'x');
+  const std::string text = comparison().dump() + "\n" + valid.dump() + "\n" + tall.dump();
+  const Pairs train = read(text, {}, "train");
+  EXPECT_EQ(train.counts.kept, 1);
+  EXPECT_EQ(train.counts.split, 1);
+  EXPECT_EQ(train.counts.long_response, 1);
+  EXPECT_EQ(read(text, {}, "train", RowUse::validation).counts.kept, 2);
+  json without = comparison();
+  without.erase("split");
+  EXPECT_THAT(testing::message_of([&] { (void)read(without.dump(), {}, "train"); }),
+              HasSubstr("`split`"));
+}
+
+TEST(Comparisons, RealOnes) {
+  PRECIS_NEEDS_DATA("preferences/tldr_comparisons_gpt4_1000.jsonl");
+  DataOptions options;
+  options.max_response_tokens = 128;
+  const Tokenizer tokenizer =
+      Tokenizer::load((testing::data_folder() / "tokenizers/gpt2").string());
+  EXPECT_EQ(read_pairs({data_path}, "train", RowUse::training, options, tokenizer, 640).counts.kept,
+            800);
+  EXPECT_EQ(
+      read_pairs({data_path}, "valid1", RowUse::validation, options, tokenizer, 640).counts.kept,
+      200);
+  const auto samples =
+      (testing::data_folder() / "preferences/openai_comparisons_samples.jsonl").string();
+  EXPECT_EQ(read_pairs({samples}, "", RowUse::training, options, tokenizer, 640).counts.kept, 2);
+}
+
+}  // namespace
+}  // namespace precis

@@ -1,0 +1,68 @@
+#include "eval/win.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+#include "feedback/synthetic_post.hpp"
+
+namespace precis {
+namespace {
+
+const std::string post =
+    "My boss lost my bike at the farm in June. My boss is 40 years old. I feel sad about it. "
+    "Should I "
+    "call them?";
+
+std::vector<GoldRow> rows_of(std::size_t count) {
+  std::vector<GoldRow> rows(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    rows[i].id = std::to_string(i);
+    rows[i].facts = read_post(post).value();
+    rows[i].row.summary = "My boss lost my bike.";
+  }
+  return rows;
+}
+
+TEST(Wilson, IntervalsArePublishedOnes) {
+  // Newcombe 1998, table I: 81 of 263 and 15 of 148.
+  const Rate many = wilson_interval(81, 263);
+  EXPECT_NEAR(many.low, 0.2553, 5e-5);
+  EXPECT_NEAR(many.high, 0.3662, 5e-5);
+  const Rate few = wilson_interval(15, 148);
+  EXPECT_NEAR(few.low, 0.0624, 5e-5);
+  EXPECT_NEAR(few.high, 0.1605, 5e-5);
+  const Rate none = wilson_interval(0, 20);
+  EXPECT_NEAR(none.low, 0, 1e-15);
+  EXPECT_NEAR(none.high, 0.1611, 5e-5);
+}
+
+TEST(Win, WinsTiesAndLossesAreCountedSampleBySample) {
+  const auto rows = rows_of(2);
+  const Sample better{.response = " My boss lost my bike at the farm.", .ended = true, .index = 0};
+  const Sample same{.response = " My boss lost my bike.", .ended = true, .index = 1};
+  const Sample cut{.response = " My boss lost my bike.", .ended = false, .index = 1};
+  const std::vector<std::vector<Sample>> a = {{better, same}, {better, cut}};
+  const WinResult result = compare(rows, a, reference_samples(rows, 2));
+  EXPECT_EQ(result.wins, 2);
+  EXPECT_EQ(result.ties, 1);
+  EXPECT_EQ(result.losses, 1);
+  EXPECT_EQ(result.win_rate.rate, 2.5 / 4);
+  EXPECT_EQ(result.a.gold, (3.0 + 2 + 3 - 2) / 8 / 4);
+  EXPECT_EQ(result.a.ended, 0.75);
+  EXPECT_EQ(result.b.gold, 2.0 / 8);
+  EXPECT_EQ(result.b.coverage, 2.0 / 8);
+  EXPECT_EQ(result.b.accuracy, 1);
+  EXPECT_EQ(result.b.words, 5);
+  ASSERT_EQ(result.rows.size(), 4U);
+  EXPECT_EQ(result.rows[3].row, 1U);
+  EXPECT_EQ(result.rows[3].index, 1);
+}
+
+TEST(Win, SidesWithDifferentNumbersOfSamplesAreRefused) {
+  const auto rows = rows_of(2);
+  EXPECT_THROW((void)compare(rows, reference_samples(rows, 1), reference_samples(rows, 2)), Error);
+  EXPECT_THROW((void)compare({}, {}, {}), Error);
+}
+
+}  // namespace
+}  // namespace precis

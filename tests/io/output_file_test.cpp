@@ -1,0 +1,84 @@
+#include "io/output_file.hpp"
+
+#include "base/expect_error.hpp"
+#include "io/file_damage.hpp"
+#include "io/temporary_folder.hpp"
+
+namespace precis {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(OutputFile, AppearsWithItsNameWhenComplete) {
+  const TemporaryFolder folder;
+  OutputFile file(folder / "out.txt");
+  file.write_line("one");
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.txt"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "out.txt.partial"));
+  file.commit();
+  EXPECT_EQ(read_file(folder / "out.txt"), "one\n");
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.txt.partial"));
+}
+
+TEST(OutputFile, LeavesWhatWasThereWithoutCommit) {
+  const TemporaryFolder folder;
+  overwrite(folder / "out.txt", "old");
+  {
+    OutputFile file(folder / "out.txt");
+    file.write("new");
+  }
+  EXPECT_EQ(read_file(folder / "out.txt"), "old");
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.txt.partial"));
+}
+
+TEST(OutputFile, WritesMoreThanItsBuffer) {
+  const TemporaryFolder folder;
+  const std::string block(300'000, 'x');
+  std::string expected;
+  OutputFile file(folder / "out.txt");
+  for (int i = 0; i < 10; ++i) {
+    file.write(block);
+    file.write_line(std::to_string(i));
+    expected += block + std::to_string(i) + "\n";
+  }
+  const std::string large(3'000'000, 'y');
+  file.write(large);
+  file.commit();
+  EXPECT_EQ(read_file(folder / "out.txt"), expected + large);
+}
+
+TEST(OutputFile, WritesThroughALink) {
+  const TemporaryFolder folder;
+  overwrite(folder / "target", "old");
+  std::filesystem::create_symlink(folder / "target", folder / "link");
+  write_file(folder / "link", "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(read_file(folder / "target"), "new");
+}
+
+TEST(OutputFile, SaysWhyItCannotBeWritten) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<Error>([&] { OutputFile file(folder.path()); }),
+              HasSubstr("it is a folder"));
+  EXPECT_THAT(message_of<Error>([&] { OutputFile file(folder.path() / "none" / "out"); }),
+              HasSubstr("does not exist"));
+  overwrite(folder / "file", "");
+  EXPECT_THAT(message_of<Error>([&] { OutputFile file(folder.path() / "file" / "out"); }),
+              HasSubstr("file"));
+}
+
+TEST(OutputFile, SaysThatADeviceIsFull) {
+  EXPECT_THAT(message_of<Error>([] { write_file("/dev/full", "text"); }),
+              HasSubstr("/dev/full: No space left on device"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+}
+
+TEST(ReadFile, SaysWhatItFound) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<Error>([&] { (void)read_file(folder / "none"); }),
+              HasSubstr("does not exist"));
+  EXPECT_THAT(message_of<Error>([&] { (void)read_file(folder.path()); }), HasSubstr("is a folder"));
+}
+
+}  // namespace
+}  // namespace precis

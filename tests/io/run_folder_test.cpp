@@ -1,0 +1,171 @@
+#include "io/run_folder.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "base/expect_error.hpp"
+#include "io/file_damage.hpp"
+#include "io/metrics.hpp"
+#include "io/temporary_folder.hpp"
+
+namespace precis {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST(RunFolder, IsCreatedAndLocked) {
+  const TemporaryFolder folder;
+  {
+    const RunFolder run(folder.path() / "a" / "run");
+    EXPECT_EQ(run.metrics(), folder.path() / "a" / "run" / "metrics.jsonl");
+    EXPECT_THAT(read_file(run.folder() / "lock"), AllOf(HasSubstr("host"), HasSubstr("time")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a" / "run" / "lock"));
+}
+
+TEST(RunFolder, RefusesASecondProcess) {
+  const TemporaryFolder folder;
+  const RunFolder run(folder / "run");
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof(host) - 1), 0);
+  EXPECT_THAT(message_of<Error>([&] { RunFolder second(folder / "run"); }),
+              AllOf(HasSubstr("in use"), HasSubstr(host), HasSubstr("job none"),
+                    HasSubstr(std::to_string(::getpid())), HasSubstr("since 20")));
+}
+
+TEST(RunFolder, TakesOverTheLockOfAKilledProcess) {
+  const TemporaryFolder folder;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const RunFolder run(folder / "run");
+    const char byte = 1;
+    (void)!::write(ready[1], &byte, 1);
+    for (;;) {
+      ::pause();
+    }
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_THAT(message_of<Error>([&] { RunFolder second(folder / "run"); }),
+              HasSubstr("process " + std::to_string(child)));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "run" / "lock"));
+  EXPECT_NO_THROW(RunFolder(folder / "run"));
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST(RunFolder, SaysWhatIsInItsWay) {
+  const TemporaryFolder folder;
+  overwrite(folder / "file", "");
+  EXPECT_THAT(message_of<Error>([&] { RunFolder run(folder / "file"); }),
+              HasSubstr("is a file, where a run folder is expected"));
+  EXPECT_THAT(message_of<Error>([&] { RunFolder run(folder.path() / "file" / "run"); }),
+              HasSubstr("file"));
+  EXPECT_THAT(message_of<Error>([] { RunFolder run("/proc/run"); }), HasSubstr("/proc/run"));
+}
+
+std::string rows(int first, int last) {
+  std::string text;
+  for (int step = first; step <= last; ++step) {
+    text += fmt::format("{{\"step\": {}, \"loss\": 0.10}}\n", step);
+  }
+  return text;
+}
+
+TEST(CutBack, RemovesLaterStepsAndTornLines) {
+  const TemporaryFolder folder;
+  const auto file = folder / "metrics.jsonl";
+  struct Case {
+    std::string before;
+    std::string after;
+  };
+  const std::vector<Case> cases{
+      {rows(1, 5), rows(1, 3)},
+      {rows(1, 3), rows(1, 3)},
+      {rows(1, 3) + "{\"step\": 2, \"lo", rows(1, 3)},
+      {rows(1, 3) + "{\"step\": 2}", rows(1, 3)},  // whole, but its newline was lost
+      {rows(4, 9), ""},
+      {rows(1, 2) + "{\"loss\": 1}\n" + rows(3, 3), rows(1, 3)},
+      {rows(1, 2) + std::string(10, '\0'), rows(1, 2)},
+      {rows(3, 3) + rows(3, 4), rows(3, 3) + rows(3, 3)},
+      {"", ""},
+  };
+  for (const Case& c : cases) {
+    overwrite(file, c.before);
+    cut_back_rows(file, 3);
+    EXPECT_EQ(read_file(file), c.after) << "from\n" << c.before;
+    EXPECT_FALSE(std::filesystem::exists(folder / "metrics.jsonl.partial"));
+  }
+}
+
+TEST(CutBack, OfARunCutsAllThreeFiles) {
+  const TemporaryFolder folder;
+  const RunFolder run(folder.path());
+  for (const auto& file : {run.metrics(), run.samples(), run.episodes()}) {
+    overwrite(file, rows(1, 2) + rows(2, 4));
+  }
+  run.cut_back(2);
+  for (const auto& file : {run.metrics(), run.samples(), run.episodes()}) {
+    EXPECT_EQ(read_file(file), rows(1, 2) + rows(2, 2));
+  }
+  run.cut_back(0);
+  EXPECT_EQ(read_file(run.metrics()), "");
+}
+
+TEST(CutBack, LeavesAMissingFileMissing) {
+  const TemporaryFolder folder;
+  cut_back_rows(folder / "metrics.jsonl", 3);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(RowFile, AppendsRowsThatReadBackTheSame) {
+  const TemporaryFolder folder;
+  const std::vector<double> values{
+      0.1,  1.0 / 3.0,           1e300, 5e-324,
+      -0.0, 123456789.123456789, 0.1F,  std::numeric_limits<float>::denorm_min()};
+  {
+    RowFile file(folder / "metrics.jsonl");
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      file.append({{"step", i + 1}, {"loss", values[i]}, {"accuracy", 1}});
+    }
+  }
+  RowFile(folder / "metrics.jsonl").append({{"step", 9}});
+  std::ifstream stream(folder / "metrics.jsonl");
+  std::string line;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_TRUE(std::getline(stream, line));
+    EXPECT_EQ(line.find("{\"step\":"), 0U) << line;
+    const Row row = Row::parse(line);
+    EXPECT_EQ(row["loss"].get<double>(), values[i]) << line;
+    EXPECT_EQ(std::signbit(row["loss"].get<double>()), std::signbit(values[i]));
+  }
+  ASSERT_TRUE(std::getline(stream, line));
+  EXPECT_EQ(line, "{\"step\":9}");
+}
+
+TEST(RowFile, WritesNoBareNan) {
+  const TemporaryFolder folder;
+  RowFile(folder / "m").append({{"loss", std::nan("")}, {"norm", HUGE_VAL}});
+  EXPECT_EQ(read_file(folder / "m"), "{\"loss\":null,\"norm\":null}\n");
+}
+
+TEST(RowFile, SaysThatTheDiskIsFull) {
+  RowFile file("/dev/full");
+  EXPECT_THAT(message_of<Error>([&] {
+                file.append({{"step", 1}});
+              }),
+              HasSubstr("cannot write /dev/full: No space left on device"));
+}
+
+}  // namespace
+}  // namespace precis

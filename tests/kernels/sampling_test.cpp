@@ -1,0 +1,298 @@
+// Drawing tokens: the distribution, the filters, and what a draw depends on.
+#include <omp.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "kernels/harness.hpp"
+
+namespace precis::test {
+namespace {
+
+struct Draws {
+  std::vector<std::int32_t> tokens;
+  std::vector<float> logprobs;
+};
+
+/// One token a row; row b has episode `episode + b` and position 3 unless told.
+Draws draw(const Backend& backend, const HostTensor& logits, const SamplingRule& rule,
+           std::int64_t episode = 0, std::int32_t position = 3) {
+  const std::int64_t rows = logits.shape()[0];
+  HostTensor episodes(DType::i64, {rows});
+  HostTensor positions(DType::i32, {rows});
+  for (std::int64_t b = 0; b < rows; ++b) {
+    episodes.data<std::int64_t>()[b] = episode + b;
+    positions.data<std::int32_t>()[b] = position;
+  }
+  const auto result = run_on(backend, [&](test::Run& run) {
+    run.backend.sample(run.queue, run.out("tokens", zeros({rows}, DType::i32)),
+                       run.out("logprob", zeros({rows})), run.in(logits), run.in(episodes),
+                       run.in(positions), rule);
+  });
+  return {result.at("tokens").values<std::int32_t>(), result.at("logprob").values<float>()};
+}
+
+/// The same logits in every row.
+HostTensor repeated(const std::vector<float>& logits, std::int64_t rows) {
+  std::vector<float> all;
+  for (std::int64_t b = 0; b < rows; ++b) {
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  return {{rows, static_cast<std::int64_t>(logits.size())}, all};
+}
+
+std::vector<double> softmax(const std::vector<float>& logits, double temperature) {
+  std::vector<double> p;
+  double sum = 0.0;
+  for (const float logit : logits) {
+    p.push_back(std::exp(static_cast<double>(logit) / temperature));
+    sum += p.back();
+  }
+  for (double& value : p) {
+    value /= sum;
+  }
+  return p;
+}
+
+/// The tokens that many draws show.
+std::set<std::int32_t> support(const std::vector<float>& logits, const SamplingRule& rule,
+                               const Backend& backend = cpu::backend) {
+  const Draws draws = draw(backend, repeated(logits, 2000), rule);
+  return {draws.tokens.begin(), draws.tokens.end()};
+}
+
+/// Chi-square of 20,000 draws against the distribution that is left of softmax(logits/temperature)
+/// by `kept`.
+void expect_distribution(const std::vector<float>& logits, const SamplingRule& rule,
+                         const std::set<std::int32_t>& kept) {
+  constexpr std::int64_t count = 20000;
+  std::vector<double> p = softmax(logits, rule.temperature);
+  double left = 0.0;
+  for (const std::int32_t token : kept) {
+    left += p[static_cast<std::size_t>(token)];
+  }
+  std::vector<double> seen(logits.size());
+  for (const std::int32_t token : draw(cpu::backend, repeated(logits, count), rule).tokens) {
+    ASSERT_TRUE(kept.count(token) == 1) << "token " << token << " should have been filtered";
+    seen[static_cast<std::size_t>(token)] += 1.0;
+  }
+  double chi_square = 0.0;
+  for (const std::int32_t token : kept) {
+    const double expected = p[static_cast<std::size_t>(token)] / left * static_cast<double>(count);
+    const double difference = seen[static_cast<std::size_t>(token)] - expected;
+    chi_square += difference * difference / expected;
+  }
+  // Mean plus five deviations of a chi-square with so many degrees of freedom.
+  const double freedom = static_cast<double>(kept.size()) - 1.0;
+  EXPECT_LT(chi_square, freedom + 5.0 * std::sqrt(2.0 * freedom));
+}
+
+const std::vector<float> eleven{0.3F, -1.0F, 2.0F,  1.1F, 0.0F, -0.4F,
+                                1.7F, 0.9F,  -2.0F, 0.5F, 1.2F};
+
+TEST(Sample, FollowsTheDistribution) {
+  const std::set<std::int32_t> all{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  expect_distribution(eleven, {.seed = 1}, all);
+  expect_distribution(eleven, {.seed = 2, .temperature = 0.7}, all);
+  expect_distribution(eleven, {.seed = 3, .top_k = 5}, {2, 6, 10, 3, 7});
+  // In falling order the probabilities are .275 .204 .124 .112 .092 .061 .050 ...: 0.9 is crossed
+  // by the seventh token, 0 after 9.
+  expect_distribution(eleven, {.seed = 4, .top_p = 0.9}, {2, 6, 10, 3, 7, 9, 0});
+  expect_distribution(eleven, {.seed = 5, .temperature = 0.7, .top_k = 5, .top_p = 0.6}, {2, 6});
+}
+
+TEST(Sample, FollowsTheDistributionOverManyTokens) {
+  // More tokens than are treated at a time, and not a whole number of vectors.
+  std::vector<float> logits;
+  std::set<std::int32_t> all;
+  for (std::int32_t v = 0; v < 2500; ++v) {
+    logits.push_back(v % 250 == 3 ? 6.0F : -1.0F);
+    all.insert(v);
+  }
+  constexpr std::int64_t count = 4000;
+  const std::vector<double> p = softmax(logits, 1.0);
+  std::vector<double> seen(10);
+  for (const std::int32_t token : draw(cpu::backend, repeated(logits, count), {.seed = 9}).tokens) {
+    if (token % 250 == 3) {
+      seen[static_cast<std::size_t>(token / 250)] += 1.0;
+    }
+  }
+  double chi_square = 0.0;
+  for (const double number : seen) {
+    const double expected = p[3] * static_cast<double>(count);
+    chi_square += (number - expected) * (number - expected) / expected;
+  }
+  EXPECT_LT(chi_square, 10.0 + 5.0 * std::sqrt(20.0));
+}
+
+TEST(Sample, AgreesWithReferenceButForNearTies) {
+  Random random(1);
+  const HostTensor logits = random.normal({20000, 37}, 2.0);
+  for (const SamplingRule& rule :
+       {SamplingRule{.seed = 5}, SamplingRule{.seed = 0xfedcba9876543210U, .temperature = 0.7},
+        SamplingRule{.seed = 6, .top_k = 7}, SamplingRule{.seed = 7, .top_p = 0.9}}) {
+    const Draws expected = draw(reference::backend, logits, rule, std::int64_t{1} << 40);
+    const Draws actual = draw(cpu::backend, logits, rule, std::int64_t{1} << 40);
+    std::int64_t differences = 0;
+    for (std::size_t i = 0; i < expected.tokens.size(); ++i) {
+      differences += expected.tokens[i] != actual.tokens[i] ? 1 : 0;
+      if (expected.tokens[i] == actual.tokens[i]) {
+        ASSERT_NEAR(expected.logprobs[i], actual.logprobs[i], 3e-6);
+      }
+    }
+    EXPECT_LE(differences, 2);
+  }
+  const HostTensor wide = random.normal({40, 50257}, 2.0);
+  for (const SamplingRule& rule : {SamplingRule{.seed = 5}, SamplingRule{.seed = 8, .top_k = 2000},
+                                   SamplingRule{.seed = 9, .top_p = 0.95}}) {
+    EXPECT_EQ(draw(cpu::backend, wide, rule).tokens, draw(reference::backend, wide, rule).tokens);
+  }
+}
+
+TEST(Sample, FiltersThatLeaveEverythingChangeNothing) {
+  Random random(2);
+  const HostTensor logits = random.normal({500, 131}, 2.0);
+  const Draws free = draw(cpu::backend, logits, {.seed = 11});
+  EXPECT_EQ(draw(cpu::backend, logits, {.seed = 11, .top_k = 131}).tokens, free.tokens);
+  EXPECT_EQ(draw(cpu::backend, logits, {.seed = 11, .top_p = 1.0 - 1e-15}).tokens, free.tokens);
+}
+
+TEST(Sample, DependsOnSeedEpisodeAndPositionOnly) {
+  Random random(3);
+  const HostTensor logits = random.normal({64, 1000});
+  const SamplingRule rule{.seed = 21};
+  omp_set_num_threads(2);
+  const Draws all = draw(cpu::backend, logits, rule, 100);
+  omp_set_num_threads(1);
+  for (std::int64_t b = 0; b < 64; ++b) {
+    const Draws one = draw(cpu::backend, logits.rows(b, b + 1), rule, 100 + b);
+    EXPECT_EQ(one.tokens[0], all.tokens[static_cast<std::size_t>(b)]);
+    EXPECT_EQ(one.logprobs[0], all.logprobs[static_cast<std::size_t>(b)]);
+  }
+  EXPECT_NE(draw(cpu::backend, logits, {.seed = 22}, 100).tokens, all.tokens);
+  EXPECT_NE(draw(cpu::backend, logits, rule, 101).tokens, all.tokens);
+  EXPECT_NE(draw(cpu::backend, logits, rule, 100, 4).tokens, all.tokens);
+}
+
+TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
+  Random random(4);
+  for (const double temperature : {1.0, 0.7, 0.0}) {
+    for (const std::int64_t vocabulary : {1, 50, 5003}) {
+      const HostTensor logits = random.normal({6, vocabulary}, 3.0);
+      const Draws draws =
+          draw(cpu::backend, logits, {.seed = 1, .temperature = temperature, .top_k = 40});
+      const auto forward = run_on(cpu::backend, [&](test::Run& run) {
+        run.backend.log_softmax_forward(
+            run.queue, run.out("logprob", zeros({6})), run.out("log_sum", zeros({6})),
+            run.out("entropy", zeros({6})), run.in(logits), run.in(HostTensor(draws.tokens)),
+            temperature == 0.0 ? 1.0 : temperature);
+      });
+      EXPECT_EQ(forward.at("logprob").values<float>(), draws.logprobs);
+    }
+  }
+}
+
+TEST(Sample, TemperatureZeroIsTheArgMax) {
+  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+    std::vector<float> logits(100, 0.0F);
+    logits[37] = 2.0F;
+    logits[80] = 2.0F;
+    EXPECT_EQ(draw(*backend, repeated(logits, 1), {.temperature = 0.0}).tokens[0], 37);
+    logits[99] = 2.5F;
+    EXPECT_EQ(draw(*backend, repeated(logits, 1), {.temperature = 0.0}).tokens[0], 99);
+  }
+}
+
+TEST(Sample, FiltersBreakTiesByLowerIdAndKeepTheCrossingToken) {
+  const std::vector<float> equal{1.0F, 1.0F, 1.0F, 1.0F};
+  const std::vector<float> halves{std::log(0.125F), std::log(0.5F), std::log(0.25F),
+                                  std::log(0.125F)};
+  using Tokens = std::set<std::int32_t>;
+  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+    EXPECT_EQ(support(equal, {.top_k = 3}, *backend), (Tokens{0, 1, 2}));
+    EXPECT_EQ(support(equal, {.top_p = 0.3}, *backend), (Tokens{0, 1}));
+    EXPECT_EQ(support(equal, {.top_p = 0.5}, *backend), (Tokens{0, 1}));
+    EXPECT_EQ(support({0.0F, -0.0F, 0.0F}, {.top_k = 2}, *backend), (Tokens{0, 1}));
+    EXPECT_EQ(support(halves, {.top_p = 0.0}, *backend), (Tokens{1}));
+    EXPECT_EQ(support(halves, {.top_p = 0.4}, *backend), (Tokens{1}));
+    EXPECT_EQ(support(halves, {.top_p = 0.6}, *backend), (Tokens{1, 2}));
+    EXPECT_EQ(support(halves, {.top_p = 0.8}, *backend), (Tokens{0, 1, 2}));
+    EXPECT_EQ(support(halves, {.top_p = 0.95}, *backend), (Tokens{0, 1, 2, 3}));
+    // Renormalised after top-k: of the best two the first has 2/3.
+    EXPECT_EQ(support(halves, {.top_k = 2, .top_p = 0.66}, *backend), (Tokens{1}));
+    EXPECT_EQ(support(halves, {.top_k = 2, .top_p = 0.67}, *backend), (Tokens{1, 2}));
+    EXPECT_EQ(support(halves, {.top_k = 99}, *backend), (Tokens{0, 1, 2, 3}));
+  }
+}
+
+TEST(Sample, OpenAiFilterVectors) {
+  const char* folder = std::getenv("PRECIS_DATA");
+  const std::filesystem::path data =
+      folder != nullptr ? folder : std::filesystem::path(PRECIS_SOURCE_DIR) / "../shared/data";
+  std::ifstream file(data / "expected/openai_task_tests.json");
+  if (!file) {
+    GTEST_SKIP() << "expected/openai_task_tests.json is not in " << data;
+  }
+  const nlohmann::json cases = nlohmann::json::parse(file);
+  const auto logits = cases.at("logits").get<std::vector<float>>();
+  const auto kept_of = [](const std::vector<float>& filtered) {
+    std::set<std::int32_t> kept;
+    for (std::size_t v = 0; v < filtered.size(); ++v) {
+      if (filtered[v] > -1e9F) {
+        kept.insert(static_cast<std::int32_t>(v));
+      }
+    }
+    return kept;
+  };
+  for (const auto& [k, filtered] : cases.at("take_top_k").items()) {
+    std::set<std::int32_t> expected = kept_of(filtered.get<std::vector<float>>());
+    // OpenAI keeps every token that ties with the last one; here the lower id stays.
+    while (expected.size() > std::stoul(k)) {
+      expected.erase(std::prev(
+          expected.end(), logits[static_cast<std::size_t>(*expected.rbegin())] == 2.0F ? 2 : 1));
+    }
+    EXPECT_EQ(support(logits, {.top_k = std::stol(k)}), expected) << "top_k " << k;
+  }
+  for (const auto& [p, filtered] : cases.at("take_top_p").items()) {
+    std::set<std::int32_t> expected = kept_of(filtered.get<std::vector<float>>());
+    // OpenAI leaves the token that crosses top_p out, unless it is the first; here it stays.
+    double mass = 0.0;
+    for (const std::int32_t token : expected) {
+      mass += softmax(logits, 1.0)[static_cast<std::size_t>(token)];
+    }
+    if (mass < std::stod(p) - 1e-9) {
+      std::int32_t next = -1;
+      for (std::int32_t v = 0; v < static_cast<std::int32_t>(logits.size()); ++v) {
+        const auto at = [&](std::int32_t i) { return logits[static_cast<std::size_t>(i)]; };
+        if (expected.count(v) == 0 && (next < 0 || at(v) > at(next))) {
+          next = v;
+        }
+      }
+      expected.insert(next);
+    }
+    EXPECT_EQ(support(logits, {.top_p = std::stod(p)}), expected) << "top_p " << p;
+  }
+}
+
+TEST(Sample, NaNShowsInTheLogprobAndTheTokenStaysValid) {
+  std::vector<float> logits(40, 0.0F);
+  logits[17] = std::nanf("");
+  for (const SamplingRule& rule : {SamplingRule{}, SamplingRule{.temperature = 0.0},
+                                   SamplingRule{.top_k = 5}, SamplingRule{.top_p = 0.5}}) {
+    const Draws draws = draw(cpu::backend, repeated(logits, 3), rule);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(std::isnan(draws.logprobs[i]));
+      EXPECT_TRUE(draws.tokens[i] >= 0 && draws.tokens[i] < 40);
+    }
+  }
+}
+
+TEST(Sample, ZeroRowsAreLegal) {
+  EXPECT_TRUE(draw(cpu::backend, zeros({0, 10}), {}).tokens.empty());
+  EXPECT_TRUE(draw(reference::backend, zeros({0, 10}), {}).tokens.empty());
+}
+
+}  // namespace
+}  // namespace precis::test

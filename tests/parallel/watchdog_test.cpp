@@ -1,0 +1,144 @@
+// Starts small jobs in which a rank is stuck, stopped or gone, and reads what they say and how they
+// end. A job that the watchdog does not end is ended by timeout (status 124).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+
+#include "base/error.hpp"
+#include "parallel/progress_record.hpp"
+
+namespace precis {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+struct JobResult {
+  int status = 0;
+  std::string output;
+};
+
+JobResult run_job(const std::string& how, int ranks, double seconds) {
+  const std::string command =
+      fmt::format("timeout -k 5 45 '{}' --oversubscribe --bind-to none -n {} '{}' {} {} 2>&1",
+                  PRECIS_MPIEXEC, ranks, PRECIS_STUCK_RANK, how, seconds);
+  FILE* pipe = popen(command.c_str(), "r");
+  require(pipe != nullptr, "{}", with_errno("popen"));
+  JobResult result;
+  std::array<char, 4096> buffer{};
+  std::size_t count = 0;
+  while ((count = fread(buffer.data(), 1, buffer.size(), pipe)) > 0) {
+    result.output.append(buffer.data(), count);
+  }
+  const int status = pclose(pipe);
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+int count_of(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+void expect_one_report(const JobResult& job) {
+  EXPECT_NE(job.status, 0) << job.output;
+  EXPECT_NE(job.status, 124) << "the watchdog did not end the job\n" << job.output;
+  EXPECT_EQ(count_of(job.output, "precis: rank"), 1) << job.output;
+}
+
+TEST(Watchdog, NamesAStoppedRankAndEndsTheJob) {
+  const JobResult job = run_job("stopped", 3, 1.5);
+  expect_one_report(job);
+  EXPECT_EQ(job.status, 1);
+  EXPECT_THAT(job.output,
+              AllOf(HasSubstr("precis: rank 0 (pid "), HasSubstr("in all-reduce on 'world'"),
+                    HasSubstr("watchdog_seconds = 1.5"), HasSubstr("rank 1 (pid "),
+                    HasSubstr("is in 'ppo update' without a sign of life"),
+                    HasSubstr("stopped by a signal"), HasSubstr("was barrier on 'world'")));
+  EXPECT_THAT(job.output, Not(HasSubstr("rank 2 (pid")));
+}
+
+TEST(Watchdog, NamesAKilledRankBeforeTheOthersAreEnded) {
+  // The limit is far away: a rank that is gone is noticed at once.
+  const JobResult job = run_job("killed", 3, 1000.0);
+  expect_one_report(job);
+  EXPECT_THAT(job.output, AllOf(ContainsRegex("precis: rank 1 \\(pid [0-9]+ on .*\\) is gone"),
+                                HasSubstr("it was last in 'ppo update'"),
+                                HasSubstr("while waiting in all-reduce on 'world'")));
+}
+
+TEST(Watchdog, NamesARankThatComputesWithoutTicks) {
+  const JobResult job = run_job("silent", 2, 1.0);
+  expect_one_report(job);
+  EXPECT_EQ(job.status, 1);
+  EXPECT_THAT(job.output, AllOf(HasSubstr("rank 1 (pid "), HasSubstr("without a sign of life"),
+                                Not(HasSubstr("stopped by a signal"))));
+}
+
+TEST(Watchdog, NamesTheOperationsOfADeadlock) {
+  const JobResult job = run_job("deadlock", 2, 1.0);
+  expect_one_report(job);
+  EXPECT_EQ(job.status, 1);
+  EXPECT_THAT(job.output,
+              AllOf(HasSubstr("in all-reduce on 'world'"),
+                    HasSubstr("receive from rank 0 on 'world'"), HasSubstr("wait for each other")));
+}
+
+TEST(Watchdog, NamesARankThatHasLeft) {
+  const JobResult job = run_job("left", 2, 1.0);
+  expect_one_report(job);
+  EXPECT_EQ(job.status, 1);
+  EXPECT_THAT(job.output, AllOf(HasSubstr("receive from rank 1"),
+                                HasSubstr("barrier on 'end of the command'")));
+}
+
+TEST(Watchdog, WaitsForASlowRankThatTicks) {
+  const JobResult job = run_job("slow", 2, 0.7);
+  EXPECT_EQ(job.status, 0) << job.output;
+  EXPECT_EQ(job.output, "");
+}
+
+TEST(Watchdog, IsSilentOverAnErrorThatHasItsOwnMessage) {
+  const JobResult job = run_job("local_error", 3, 1000.0);
+  EXPECT_EQ(job.status, 1);
+  EXPECT_EQ(count_of(job.output, "precis:"), 1) << job.output;
+}
+
+TEST(Watchdog, IsSilentOverAnAgreedError) {
+  const JobResult job = run_job("agreed_error", 3, 1000.0);
+  EXPECT_EQ(job.status, 2);
+  EXPECT_EQ(count_of(job.output, "precis:"), 1) << job.output;
+  EXPECT_THAT(job.output, HasSubstr("precis: the grid of rank 1 is wrong"));
+}
+
+TEST(ProcessState, TellsRunningStoppedAndGone) {
+  EXPECT_EQ(state_of(this_process()), ProcessState::running);
+  ProcessIdentity successor = this_process();
+  ++successor.start_time;  // the same pid, given to a later process
+  EXPECT_EQ(state_of(successor), ProcessState::gone);
+  ProcessIdentity elsewhere = this_process();
+  ++elsewhere.pid_namespace;
+  EXPECT_EQ(state_of(elsewhere), ProcessState::unknown);
+}
+
+TEST(SharedText, IsCutToItsLength) {
+  SharedText text;
+  EXPECT_EQ(text.load(), "");
+  text.store("all-reduce");
+  EXPECT_EQ(text.load(), "all-reduce");
+  text.store(std::string(200, 'x'));
+  EXPECT_EQ(text.load(), std::string(63, 'x'));
+  text.store("");
+  EXPECT_EQ(text.load(), "");
+}
+
+}  // namespace
+}  // namespace precis
