@@ -9,7 +9,6 @@ packages=(
   git                            # the commit in precis --version
   openmpi-bin libopenmpi-dev     # ranks and their messages
   libhdf5-openmpi-dev            # model files and checkpoints
-  libdnnl-dev                    # oneDNN: matrix multiplies with packed weights
   libhwy-dev                     # Highway: one source for AVX2 and AVX-512, chosen at start
   librandom123-dev               # Philox: random numbers as functions of a counter
   libboost-program-options-dev   # the option table of each command

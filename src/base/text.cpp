@@ -48,70 +48,42 @@ std::optional<std::string> nearest_word(std::string_view word, std::span<const s
   return nearest;
 }
 
-namespace {
-
-/// What stands at the beginning of a text: a character of UTF-8 with its bytes, or the bytes that
-/// one U+FFFD replaces (Unicode, section 3.9: the longest beginning of a character, or one byte).
-struct Utf8Unit {
-  std::size_t bytes;
-  bool valid;
-};
-
-Utf8Unit first_unit(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) {
-    return {1, true};
-  }
-  std::size_t length = 0;
-  // The allowed range of the second byte leaves out overlong forms, surrogates, and values above
-  // U+10FFFF (RFC 3629, section 4).
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    low = lead == 0xE0 ? 0xA0 : low;
-    high = lead == 0xED ? 0x9F : high;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    low = lead == 0xF0 ? 0x90 : low;
-    high = lead == 0xF4 ? 0x8F : high;
-  } else {
-    return {1, false};
-  }
-  std::size_t k = 1;
-  while (k < length && k < text.size() && byte(k) >= low && byte(k) <= high) {
-    low = 0x80;
-    high = 0xBF;
-    ++k;
-  }
-  return {k, k == length};
-}
-
-}  // namespace
-
 std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   std::size_t i = 0;
   while (i < text.size()) {
-    const Utf8Unit unit = first_unit(text.substr(i));
-    if (!unit.valid) {
+    const unsigned char lead = byte(i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    std::size_t length = 0;
+    // The allowed range of the second byte leaves out overlong forms, surrogates, and values above
+    // U+10FFFF (RFC 3629, section 4).
+    unsigned char low = 0x80;
+    unsigned char high = 0xBF;
+    if (lead >= 0xC2 && lead <= 0xDF) {
+      length = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+      length = 3;
+      low = lead == 0xE0 ? 0xA0 : low;
+      high = lead == 0xED ? 0x9F : high;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+      length = 4;
+      low = lead == 0xF0 ? 0x90 : low;
+      high = lead == 0xF4 ? 0x8F : high;
+    }
+    if (length == 0 || i + length > text.size() || byte(i + 1) < low || byte(i + 1) > high) {
       return i;
     }
-    i += unit.bytes;
+    for (std::size_t k = 2; k < length; ++k) {
+      if ((byte(i + k) & 0xC0) != 0x80) {
+        return i;
+      }
+    }
+    i += length;
   }
   return std::nullopt;
-}
-
-std::string with_replacements(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const Utf8Unit unit = first_unit(text);
-    result += unit.valid ? text.substr(0, unit.bytes) : std::string_view("\xEF\xBF\xBD");
-    text.remove_prefix(unit.bytes);
-  }
-  return result;
 }
 
 std::string_view trimmed(std::string_view text) {

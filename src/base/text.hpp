@@ -24,10 +24,6 @@ namespace precis {
 /// surrogates, nothing above U+10FFFF), or nothing.
 [[nodiscard]] std::optional<std::size_t> invalid_utf8_at(std::string_view text);
 
-/// The text with U+FFFD in place of each ill-formed part (Unicode, section 3.9, as Python and Rust
-/// do).
-[[nodiscard]] std::string with_replacements(std::string_view text);
-
 /// Without spaces and tabs at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 

@@ -11,10 +11,30 @@ namespace precis {
 [[nodiscard]] Command export_command();
 /// `precis synthesize`: TL;DR rows of the embedded data set.
 [[nodiscard]] Command synthesize_command();
+/// `precis tokenizer`: trains a byte-level BPE tokenizer.
+[[nodiscard]] Command tokenizer_command();
+/// `precis encode`: text to token ids.
+[[nodiscard]] Command encode_command();
+/// `precis decode`: token ids to text.
+[[nodiscard]] Command decode_command();
+/// `precis sft`: supervised fine-tuning.
+[[nodiscard]] Command sft_command();
+/// `precis reward`: a reward model from comparisons.
+[[nodiscard]] Command reward_command();
+/// `precis sample`: summaries that a language model writes.
+[[nodiscard]] Command sample_command();
+/// `precis score`: log-probs, rewards or values of given responses.
+[[nodiscard]] Command score_command();
+/// `precis ppo`: a policy improved by PPO against a reward model.
+[[nodiscard]] Command ppo_command();
 /// `precis label simulate`: comparisons by a simulated labeler.
 [[nodiscard]] Command label_simulate_command();
 /// `precis evaluate win`: two files of samples under the gold labeler.
 [[nodiscard]] Command evaluate_win_command();
+/// `precis evaluate table`: several policies side by side under the gold labeler.
+[[nodiscard]] Command evaluate_table_command();
+/// `precis evaluate reward`: how often a reward model agrees with comparisons.
+[[nodiscard]] Command evaluate_reward_command();
 
 /// `precis inspect`: shows, verifies and compares model files and checkpoints.
 [[nodiscard]] Command inspect_command();

@@ -183,6 +183,7 @@ void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& head
 ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
+  apply(o.run.log, mpi.rank(), context.log);
   const RoleLayout layout = collectively(world, [&] {
     complete(o, context.options);
     return plan(o, mpi.size());
@@ -209,7 +210,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
           read_examples(o.data.valid, RowUse::prompts, o.data, *heads.tokenizer, context_of(heads));
     }
     if (!o.ppo.replay.empty()) {
-      in.replay.emplace(o.ppo.replay);
+      in.replay.emplace(o.ppo.replay, heads.policy.config.vocabulary, context_of(heads));
     }
     return in;
   });

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <boost/version.hpp>
-#include <dnnl.hpp>
 #include <string_view>
 
 #include "commands/commit.hpp"
@@ -33,11 +32,6 @@ std::string hdf5_version() {
   return fmt::format("HDF5 {}.{}.{} (parallel)", major, minor, release);
 }
 
-std::string dnnl_version_text() {
-  const dnnl::version_t* version = dnnl::version();
-  return fmt::format("oneDNN {}.{}.{}", version->major, version->minor, version->patch);
-}
-
 }  // namespace
 
 std::string version_text() {
@@ -45,12 +39,12 @@ std::string version_text() {
       "precis {}\n"
       "commit: {}\n"
       "compiler: {} {}\n"
-      "libraries: {}, {}, Boost {}.{}.{}, {}, fmt {}.{}.{}\n"
+      "libraries: {}, {}, Boost {}.{}.{}, fmt {}.{}.{}\n"
       "instruction set in use: {}\n"
       "CUDA: not built in\n",
       program_version, program_commit, compiler_name, compiler_version, mpi_version(),
       hdf5_version(), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100,
-      dnnl_version_text(), FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
+      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
       cpu::name_of(cpu::chosen_isa()));
 }
 

@@ -1,5 +1,7 @@
 #include "data/bpe.hpp"
 
+#include "base/error.hpp"
+
 #include <algorithm>
 
 namespace precis {
@@ -42,6 +44,9 @@ void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& ids,
   const auto count = static_cast<std::int32_t>(piece.size());
   for (std::int32_t i = 0; i < count; ++i) {
     const auto byte = static_cast<unsigned char>(piece[static_cast<std::size_t>(i)]);
+    require(byte_tokens_[byte] >= 0,
+            "The tokenizer has no token for the byte 0x{:02X}, which is not part of UTF-8 text.",
+            byte);
     symbols.push_back(
         {.id = byte_tokens_[byte], .previous = i - 1, .next = i + 1 < count ? i + 1 : -1});
   }

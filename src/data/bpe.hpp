@@ -40,10 +40,11 @@ struct BpeScratch {
 /// of Hugging Face's implementation).
 class Bpe {
  public:
-  /// `byte_tokens[b]` is the token of byte b; `merges` in order of rank.
+  /// `byte_tokens[b]` is the token of byte b, or -1; `merges` in order of rank.
   Bpe(const std::array<std::int32_t, 256>& byte_tokens, std::span<const Merge> merges);
 
-  /// Appends the ids of `piece` (below 2 GiB) to `ids`. O(n log n).
+  /// Appends the ids of `piece` (below 2 GiB) to `ids`. O(n log n). Throws Error for a byte that
+  /// has no token.
   void encode(std::string_view piece, std::vector<std::int32_t>& ids, BpeScratch& scratch) const;
 
  private:

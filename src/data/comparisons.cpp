@@ -66,6 +66,7 @@ Comparison parse_comparison(const JsonRow& row) {
     result.summaries[k] =
         text_field(summaries[k], "text", where, fmt::format("summaries[{}].text", k));
     result.policies[k] = optional_text(summaries[k], "policy");
+    result.notes[k] = optional_text(summaries[k], "note");
   }
   result.worker = optional_text(row.value, "worker");
   result.batch = optional_text(row.value, "batch");

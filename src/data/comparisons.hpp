@@ -16,6 +16,7 @@ struct Comparison {
   Post post;
   std::array<std::string, 2> summaries;  // as given: they begin with a space
   std::array<std::string, 2> policies;   // empty: not said
+  std::array<std::string, 2> notes;      // of each summary; "length": it did not end
   int choice = 0;                        // the better one
   std::string worker;
   std::string batch;
@@ -28,7 +29,7 @@ struct Comparison {
 };
 
 /// Throws BadRow naming the field that is missing or of the wrong type. `info.id`, `policy`,
-/// `worker`, `batch`, `split` and `extra.confidence` may be missing or null.
+/// `note`, `worker`, `batch`, `split` and `extra.confidence` may be missing or null.
 [[nodiscard]] Comparison parse_comparison(const JsonRow& row);
 
 /// A comparison with its tokens.

@@ -36,17 +36,26 @@ QueryParts split_query(const Post& post, QueryTemplate form, const std::string& 
   }
 }
 
-/// How much of `body` is left after one cut.
-std::size_t cut_once(std::string_view body) {
-  if (const auto newline = body.rfind('\n'); newline != std::string_view::npos) {
-    return newline;
+/// Says how much of a text is left after one cut more.
+class Cuts {
+ public:
+  std::size_t next(std::string_view body) {
+    if (newlines_) {
+      if (const auto newline = body.rfind('\n'); newline != std::string_view::npos) {
+        return newline;
+      }
+      newlines_ = false;  // not searched for again: a text may be cut a million times
+    }
+    std::size_t size = body.size() - 1;
+    while (size > 0 && (static_cast<unsigned char>(body[size]) & 0xC0) == 0x80) {
+      --size;
+    }
+    return size;
   }
-  std::size_t size = body.size() - 1;
-  while (size > 0 && (static_cast<unsigned char>(body[size]) & 0xC0) == 0x80) {
-    --size;
-  }
-  return size;
-}
+
+ private:
+  bool newlines_ = true;
+};
 
 /// Whether the last character of `text` is White_Space, as the splitting rule means it.
 bool ends_in_white_space(std::string_view text) {
@@ -141,8 +150,9 @@ std::optional<std::vector<std::int32_t>> truncate_locally(const Tokenizer& token
                                                           std::int64_t max_tokens) {
   const std::string text = query.before + std::string(query.body);
   QueryCutter cutter(tokenizer, text, max_tokens);
+  Cuts cuts;
   for (std::string_view body = query.body; !body.empty();) {
-    body = body.substr(0, cut_once(body));
+    body = body.substr(0, cuts.next(body));
     if (auto ids = cutter.encode(query.before.size() + body.size(), query.after)) {
       return ids;
     }
@@ -161,6 +171,7 @@ std::optional<std::vector<std::int32_t>> truncate_query(std::string_view before,
                                                         std::string_view after,
                                                         std::int64_t max_tokens,
                                                         const TextEncoder& encode) {
+  Cuts cuts;
   while (true) {
     std::string text(before);
     text += body;
@@ -172,7 +183,7 @@ std::optional<std::vector<std::int32_t>> truncate_query(std::string_view before,
     if (body.empty()) {
       return std::nullopt;
     }
-    body.resize(cut_once(body));
+    body.resize(cuts.next(body));
   }
 }
 

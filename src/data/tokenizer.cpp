@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::string_view end_of_text = "<|endoftext|>";
 
+/// Some tokenizers (GPT-NeoX's) have no tokens for these.
+bool never_in_utf8(std::size_t byte) { return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5; }
+
 std::array<std::int32_t, 256> find_byte_tokens(const TokenizerParts& parts,
                                                const std::string& name) {
   std::array<std::int32_t, 256> tokens{};
@@ -30,9 +33,9 @@ std::array<std::int32_t, 256> find_byte_tokens(const TokenizerParts& parts,
             name, added.id, added.content);
   }
   for (std::size_t byte = 0; byte < tokens.size(); ++byte) {
-    require(tokens[byte] >= 0,
+    require(tokens[byte] >= 0 || never_in_utf8(byte),
             "{}: the vocabulary has no token for the byte 0x{:02X}. A byte-level BPE tokenizer, "
-            "which has one for each of the 256 bytes, was expected.",
+            "which has one for each byte of UTF-8 text, was expected.",
             name, byte);
   }
   return tokens;

@@ -38,8 +38,8 @@ struct TokenizerParts {
 /// A byte-level BPE tokenizer. Immutable: many threads may use one.
 class Tokenizer {
  public:
-  /// Throws Error where `parts` do not make a tokenizer that can encode every byte. `name` is the
-  /// source in messages. `json` is the tokenizer.json it was read from, if any.
+  /// Throws Error where `parts` do not make a tokenizer that can encode all UTF-8 text. `name` is
+  /// the source in messages. `json` is the tokenizer.json it was read from, if any.
   explicit Tokenizer(TokenizerParts parts, const std::string& name = "the tokenizer",
                      std::string json = {});
 
@@ -55,7 +55,8 @@ class Tokenizer {
   [[nodiscard]] const std::string& to_json() const { return json_; }
 
   /// The ids of any bytes; bytes that are not UTF-8 become pieces of their own. Special tokens are
-  /// taken from the text only if `special`. O(n log n).
+  /// taken from the text only if `special`. O(n log n). Throws Error for a byte that the vocabulary
+  /// lacks (GPT-NeoX's lacks those that never occur in UTF-8; our own and GPT-2's lack none).
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, bool special = false) const;
   /// Calls `visit` with each piece of the text and its ids: what `encode` does when
   /// `pieces_are_local`.

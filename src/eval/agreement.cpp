@@ -7,14 +7,15 @@
 
 namespace precis {
 
-std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison,
-                                                const std::array<bool, 2>& ended) {
+std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison) {
   const auto facts = read_post(comparison.post.body);
   if (!facts) {
     return std::nullopt;
   }
-  return std::array<GoldScore, 2>{gold_score(*facts, comparison.summaries[0], ended[0]),
-                                  gold_score(*facts, comparison.summaries[1], ended[1])};
+  const auto score = [&](std::size_t k) {
+    return gold_score(*facts, comparison.summaries[k], comparison.notes[k] != "length");
+  };
+  return std::array<GoldScore, 2>{score(0), score(1)};
 }
 
 std::map<std::string, Agreement> agreement_of(const std::vector<ScoredPair>& pairs) {

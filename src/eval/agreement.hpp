@@ -14,10 +14,8 @@
 namespace precis {
 
 /// Gold scores of both summaries of a comparison; nothing if the post is not of the embedded data
-/// set. A summary whose note is "length" did not end, which `Comparison` does not keep: `ended`
-/// says for each summary whether it did.
-[[nodiscard]] std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison,
-                                                              const std::array<bool, 2>& ended);
+/// set. A summary whose note is "length" did not end.
+[[nodiscard]] std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison);
 
 /// A share of pairs, counted.
 struct Share {

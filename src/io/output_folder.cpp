@@ -22,7 +22,7 @@ void require_replaceable(const fs::path& folder, const std::vector<std::string>&
   }
 }
 
-void rename(const fs::path& from, const fs::path& to) {
+void rename_folder(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
   require(!error, "cannot rename {} to {}: {}.", from.string(), to.string(), error.message());
@@ -60,9 +60,9 @@ void OutputFolder::commit() {
   if (replaces) {
     std::error_code ignored;
     fs::remove_all(replaced, ignored);
-    rename(path_, replaced);
+    rename_folder(path_, replaced);
   }
-  rename(partial_, path_);
+  rename_folder(partial_, path_);
   committed_ = true;
   if (replaces) {
     std::error_code ignored;

@@ -1,5 +1,6 @@
 #include "model/evaluator.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace precis {
@@ -109,7 +110,8 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
         const auto& of = reference->hidden[static_cast<std::size_t>(begin) + i];
         rows.insert(rows.end(), of.begin(), of.end());
       }
-      const std::int64_t width = reference->parameters.at("embedding/token").extent(1);
+      const auto width = static_cast<std::int64_t>(rows.size()) /
+                         std::max<std::int64_t>(1, targets.size());  // the reference's own C
       other.emplace(LanguageHead::Reference{
           reference->head, reference->parameters,
           workspace_.upload(rows).reshaped({targets.size(), width})});

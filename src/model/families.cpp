@@ -172,8 +172,8 @@ class WeightFiles {
       if (bare.starts_with(family.body_prefix)) {
         bare.erase(0, family.body_prefix.size());
       }
-      require(names_.emplace(bare, name).second, "{} holds the tensor {} twice, as {} and as {}.",
-              folder_, bare, names_[bare], name);
+      const auto [place, is_new] = names_.emplace(bare, name);
+      require(is_new, "{} holds a tensor twice, as {} and as {}.", folder_, place->second, name);
     }
   }
 

@@ -38,7 +38,6 @@ void Generator::run(const Parameters& parameters, std::span<const Prompt> prompt
 
 void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& rule) {
   const ModelConfig& config = stage_.config();
-  (void)config.end_token();
   std::int64_t longest = 0;
   std::int64_t sequences = rule.max_sequences;
   for (const Prompt& prompt : prompts) {

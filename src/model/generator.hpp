@@ -39,8 +39,8 @@ class Generator {
 
   /// Generates every episode of every prompt. `finished` gets each as soon as it is complete;
   /// `between_steps` is called between decode steps (for signals, messages, the watchdog). Prompts
-  /// must not be empty and must fit the context together with max_new_tokens, and the model must
-  /// have an end token (Error).
+  /// must not be empty and must fit the context together with max_new_tokens (Error). Without an
+  /// end token in the model's configuration every response has max_new_tokens.
   void run(const Parameters& parameters, std::span<const Prompt> prompts,
            const GenerationRule& rule, const std::function<void(Generated&&)>& finished,
            const std::function<void()>& between_steps);

@@ -64,7 +64,8 @@ Row metrics_row(const BatchReport& b, const UpdateReport& u, double kl_coefficie
 struct PpoTrainer::StepResult {
   Row metrics;
   std::vector<Row> episodes;
-  std::int64_t tokens = 0;
+  std::int64_t generated = 0;  ///< tokens of the responses
+  std::int64_t scored = 0;     ///< and of their prompts with them; trained on in each epoch
   std::int64_t updates = 0;
   double next_kl_coefficient = 0;
   std::string trouble;  ///< why the run must end, if it must
@@ -163,6 +164,12 @@ TrainingRun::Describe PpoTrainer::describe() const {
 
 ExitStatus PpoTrainer::train() {
   load();
+  collectively(setup_.world, [&] {
+    if (setup_.replay != nullptr) {
+      setup_.replay->require_episodes(setup_.run.state().step * batch_.batch,
+                                      setup_.train.steps * batch_.batch);
+    }
+  });
   setup_.run.begin(setup_.train.steps);
   while (setup_.run.state().step < setup_.train.steps) {
     const std::int64_t step = setup_.run.state().step + 1;
@@ -183,8 +190,9 @@ ExitStatus PpoTrainer::train() {
     }
     show_samples(step);
     reduce_phases();
+    add_rates(result);
     setup_.run.add_episodes(result.episodes);
-    setup_.run.record(result.tokens, result.metrics,
+    setup_.run.record(result.generated + setup_.options.epochs * result.scored, result.metrics,
                       {.name = "score", .value = result.metrics.at("score_mean").get<double>()});
     if (setup_.run.safe_point(describe())) {
       return ExitStatus::stopped_early;
@@ -282,9 +290,8 @@ PpoTrainer::StepResult PpoTrainer::learn(std::int64_t step) {
   result.next_kl_coefficient = next_kl_coefficient(kl, report.kl_k1, o);
   result.updates = ppo_->updates();
   for (const Experience& e : batch) {
-    // Generated once, then trained on in each epoch.
-    const auto response = static_cast<std::int64_t>(e.episode.response.size());
-    result.tokens += response + o.epochs * e.episode.sequence().size();
+    result.generated += static_cast<std::int64_t>(e.episode.response.size());
+    result.scored += e.episode.sequence().size();
   }
   std::vector<std::vector<std::int64_t>> mini_batches;
   for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
@@ -297,16 +304,24 @@ PpoTrainer::StepResult PpoTrainer::learn(std::int64_t step) {
     for (const auto& of : mini_batches) {
       in.push_back(of[static_cast<std::size_t>(i)]);
     }
-    result.episodes.push_back(episode_row(
-        e, step, setup_.prompts[static_cast<std::size_t>(e.episode.prompt)].row.post.id, kl, in));
+    result.episodes.push_back(episode_row(e, step, prompt_id_of(e.episode), kl, in));
   }
   return result;
+}
+
+std::string PpoTrainer::prompt_id_of(const Episode& episode) const {
+  if (setup_.replay != nullptr) {
+    return setup_.replay->prompt_id_of(episode.number);
+  }
+  const SummaryRow& row = setup_.prompts[static_cast<std::size_t>(episode.prompt)].row;
+  return row.post.id.empty() ? std::to_string(row.line - 1) : row.post.id;
 }
 
 void PpoTrainer::share(StepResult& result) {
   nlohmann::ordered_json json{{"metrics", result.metrics},
                               {"episodes", result.episodes},
-                              {"tokens", result.tokens},
+                              {"generated", result.generated},
+                              {"scored", result.scored},
                               {"updates", result.updates},
                               {"kl_coefficient", result.next_kl_coefficient},
                               {"first_loss", setup_.run.state().extra.value("first_loss", 0.0)},
@@ -319,7 +334,8 @@ void PpoTrainer::share(StepResult& result) {
   collectively(setup_.world, [&] { require(result.trouble.empty(), "{}", result.trouble); });
   result.metrics = json["metrics"];
   result.episodes = json["episodes"].get<std::vector<Row>>();
-  result.tokens = json["tokens"];
+  result.generated = json["generated"];
+  result.scored = json["scored"];
   for (const char* key : {"updates", "kl_coefficient", "first_loss"}) {
     setup_.run.state().extra[key] = json[key];
   }
@@ -352,14 +368,26 @@ void PpoTrainer::show_samples(std::int64_t step) {
 void PpoTrainer::reduce_phases() {
   std::array<double, phase_names.size()> seconds{};
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
-    const auto& mine = setup_.run.phases().seconds();
-    const auto found = mine.find(phase_names[i]);
-    seconds[i] = found == mine.end() ? 0 : found->second;
+    const auto& spent = setup_.run.phases().seconds();
+    const auto found = spent.find(phase_names[i]);
+    seconds[i] = found == spent.end() ? 0 : found->second;
   }
+  const std::array<double, phase_names.size()> mine = seconds;
   setup_.world.all_reduce(view_of(seconds), Reduction::max);
-  setup_.run.phases().reset();
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
-    setup_.run.phases().add(phase_names[i], seconds[i]);
+    setup_.run.phases().add(phase_names[i], seconds[i] - mine[i]);
+  }
+}
+
+void PpoTrainer::add_rates(StepResult& result) {
+  const std::int64_t trained = setup_.options.epochs * result.scored;
+  const std::pair<const char*, std::int64_t> tokens[]{{"rollout", result.generated},
+                                                      {"reward", result.scored},
+                                                      {"experience", result.scored},
+                                                      {"update", trained}};
+  for (const auto& [phase, count] : tokens) {
+    result.metrics[fmt::format("{}_tokens_per_second", phase)] =
+        static_cast<double>(count) / setup_.run.phases().seconds().at(phase);
   }
 }
 

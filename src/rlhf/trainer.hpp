@@ -65,6 +65,8 @@ class PpoTrainer {
   void share(StepResult& result);
   void show_samples(std::int64_t step);
   void reduce_phases();
+  void add_rates(StepResult& result);
+  [[nodiscard]] std::string prompt_id_of(const Episode& episode) const;
   [[nodiscard]] std::vector<Episode> receive_scored();
   [[nodiscard]] TrainingRun::Describe describe() const;
   [[nodiscard]] double kl_coefficient() const;

@@ -17,9 +17,8 @@ namespace {
 constexpr double margin_seconds = 20;
 
 std::string to_text(const RunState& state) {
-  nlohmann::ordered_json json{{"command", state.command},
-                              {"step", state.step},
-                              {"tokens", state.tokens}};
+  nlohmann::ordered_json json{
+      {"command", state.command}, {"step", state.step}, {"tokens", state.tokens}};
   json.update(state.extra);
   return json.dump();
 }

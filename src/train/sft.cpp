@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/byte_text.hpp"
 #include "data/loader.hpp"
 
 namespace precis {
@@ -138,7 +139,7 @@ std::vector<Row> SftObjective::sample(std::int64_t step) {
         }
         rows[i] = {{"step", step},
                    {"id", shown_[i].row.post.id},
-                   {"response", tokenizer.decode(of.response)},
+                   {"response", replace_invalid_utf8(tokenizer.decode(of.response))},
                    {"reference", shown_[i].row.summary}};
       },
       [&] { ranks_.progress().tick("samples"); });

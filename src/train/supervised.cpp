@@ -23,6 +23,10 @@ LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
 
 }  // namespace
 
+std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
+  return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch(rows, options.batch);
+}
+
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
                                        MpiCommunicator& data_parallel, Model& model,
                                        const SupervisedTask& task, const TrainOptions& options)
@@ -33,8 +37,7 @@ SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
       task_(task),
       options_(options),
       seed_(run.seed()),
-      total_steps_(options.steps > 0 ? options.steps
-                                     : options.epochs * steps_per_epoch(task.rows, options.batch)),
+      total_steps_(precis::total_steps(options, task.rows)),
       optimizer_(machine.device, model.parameters) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
@@ -69,6 +72,18 @@ TrainingRun::Describe SupervisedTraining::describe() const {
 void SupervisedTraining::resave() {
   load();
   run_.save(describe());
+}
+
+std::optional<ExitStatus> SupervisedTraining::run_to_end() {
+  if (run_.resave()) {
+    resave();
+    return ExitStatus::done;
+  }
+  if (run_.is_complete(total_steps_)) {
+    return ExitStatus::done;
+  }
+  const ExitStatus status = train();
+  return status == ExitStatus::done ? std::nullopt : std::optional(status);
 }
 
 ExitStatus SupervisedTraining::train() {

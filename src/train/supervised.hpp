@@ -39,6 +39,9 @@ struct SupervisedTask {
   std::function<std::vector<Row>(std::int64_t step)> sample;
 };
 
+/// Steps of a whole training on `rows` rows: train.steps, or those of train.epochs.
+[[nodiscard]] std::int64_t total_steps(const TrainOptions& options, std::int64_t rows);
+
 /// The model at its last step, and the one that validation liked best (train.keep = best).
 class SupervisedTraining {
  public:
@@ -46,6 +49,10 @@ class SupervisedTraining {
                      Model& model, const SupervisedTask& task, const TrainOptions& options);
 
   [[nodiscard]] std::int64_t total_steps() const noexcept { return total_steps_; }
+  /// What the run asks for: resaves a checkpoint, finds the run complete, or trains. Returns the
+  /// command's exit status; nothing if the training is at its end and its final model is to be
+  /// written.
+  [[nodiscard]] std::optional<ExitStatus> run_to_end();
   /// Trains to the end, or until the run must stop early.
   [[nodiscard]] ExitStatus train();
   /// Loads the newest checkpoint and writes the same step again.

@@ -87,7 +87,7 @@ TEST(TokenizerFiles, UnsupportedFeaturesAreNamed) {
 }
 
 TEST(TokenizerFiles, MalformedFilesGiveOneMessage) {
-  EXPECT_THAT(message_after([](json& f) { f["model"]["vocab"].erase("a"); }), HasSubstr("0x61"));
+  EXPECT_THAT(message_after([](json& f) { f["model"]["vocab"].erase("Q"); }), HasSubstr("0x51"));
   EXPECT_THAT(message_after([](json& f) { f["model"]["vocab"]["a"] = -1; }), HasSubstr("-1"));
   EXPECT_THAT(message_after([](json& f) { f["model"]["vocab"]["a"] = 4'000'000'000; }),
               HasSubstr("4000000000"));
@@ -119,6 +119,7 @@ TEST(TokenizerFiles, ReadsGptNeoxAndWritesItEqually) {
   // Composed before it is split (NFC); runs of blanks are tokens although they are not special.
   EXPECT_EQ(tokenizer.encode("e\u0301"), tokenizer.encode("\u00E9"));
   EXPECT_EQ(tokenizer.encode("  x").front(), 50276);
+  EXPECT_THAT(testing::message_of([&] { (void)tokenizer.encode("a\xFF"); }), HasSubstr("0xFF"));
 }
 
 }  // namespace

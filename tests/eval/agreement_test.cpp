@@ -39,13 +39,14 @@ TEST(Agreement, GoldOfAComparisonIsReadFromItsPost) {
       "I call them?";
   comparison.summaries = {" My boss lost my bike.", " My boss lost my car."};
   comparison.policies = {"sft", "ref"};
-  const auto gold = gold_of(comparison, {true, false});
+  comparison.notes = {"", "length"};
+  const auto gold = gold_of(comparison);
   ASSERT_TRUE(gold);
   EXPECT_EQ((*gold)[0].overall, 2.0 / 8);
   EXPECT_EQ((*gold)[1].overall, (1.0 - 1 - 4) / 8);
   EXPECT_EQ(policy_pair(comparison), "ref-sft");
   comparison.post.body = "Some other post.";
-  EXPECT_FALSE(gold_of(comparison, {true, true}));
+  EXPECT_FALSE(gold_of(comparison));
 }
 
 }  // namespace

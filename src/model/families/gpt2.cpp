@@ -21,15 +21,18 @@ Family gpt2_family() {
                                          {name + ".bias", {part + "/bias"}}};
   };
 
+  ModelConfig choices;
+  choices.norm = NormKind::layer_norm;
+  choices.position = PositionKind::learned;
+  choices.attention_bias = AttentionBias::all;
+  choices.mlp_bias = true;
+  choices.residual = ResidualKind::sequential;
+
   Family family{
       .architecture = "GPT2LMHeadModel",
       .model_type = "gpt2",
       .body_prefix = "transformer.",
-      .choices = {.norm = NormKind::layer_norm,
-                  .position = PositionKind::learned,
-                  .attention_bias = AttentionBias::all,
-                  .mlp_bias = true,
-                  .residual = ResidualKind::sequential},
+      .choices = choices,
       .settings = {whole_number("n_layer", 12, &ModelConfig::layers),
                    whole_number("n_embd", 768, &ModelConfig::width),
                    whole_number("n_head", 12, &ModelConfig::heads),

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# The whole loop on the embedded data set: installs and builds what is missing, then trains a
+# policy from simulated feedback and shows what it learned. Stages that are done are not done again.
+# usage: scripts/quickstart.sh [--smoke] [--run DIR] [--seed N] [--ranks N]
+#   --smoke  the same in a minute, with a model that has learned next to nothing
+#   --run    folder for everything that is made (default runs/quickstart or runs/smoke)
+#   --ranks  MPI ranks of PPO, at least 3: rollout, reward and learner have their own (default 4)
+# With PRECIS set to a program, nothing is installed or built, and that program runs.
+. "$(dirname "$0")/common.sh"
+. "$root/scripts/stages.sh"
+
+smoke=no seed=1 ranks=4 run=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --smoke) smoke=yes; shift ;;
+    --run) run=${2:?--run needs a folder}; shift 2 ;;
+    --seed) seed=${2:?--seed needs a number}; shift 2 ;;
+    --ranks) ranks=${2:?--ranks needs a number}; shift 2 ;;
+    *) fail "usage: scripts/quickstart.sh [--smoke] [--run DIR] [--seed N] [--ranks N]" ;;
+  esac
+done
+[ "$ranks" -ge 3 ] || fail "--ranks is $ranks; expected at least 3: rollout, reward and learner."
+
+if [ "$smoke" = yes ]; then
+  run=${run:-$root/runs/smoke}
+  posts=2000 sft_rows=1280 pair_rows=400 test_rows=50
+  steps=(--train.steps 3 --ppo.batch 32)
+else
+  run=${run:-$root/runs/quickstart}
+  posts=40000 sft_rows=28800 pair_rows=5000 test_rows=500
+  steps=()
+fi
+
+require_program
+prepare_stages "$run" "seed $seed, smoke $smoke" "$ranks"
+
+sample() {
+  on_ranks "$cores" sample --model "$run/$1" --input "$run/$2" --output "$run/$3" \
+    --sampling.temperature 1 --sampling.max_new_tokens 40 "${@:4}"
+}
+
+stage "Posts with reference summaries" data/test.jsonl \
+  "$PRECIS" synthesize --output "$run/data" --posts "$posts" --seed "$seed"
+# Each stage has posts that the ones before it have not seen.
+rows 1 "$sft_rows" "$run/data/train.jsonl" posts_sft.jsonl
+rows $((sft_rows + 1)) "$pair_rows" "$run/data/train.jsonl" posts_pairs.jsonl
+rows $((sft_rows + pair_rows + 1)) "$posts" "$run/data/train.jsonl" posts_ppo.jsonl
+rows 1 "$test_rows" "$run/data/valid.jsonl" posts_valid.jsonl
+rows 1 "$test_rows" "$run/data/test.jsonl" posts_test.jsonl
+
+stage "Tokenizer" tokenizer.json \
+  "$PRECIS" tokenizer --input "$run/posts_sft.jsonl" --vocab 1024 --output "$run/tokenizer.json"
+
+stage "Supervised fine-tuning on $cores ranks" sft/model.h5 \
+  on_ranks "$cores" sft "$root/inputs/quickstart_sft.cfg" --tokenizer "$run/tokenizer.json" \
+  --data.train "$run/posts_sft.jsonl" --data.valid "$run/posts_valid.jsonl" --run "$run/sft"
+
+stage "Two samples of each post, to be compared" pairs_samples.jsonl \
+  sample sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
+stage "Simulated comparisons" comparisons.jsonl \
+  "$PRECIS" label simulate --input "$run/posts_pairs.jsonl" --samples "$run/pairs_samples.jsonl" \
+  --output "$run/comparisons.jsonl" --label.valid_share 0.2 --label.seed "$seed"
+
+stage "Reward model on $cores ranks" reward/model.h5 \
+  on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/sft/model.h5" \
+  --data.train "$run/comparisons.jsonl" --data.valid "$run/comparisons.jsonl" --run "$run/reward"
+
+stage "PPO on $ranks ranks: rollout, reward and learner, each on its own" ppo/policy.h5 \
+  on_ranks "$ranks" ppo "$root/inputs/quickstart_ppo.cfg" --placement dedicated \
+  --policy "$run/sft/model.h5" --reward "$run/reward/model.h5" --data.prompts "$run/posts_ppo.jsonl" \
+  --data.valid "$run/posts_valid.jsonl" --run "$run/ppo" "${steps[@]}"
+
+stage "Summaries of held-out posts before PPO" test_sft.jsonl sample sft/model.h5 posts_test.jsonl test_sft.jsonl
+stage "Summaries of held-out posts after PPO" test_ppo.jsonl sample ppo/policy.h5 posts_test.jsonl test_ppo.jsonl
+stage "Their log-probs before PPO, for the KL" test_ppo_scores.jsonl \
+  "$PRECIS" score --model "$run/sft/model.h5" --input "$run/test_ppo.jsonl" --output "$run/test_ppo_scores.jsonl"
+
+say "The reward model on comparisons it was not trained on"
+"$PRECIS" evaluate reward --model "$run/reward/model.h5" --input "$run/comparisons.jsonl" --split valid1 \
+  --json "$run/agreement.json" | grep -E '^( |all|policies)'
+
+say "What was learned"
+"$PRECIS" evaluate table --input "$run/posts_test.jsonl" --samples "$run/test_sft.jsonl,$run/test_ppo.jsonl" \
+  --names SFT,PPO --scores "$run/test_ppo_scores.jsonl" --json "$run/table.json" | tee "$run/table.txt"
+
+cat <<END
+
+All of it is in $run ($((SECONDS - started)) s this time):
+  sft/model.h5 reward/model.h5 ppo/policy.h5   the models
+  {sft,reward,ppo}/metrics.jsonl               each step's numbers
+  comparisons.jsonl                            what the simulated labeler chose
+  test_sft.jsonl test_ppo.jsonl                the summaries of the held-out posts
+  table.txt table.json agreement.json          the tables above
+END

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The same loop on real TL;DR posts and comparisons with GPT-2's tokenizer: a small model from random
+# weights, 20 steps of PPO, to see the whole at work on real text.
+# usage: scripts/real_posts.sh [DATA] [--run DIR] [--seed N]
+#   DATA  a folder with tldr/tldr_valid_1945.jsonl, preferences/tldr_comparisons_gpt4_1000.jsonl and
+#         tokenizers/gpt2 (default $PRECIS_DATA, else ../shared/data)
+# With PRECIS set to a program, nothing is installed or built, and that program runs.
+. "$(dirname "$0")/common.sh"
+. "$root/scripts/stages.sh"
+
+data=${PRECIS_DATA:-$root/../shared/data} run=$root/runs/real_posts seed=1
+while [ $# -gt 0 ]; do
+  case $1 in
+    --run) run=${2:?--run needs a folder}; shift 2 ;;
+    --seed) seed=${2:?--seed needs a number}; shift 2 ;;
+    -*) fail "usage: scripts/real_posts.sh [DATA] [--run DIR] [--seed N]" ;;
+    *) data=$1; shift ;;
+  esac
+done
+posts=$data/tldr/tldr_valid_1945.jsonl
+comparisons=$data/preferences/tldr_comparisons_gpt4_1000.jsonl
+for file in "$posts" "$comparisons" "$data/tokenizers/gpt2"; do
+  [ -e "$file" ] || fail "$file is missing; give the folder of the data as the first argument."
+done
+
+require_program
+prepare_stages "$run" "seed $seed, data $data" 4
+rows 1 1700 "$posts" posts_sft.jsonl
+rows 1701 245 "$posts" posts_valid.jsonl
+
+stage "Supervised fine-tuning on $cores ranks" sft/model.h5 \
+  on_ranks "$cores" sft "$root/inputs/tldr_small_sft.cfg" --tokenizer "$data/tokenizers/gpt2" \
+  --data.train "$run/posts_sft.jsonl" --data.valid "$run/posts_valid.jsonl" --run "$run/sft"
+stage "Reward model on $cores ranks" reward/model.h5 \
+  on_ranks "$cores" reward "$root/inputs/tldr_small_reward.cfg" --model "$run/sft/model.h5" \
+  --data.train "$comparisons" --data.valid "$comparisons" --run "$run/reward"
+stage "PPO on 4 ranks: rollout, reward and learner, each on its own" ppo/policy.h5 \
+  on_ranks 4 ppo "$root/inputs/tldr_small_ppo.cfg" --placement dedicated \
+  --policy "$run/sft/model.h5" --reward "$run/reward/model.h5" --data.prompts "$run/posts_sft.jsonl" \
+  --data.valid "$run/posts_valid.jsonl" --run "$run/ppo"
+stage "Summaries of held-out posts" valid_ppo.jsonl \
+  on_ranks "$cores" sample --model "$run/ppo/policy.h5" --input "$run/posts_valid.jsonl" \
+  --output "$run/valid_ppo.jsonl"
+
+say "Losses, first and last step"
+for part in sft reward ppo; do
+  echo "$part"
+  sed -n '1p;$p' "$run/$part/metrics.jsonl"
+done
+echo
+echo "All of it is in $run ($((SECONDS - started)) s this time)."

@@ -1,0 +1,51 @@
+# Runs that consist of stages; sourced after common.sh.
+
+# Sets PRECIS to the program: the user's, or the one that is built from here.
+require_program() {
+  if [ -z "${PRECIS-}" ]; then
+    say "Packages"
+    "$root/scripts/install.sh"
+    "$root/scripts/build.sh" precis
+    PRECIS=$root/build/bin/precis
+  fi
+}
+
+# prepare_stages RUN SETTINGS RANKS: the folder of a run, which keeps its settings.
+prepare_stages() {
+  run=$1 started=$SECONDS cores=$(nproc)
+  mkdir -p "$run"
+  if [ -e "$run/settings" ] && [ "$(cat "$run/settings")" != "$2" ]; then
+    fail "$run holds a run with other settings ($(cat "$run/settings")); give another folder with --run."
+  fi
+  echo "$2" > "$run/settings"
+  mpi_environment "$3"
+}
+
+# stage TITLE OUTPUT COMMAND ...: skipped where RUN/OUTPUT is there, which appears only when complete.
+stage() {
+  local title=$1 output=$run/$2 begun=$SECONDS
+  shift 2
+  if [ -e "$output" ]; then
+    say "$title: done already"
+  else
+    say "$title"
+    "$@"
+    echo "-- $((SECONDS - begun)) s"
+  fi
+}
+
+# on_ranks N COMMAND ...: precis on N ranks of one thread each.
+on_ranks() {
+  local ranks=$1
+  shift
+  OMP_NUM_THREADS=1 mpirun --oversubscribe --bind-to none -n "$ranks" \
+    "$PRECIS" "$@" --seed "$seed" --threads 1
+}
+
+# rows FIRST COUNT FROM TO: lines of a file as RUN/TO, unless it is there.
+rows() {
+  if [ ! -e "$run/$4" ]; then
+    awk -v first="$1" -v count="$2" 'NR >= first && NR < first + count' "$3" > "$run/$4.partial"
+    mv "$run/$4.partial" "$run/$4"
+  fi
+}

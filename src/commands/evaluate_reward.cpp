@@ -1,0 +1,121 @@
+// `precis evaluate reward`: how often a reward model agrees with comparisons.
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "commands/model_input.hpp"
+#include "eval/reward_report.hpp"
+#include "io/jsonl.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/watchdog.hpp"
+#include "train/reward_model.hpp"
+
+namespace precis {
+namespace {
+
+struct EvaluateRewardOptions {
+  std::string model;
+  std::string part;
+  std::vector<std::string> input;
+  std::string split;
+  std::string output;
+  std::string json;
+  MachineOptions machine;
+  LogOptions log;
+  DataOptions data;
+  std::int64_t micro_batch_tokens = 8192;
+};
+
+void add_options(OptionTable& table, EvaluateRewardOptions& o) {
+  table.add("model", &o.model,
+            {.meaning = "reward model, or a checkpoint with one", .required = true});
+  table.add("part", &o.part,
+            {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
+  table.add("input", &o.input,
+            {.meaning = "comparisons, names or globs with commas between", .required = true});
+  table.add("split", &o.split, {.meaning = "use the comparisons of this `split` only; empty: all"});
+  table.add("output", &o.output,
+            {.meaning = "one line a comparison with both rewards and, where the post is of the "
+                        "embedded data set, gold scores (JSON Lines); empty: not written"});
+  table.add("json", &o.json, {.meaning = "the table as one JSON object; empty: not written"});
+  add_machine_options(table, o.machine);
+  add_log_options(table, o.log);
+  add_data_options(table, o.data, DataUse::rows);
+  table.add("score.micro_batch_tokens", &o.micro_batch_tokens,
+            {.unit = "tokens",
+             .meaning = "that pass through the model at a time, on each rank",
+             .source = "precis",
+             .minimum = 1});
+}
+
+void write_rows(const std::string& path, const std::vector<Pair>& pairs,
+                const std::vector<std::array<float, 2>>& rewards) {
+  JsonlWriter file(path);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const Comparison& of = pairs[i].comparison;
+    nlohmann::ordered_json row{{"id", of.post.id},
+                               {"policies", of.policies},
+                               {"choice", of.choice},
+                               {"rewards", {shortest(rewards[i][0]), shortest(rewards[i][1])}}};
+    if (const auto gold = gold_of(of)) {
+      row["gold"] = {(*gold)[0].overall, (*gold)[1].overall};
+    }
+    file.write(row);
+  }
+  file.commit();
+}
+
+void write_results(const EvaluateRewardOptions& o, const std::vector<Pair>& pairs,
+                   const std::vector<std::array<float, 2>>& rewards) {
+  const RewardReport report = report_rewards(pairs, rewards);
+  if (!o.output.empty()) {
+    write_rows(o.output, pairs, rewards);
+  }
+  if (!o.json.empty()) {
+    write_file(o.json, to_line(to_json(report)) + "\n");
+  }
+  fmt::print("{}", to_text(report));
+}
+
+ExitStatus run(Context& context, EvaluateRewardOptions& o) {
+  MpiSession& mpi = *context.mpi;
+  MpiCommunicator& world = mpi.world();
+  apply(o.log, mpi.rank(), context.log);
+  const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
+  Machine machine = collectively(world, [&] {
+    const GridShape grid = data_parallel_grid(o.machine, mpi);
+    return start_machine(o.machine, mpi, context.log, to_string(grid));
+  });
+  const Model model = collectively(
+      world, [&] { return load_model(machine.device, o.model, {ModelKind::reward}, o.part); });
+  const Pairs pairs = collectively(world, [&] {
+    Pairs read = read_pairs(o.input, o.split, RowUse::validation, o.data,
+                            required_tokenizer(model, o.model), model.config.context);
+    require(!read.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
+            joined(o.input, ","), read.counts.describe());
+    context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());
+    return read;
+  });
+  const auto rewards = pair_rewards(machine.device, model.config, model.parameters, world,
+                                    pairs.pairs, o.micro_batch_tokens);
+  collectively(world, [&] {
+    if (world.rank() == 0) {
+      write_results(o, pairs.pairs, rewards);
+    }
+  });
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command evaluate_reward_command() {
+  return make_command<EvaluateRewardOptions>(
+      "evaluate reward", "agreement of a reward model with comparisons and with gold", Mpi::yes,
+      add_options, run);
+}
+
+}  // namespace precis

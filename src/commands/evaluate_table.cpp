@@ -1,0 +1,135 @@
+// `precis evaluate table`: several policies side by side under the gold labeler.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "eval/policy_table.hpp"
+#include "io/jsonl.hpp"
+
+namespace precis {
+namespace {
+
+struct EvaluateTableOptions {
+  std::string input;
+  std::vector<std::string> samples;
+  std::vector<std::string> names;
+  std::vector<std::string> scores;
+  std::int64_t posts = 3;
+  std::string json;
+};
+
+void add_options(OptionTable& table, EvaluateTableOptions& options) {
+  table.add("input", &options.input,
+            {.meaning = "TL;DR rows of `precis synthesize`", .required = true});
+  table.add(
+      "samples", &options.samples,
+      {.meaning = "files of `precis sample` on these rows, one a policy; the first is the one "
+                  "the others started from",
+       .required = true});
+  table.add("names", &options.names,
+            {.meaning = "names of the policies, one a file", .required = true});
+  table.add(
+      "scores", &options.scores,
+      {.meaning = "for each file after the first, what `precis score` with the first policy's "
+                  "model wrote for it, for the KL; empty: no KL"});
+  table.add("posts", &options.posts,
+            {.unit = "posts", .meaning = "shown with their summaries, the first ones"});
+  table.add("json", &options.json, {.meaning = "the table as one JSON object; empty: not written"});
+}
+
+std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
+                                        const std::vector<GoldRow>& rows) {
+  const std::size_t files = options.samples.size();
+  if (options.names.size() != files) {
+    fail_usage("names has {} names for {} files of samples; give one name a file.",
+               options.names.size(), files);
+  }
+  if (!options.scores.empty() && options.scores.size() + 1 != files) {
+    fail_usage("scores has {} files for {} files of samples; expected one for each but the first.",
+               options.scores.size(), files);
+  }
+  std::vector<JudgedPolicy> policies;
+  for (std::size_t i = 0; i < files; ++i) {
+    JudgedPolicy policy{.name = options.names[i],
+                        .samples = read_samples(options.samples[i], rows)};
+    if (!options.scores.empty()) {
+      policy.kl = i == 0 ? 0 : mean_kl(options.samples[i], options.scores[i - 1]);
+    }
+    policies.push_back(std::move(policy));
+  }
+  return policies;
+}
+
+nlohmann::ordered_json rate_json(const Rate& rate) {
+  return {{"rate", rate.rate}, {"low", rate.low}, {"high", rate.high}};
+}
+
+nlohmann::ordered_json column_json(const PolicyColumn& column) {
+  nlohmann::ordered_json json = {{"name", column.name},
+                                 {"gold", column.means.gold},
+                                 {"coverage", column.means.coverage},
+                                 {"accuracy", column.means.accuracy},
+                                 {"words", column.means.words}};
+  if (column.kl) {
+    json["kl"] = *column.kl;
+  }
+  if (column.against_references) {
+    json["win_rate_references"] = rate_json(*column.against_references);
+  }
+  if (column.against_first) {
+    json["win_rate_first"] = rate_json(*column.against_first);
+  }
+  return json;
+}
+
+void write_json(const std::string& path, std::size_t posts,
+                const std::vector<PolicyColumn>& columns) {
+  nlohmann::ordered_json policies = nlohmann::ordered_json::array();
+  for (const PolicyColumn& column : columns) {
+    policies.push_back(column_json(column));
+  }
+  JsonlWriter file(path);
+  file.write({{"posts", posts}, {"policies", policies}});
+  file.commit();
+}
+
+void print_post(const GoldRow& row, std::size_t index, const std::vector<JudgedPolicy>& policies) {
+  fmt::print("\n{}: {}\n", row.row.post.title, row.row.post.body);
+  fmt::print("  {:<12}{}\n", "reference", trimmed(row.row.summary));
+  for (const JudgedPolicy& policy : policies) {
+    fmt::print("  {:<12}{}\n", policy.name, trimmed(policy.samples[index].front().response));
+  }
+}
+
+ExitStatus run(Context& /*context*/, EvaluateTableOptions& options) {
+  const auto rows = read_gold_rows(options.input);
+  const auto policies = read_policies(options, rows);
+  const auto columns = policy_table(rows, policies);
+  if (!options.json.empty()) {
+    write_json(options.json, rows.size(), columns);
+  }
+  fmt::print("{} posts, {} a policy and post, judged by the gold labeler; intervals of 95%\n\n{}",
+             rows.size(), policies.front().samples.front().size() == 1 ? "one sample" : "samples",
+             to_text(columns));
+  const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(options.posts));
+  for (std::size_t i = 0; i < shown; ++i) {
+    print_post(rows[i], i, policies);
+  }
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command evaluate_table_command() {
+  return make_command<EvaluateTableOptions>(
+      "evaluate table", "show several policies side by side under the gold labeler", Mpi::no,
+      add_options, run);
+}
+
+}  // namespace precis

@@ -1,0 +1,18 @@
+// What commands take out of a model before they use it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "data/tokenizer.hpp"
+#include "model/model.hpp"
+
+namespace precis {
+
+/// The model's tokenizer; nothing if it has none. `where` names the model in errors.
+[[nodiscard]] std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where);
+
+/// The same for commands that read text. Throws Error if the model has none.
+[[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);
+
+}  // namespace precis

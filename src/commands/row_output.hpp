@@ -1,0 +1,27 @@
+// An output file whose lines the ranks make and rank 0 writes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/output_file.hpp"
+#include "parallel/communicator.hpp"
+
+namespace precis {
+
+/// Rank 0 holds the file; nothing appears under its name before `finish`.
+class RowOutput {
+ public:
+  /// Collective. Throws on all ranks if the file cannot be made.
+  RowOutput(MpiCommunicator& world, const std::string& path);
+
+  /// Collective: writes every rank's lines, in the order of ranks, and gives the file its name.
+  void finish(const std::vector<std::string>& mine);
+
+ private:
+  MpiCommunicator& world_;
+  std::optional<OutputFile> file_;
+};
+
+}  // namespace precis

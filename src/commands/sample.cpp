@@ -1,0 +1,237 @@
+// `precis sample`: summaries that a language model writes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <string>
+
+#include "base/progress.hpp"
+#include "commands/commands.hpp"
+#include "commands/model_input.hpp"
+#include "commands/row_output.hpp"
+#include "data/byte_text.hpp"
+#include "data/loader.hpp"
+#include "data/prompt_rows.hpp"
+#include "io/jsonl.hpp"
+#include "model/generator.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/watchdog.hpp"
+#include "train/machine.hpp"
+
+namespace precis {
+namespace {
+
+struct SampleOptions {
+  std::string model;
+  std::string part;
+  std::string input;
+  std::string prompt;
+  std::string output;
+  MachineOptions machine;
+  LogOptions log;
+  DataOptions data;
+  double temperature = 0;
+  std::int64_t top_k = 0;
+  double top_p = 1;
+  std::int64_t max_new_tokens = 48;
+  std::int64_t n = 1;
+  std::int64_t max_sequences = 64;
+};
+
+void add_options(OptionTable& table, SampleOptions& o) {
+  table.add("model", &o.model,
+            {.meaning = "language model, or a checkpoint with one", .required = true});
+  table.add("part", &o.part,
+            {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
+  table.add("input", &o.input,
+            {.meaning = "TL;DR or CNN/DM rows, or rows with a prompt or prompt_ids (JSON Lines)"});
+  table.add("prompt", &o.prompt,
+            {.meaning = "a prompt in place of input and output: what follows it is printed"});
+  table.add("output", &o.output,
+            {.meaning = "one line a sample, in the order of the input (JSON Lines)"});
+  add_machine_options(table, o.machine);
+  add_log_options(table, o.log);
+  add_data_options(table, o.data, DataUse::rows);
+  table.add("sampling.temperature", &o.temperature,
+            {.meaning = "of the softmax; 0: always the most likely token",
+             .source = "Stiennon 2020: evaluation"});
+  table.add("sampling.top_k", &o.top_k,
+            {.unit = "tokens",
+             .meaning = "sample among the most likely only; 0: among all",
+             .source = "precis"});
+  table.add("sampling.top_p", &o.top_p,
+            {.meaning = "sample among the most likely whose share reaches this; 1: among all",
+             .source = "precis",
+             .maximum = 1,
+             .above = 0});
+  table.add("sampling.max_new_tokens", &o.max_new_tokens,
+            {.unit = "tokens",
+             .meaning = "of a response at most, end token included",
+             .source = "Stiennon 2020",
+             .minimum = 1});
+  table.add("sampling.n", &o.n,
+            {.unit = "samples", .meaning = "of each prompt", .source = "precis", .minimum = 1});
+  table.add("sampling.max_sequences", &o.max_sequences,
+            {.meaning = "generated at the same time on a rank; the samples do not depend on it",
+             .source = "precis",
+             .minimum = 1});
+}
+
+void check_keys(const SampleOptions& o) {
+  if (o.prompt.empty() && (o.input.empty() || o.output.empty())) {
+    fail_usage("Give --input rows and --output a file for the samples, or --prompt a text.");
+  }
+  if (!o.prompt.empty() && (!o.input.empty() || !o.output.empty())) {
+    fail_usage(
+        "--prompt stands in place of --input and --output: its samples are printed. Leave one of "
+        "them out.");
+  }
+}
+
+void check_model(const SampleOptions& o, const Model& model) {
+  (void)model.config.end_token();
+  if (o.max_new_tokens >= model.config.context) {
+    fail_usage(
+        "sampling.max_new_tokens is {}, but {} has a context of {} tokens for prompt and response "
+        "together.",
+        o.max_new_tokens, o.model, model.config.context);
+  }
+}
+
+std::vector<PromptRow> read_prompts(const SampleOptions& o, const ModelConfig& config,
+                                    const Tokenizer* tokenizer, Log& log) {
+  if (o.prompt.empty()) {
+    PromptRows rows = read_prompt_rows(o.input, tokenizer,
+                                       {.with_response = false,
+                                        .context = config.context,
+                                        .new_tokens = o.max_new_tokens,
+                                        .max_query_tokens = o.data.max_query_tokens,
+                                        .vocabulary = config.vocabulary,
+                                        .query_template = o.data.query_template,
+                                        .skip_bad = o.data.skip_bad});
+    if (rows.bad > 0) {
+      log.warning("{}: {} unreadable rows were skipped.", o.input, rows.bad);
+    }
+    return std::move(rows.rows);
+  }
+  require(tokenizer != nullptr, "{} has no tokenizer, which --prompt needs.", o.model);
+  PromptRow row{.id = "0", .prompt_ids = tokenizer->encode(o.prompt), .response_ids = {}};
+  const auto most = config.context - o.max_new_tokens;
+  require(static_cast<std::int64_t>(row.prompt_ids.size()) <= most,
+          "The prompt has {} tokens; with {} new ones at most {} fit the model's context of {}.",
+          row.prompt_ids.size(), o.max_new_tokens, most, config.context);
+  return {row};
+}
+
+/// The samples of this rank's rows, those of a row by index.
+std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
+                                MpiCommunicator& world, const std::vector<PromptRow>& rows,
+                                std::span<const std::int64_t> mine, Log& log) {
+  std::vector<Prompt> prompts;
+  std::map<std::int64_t, std::size_t> place;  // of an episode's sample in the result
+  for (const std::int64_t row : mine) {
+    Prompt prompt{rows[static_cast<std::size_t>(row)].prompt_ids, {}};
+    for (std::int64_t index = 0; index < o.n; ++index) {
+      prompt.episodes.push_back(row * o.n + index);
+      place.emplace(prompt.episodes.back(), place.size());
+    }
+    prompts.push_back(std::move(prompt));
+  }
+  const GenerationRule rule{.sampling = {.seed = static_cast<std::uint64_t>(o.machine.seed),
+                                         .temperature = o.temperature,
+                                         .top_k = o.top_k,
+                                         .top_p = o.top_p},
+                            .max_new_tokens = o.max_new_tokens,
+                            .max_sequences = o.max_sequences};
+  std::vector<Generated> samples(place.size());
+  const Stopwatch watch;
+  std::int64_t done = 0;
+  std::int64_t tokens = 0;
+  Progress progress(log, "sample", 0, static_cast<std::int64_t>(samples.size()),
+                    o.log.every_seconds);
+  Generator generator(machine.device, model.config, model.parameters);
+  generator.run(
+      model.parameters, prompts, rule,
+      [&](Generated&& sample) {
+        tokens += static_cast<std::int64_t>(sample.response.size());
+        progress.report(++done,
+                        {.tokens_per_second = static_cast<double>(tokens) / watch.seconds()});
+        samples[place.at(sample.episode)] = std::move(sample);
+      },
+      [&] { world.progress().tick("sampling"); });
+  return samples;
+}
+
+/// The response as text without its end token; null for a model without a tokenizer.
+nlohmann::ordered_json response_text(const Generated& sample, const Tokenizer* tokenizer) {
+  if (tokenizer == nullptr) {
+    return nullptr;
+  }
+  std::span<const std::int32_t> ids = sample.response;
+  return replace_invalid_utf8(tokenizer->decode(sample.ended ? ids.first(ids.size() - 1) : ids));
+}
+
+std::string sample_line(const Generated& sample, const PromptRow& row, std::int64_t index,
+                        const Tokenizer* tokenizer) {
+  return to_line({{"id", row.id},
+                  {"index", index},
+                  {"prompt_ids", row.prompt_ids},
+                  {"response_ids", sample.response},
+                  {"response", response_text(sample, tokenizer)},
+                  {"logprobs", float_array(sample.logprobs)},
+                  {"finish", sample.ended ? "eos" : "length"}});
+}
+
+ExitStatus run(Context& context, SampleOptions& o) {
+  MpiSession& mpi = *context.mpi;
+  MpiCommunicator& world = mpi.world();
+  apply(o.log, mpi.rank(), context.log);
+  const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
+  Machine machine = collectively(world, [&] {
+    check_keys(o);
+    const GridShape grid = data_parallel_grid(o.machine, mpi);
+    return start_machine(o.machine, mpi, context.log, to_string(grid));
+  });
+  const Model model = collectively(world, [&] {
+    Model loaded = load_model(machine.device, o.model, {ModelKind::language}, o.part);
+    check_model(o, loaded);
+    return loaded;
+  });
+  const auto tokenizer = collectively(world, [&] { return tokenizer_of(model, o.model); });
+  const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
+  const auto rows =
+      collectively(world, [&] { return read_prompts(o, model.config, text, context.log); });
+  std::optional<RowOutput> output;
+  if (o.prompt.empty()) {
+    output.emplace(world, o.output);
+  }
+
+  std::vector<std::int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto mine = rank_part(all, world.rank(), world.size());
+  const auto samples = generate(o, model, machine, world, rows, mine, context.log);
+  if (!output) {
+    for (const Generated& sample : samples) {
+      fmt::print("{}\n", response_text(sample, text).get<std::string>());
+    }
+    return ExitStatus::done;
+  }
+  std::vector<std::string> lines;
+  for (const Generated& sample : samples) {
+    const PromptRow& row = rows[static_cast<std::size_t>(sample.episode / o.n)];
+    lines.push_back(sample_line(sample, row, sample.episode % o.n, text));
+  }
+  output->finish(lines);
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command sample_command() {
+  return make_command<SampleOptions>("sample", "write summaries with a language model", Mpi::yes,
+                                     add_options, run);
+}
+
+}  // namespace precis

@@ -1,0 +1,149 @@
+// `precis score`: log-probs, rewards or values of given responses.
+#include <numeric>
+#include <string>
+
+#include "commands/commands.hpp"
+#include "commands/model_input.hpp"
+#include "commands/row_output.hpp"
+#include "data/loader.hpp"
+#include "data/prompt_rows.hpp"
+#include "io/jsonl.hpp"
+#include "model/evaluator.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/watchdog.hpp"
+#include "train/machine.hpp"
+
+namespace precis {
+namespace {
+
+struct ScoreOptions {
+  std::string model;
+  std::string part;
+  std::string input;
+  std::string output;
+  MachineOptions machine;
+  LogOptions log;
+  DataOptions data;
+  bool append_end = true;
+  std::int64_t micro_batch_tokens = 8192;
+};
+
+void add_options(OptionTable& table, ScoreOptions& o) {
+  table.add(
+      "model", &o.model,
+      {.meaning = "language, reward or value model, or a checkpoint with one", .required = true});
+  table.add("part", &o.part,
+            {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
+  table.add("input", &o.input,
+            {.meaning = "TL;DR or CNN/DM rows, or rows with prompt and response, or prompt_ids and "
+                        "response_ids (JSON Lines)",
+             .required = true});
+  table.add(
+      "output", &o.output,
+      {.meaning = "one line a row, in the order of the input (JSON Lines)", .required = true});
+  add_machine_options(table, o.machine);
+  add_log_options(table, o.log);
+  add_data_options(table, o.data, DataUse::rows);
+  table.add(
+      "score.append_end", &o.append_end,
+      {.meaning = "append the end token to a response that is given as text", .source = "precis"});
+  table.add("score.micro_batch_tokens", &o.micro_batch_tokens,
+            {.unit = "tokens",
+             .meaning = "that pass through the model at a time, on each rank",
+             .source = "precis",
+             .minimum = 1});
+}
+
+std::vector<PromptRow> read_rows(const ScoreOptions& o, const Model& model, Log& log) {
+  const auto tokenizer = tokenizer_of(model, o.model);
+  PromptRows rows = read_prompt_rows(o.input, tokenizer ? &*tokenizer : nullptr,
+                                     {.with_response = true,
+                                      .append_end = o.append_end,
+                                      .context = model.config.context,
+                                      .max_query_tokens = o.data.max_query_tokens,
+                                      .vocabulary = model.config.vocabulary,
+                                      .query_template = o.data.query_template,
+                                      .skip_bad = o.data.skip_bad});
+  if (rows.bad > 0) {
+    log.warning("{}: {} unreadable rows were skipped.", o.input, rows.bad);
+  }
+  return std::move(rows.rows);
+}
+
+/// The lines of these rows, in their order.
+std::vector<std::string> score(Evaluator& evaluator, const Model& model,
+                               std::span<const PromptRow* const> rows) {
+  std::vector<Sequence> sequences;
+  for (const PromptRow* row : rows) {
+    sequences.push_back({row->prompt_ids, row->response_ids});
+  }
+  std::vector<std::string> lines;
+  const auto add = [&](std::size_t i, nlohmann::ordered_json result) {
+    nlohmann::ordered_json line{{"id", rows[i]->id}};
+    line.update(result);
+    lines.push_back(to_line(line));
+  };
+  switch (model.config.kind) {
+    case ModelKind::language: {
+      const auto logprobs = evaluator.statistics(model.parameters, sequences, 1.0).logprobs;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        add(i, {{"logprob", std::accumulate(logprobs[i].begin(), logprobs[i].end(), 0.0)},
+                {"logprobs", float_array(logprobs[i])}});
+      }
+      break;
+    }
+    case ModelKind::reward: {
+      const auto rewards = evaluator.rewards(model.parameters, sequences);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        add(i, {{"reward", shortest(rewards[i])}});
+      }
+      break;
+    }
+    case ModelKind::value: {
+      const auto values = evaluator.values(model.parameters, sequences);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        add(i, {{"values", float_array(values[i])}});
+      }
+      break;
+    }
+  }
+  return lines;
+}
+
+ExitStatus run(Context& context, ScoreOptions& o) {
+  MpiSession& mpi = *context.mpi;
+  MpiCommunicator& world = mpi.world();
+  apply(o.log, mpi.rank(), context.log);
+  const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
+  Machine machine = collectively(world, [&] {
+    const GridShape grid = data_parallel_grid(o.machine, mpi);
+    return start_machine(o.machine, mpi, context.log, to_string(grid));
+  });
+  const Model model = collectively(world, [&] {
+    return load_model(machine.device, o.model,
+                      {ModelKind::language, ModelKind::reward, ModelKind::value}, o.part);
+  });
+  const auto rows = collectively(world, [&] { return read_rows(o, model, context.log); });
+  RowOutput output(world, o.output);
+
+  std::vector<std::int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<const PromptRow*> mine;
+  for (const std::int64_t row : rank_part(all, world.rank(), world.size())) {
+    mine.push_back(&rows[static_cast<std::size_t>(row)]);
+  }
+  Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
+                      [&] { world.progress().tick("scoring"); });
+  output.finish(score(evaluator, model, mine));
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command score_command() {
+  return make_command<ScoreOptions>("score",
+                                    "log-probs, rewards or values of given summaries by a model",
+                                    Mpi::yes, add_options, run);
+}
+
+}  // namespace precis

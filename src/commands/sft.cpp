@@ -1,0 +1,197 @@
+// `precis sft`: supervised fine-tuning.
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "commands/model_input.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/watchdog.hpp"
+#include "train/plan.hpp"
+#include "train/sft.hpp"
+
+namespace precis {
+namespace {
+
+constexpr const char* final_model = "model.h5";
+
+struct SftOptions {
+  std::string model;
+  std::string part;
+  std::string tokenizer;
+  RunOptions run;
+  DataOptions data;
+  SftLoss loss = SftLoss::response;
+  TrainOptions train;
+  CheckpointOptions checkpoint;
+  ModelConfig config;
+};
+
+void add_options(OptionTable& table, SftOptions& o) {
+  table.add("model", &o.model,
+            {.meaning = "language model to start from; empty: random weights by the model. keys"});
+  table.add("part", &o.part,
+            {.meaning = "part of a checkpoint to start from; empty: its policy or only model"});
+  table.add("tokenizer", &o.tokenizer,
+            {.meaning = "tokenizer of a model with random weights (tokenizer.json, a folder or a "
+                        "model file)"});
+  add_run_options(table, o.run);
+  add_data_options(table, o.data, DataUse::sft);
+  table.add("sft.loss", &o.loss, {{"response", SftLoss::response}, {"all", SftLoss::all}},
+            {.meaning = "tokens whose loss is the mean: the summary's, or the query's as well",
+             .source = "Stiennon 2020: response"});
+  add_train_options(table, o.train, TrainUse::sft);
+  add_checkpoint_options(table, o.checkpoint);
+  add_model_options(table, o.config);
+}
+
+/// The present texts of the `model.` keys that the user gave.
+std::map<std::string, std::string> given_model_keys(const OptionTable& table) {
+  std::map<std::string, std::string> keys;
+  for (const Option& option : table.options()) {
+    if (option.key.starts_with("model.") && table.given(option.key)) {
+      keys.emplace(option.key, option.text());
+    }
+  }
+  return keys;
+}
+
+void check_keys(const SftOptions& o) {
+  if (o.model.empty() && o.tokenizer.empty()) {
+    fail_usage(
+        "Neither --model nor --tokenizer was given. Give --model a language model to start from, "
+        "or --tokenizer the tokenizer of a model with random weights (`precis tokenizer` trains "
+        "one), whose shape the model. keys describe.");
+  }
+  if (!o.model.empty() && !o.tokenizer.empty()) {
+    fail_usage("Both --model {} and --tokenizer {} were given; a model brings its own tokenizer.",
+               o.model, o.tokenizer);
+  }
+  if (o.model.empty() && !o.part.empty()) {
+    fail_usage("--part {} was given without --model.", o.part);
+  }
+  if (o.train.keep == KeepModel::best && o.data.valid.empty()) {
+    fail_usage("train.keep = best needs data.valid, by which the best model is chosen.");
+  }
+}
+
+/// The model that training starts from. The `model.` keys then describe it, so that the effective
+/// deck does; one that was given and says something else is an error.
+Model start_model(const OptionTable& table, SftOptions& o, Device& device) {
+  const auto given = given_model_keys(table);
+  if (o.model.empty()) {
+    const Tokenizer tokenizer = Tokenizer::load(o.tokenizer);
+    o.config.vocabulary = tokenizer.vocabulary();
+    o.config.end_tokens = {tokenizer.end_token()};
+    try {
+      complete(o.config);
+    } catch (const Error& error) {
+      throw UsageError(error.what());
+    }
+    const std::string& json = tokenizer.to_json();
+    return make_model(device, o.config, {json.begin(), json.end()},
+                      static_cast<std::uint64_t>(o.run.machine.seed));
+  }
+  Model model = load_model(device, o.model, {ModelKind::language}, o.part);
+  o.config = model.config;
+  for (const auto& [key, text] : given) {
+    if (table.text(key) != text) {
+      fail_usage("{} is {}, but the model {} has {}. Leave the model. keys out with --model.", key,
+                 text, o.model, table.text(key));
+    }
+  }
+  return model;
+}
+
+struct Rows {
+  Examples train, valid;
+};
+
+Rows read_rows(const SftOptions& o, const Tokenizer& tokenizer, std::int64_t context, Log& log) {
+  Rows rows;
+  rows.train = read_examples(o.data.train, RowUse::training, o.data, tokenizer, context);
+  log.info("Training rows, {}: {}", joined(o.data.train, ","), rows.train.counts.describe());
+  if (!o.data.valid.empty()) {
+    rows.valid = read_examples(o.data.valid, RowUse::validation, o.data, tokenizer, context);
+    require(!rows.valid.examples.empty(), "{}: no row is left to validate on. {}",
+            joined(o.data.valid, ","), rows.valid.counts.describe());
+    log.info("Validation rows, {}: {}", joined(o.data.valid, ","), rows.valid.counts.describe());
+  }
+  return rows;
+}
+
+TrainingPlan plan_of(const SftOptions& o, const Machine& machine, int ranks, const Rows& rows) {
+  TrainingPlan plan{.config = o.config,
+                    .train = o.train,
+                    .machine = machine,
+                    .ranks = ranks,
+                    .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = static_cast<std::int64_t>(rows.valid.examples.size())};
+  for (const Example& example : rows.train.examples) {
+    plan.lengths.push_back(
+        static_cast<std::int64_t>(example.query.size() + example.response.size()));
+  }
+  return plan;
+}
+
+ExitStatus run(Context& context, SftOptions& o) {
+  MpiSession& mpi = *context.mpi;
+  MpiCommunicator& world = mpi.world();
+  apply(o.run.log, mpi.rank(), context.log);
+  const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
+  Machine machine = collectively(world, [&] {
+    check_keys(o);
+    const GridShape grid = data_parallel_grid(o.run.machine, mpi);
+    return start_machine(o.run.machine, mpi, context.log, to_string(grid));
+  });
+  Model model =
+      collectively(world, [&] { return start_model(context.options, o, machine.device); });
+  const Rows rows = collectively(world, [&] {
+    const Tokenizer tokenizer = required_tokenizer(model, o.model.empty() ? o.tokenizer : o.model);
+    return read_rows(o, tokenizer, model.config.context, context.log);
+  });
+  if (o.run.dry_run) {
+    if (world.rank() == 0) {
+      fmt::print("{}", describe(plan_of(o, machine, world.size(), rows)));
+    }
+    return ExitStatus::done;
+  }
+
+  TrainingRun training_run({.log = context.log,
+                            .options = context.options,
+                            .world = world,
+                            .run = o.run,
+                            .checkpoint = o.checkpoint,
+                            .stop_after = o.train.stop_after,
+                            .command = context.command,
+                            .layout = machine.layout,
+                            .final_files = {final_model}});
+  SftObjective objective(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
+                         o.train.micro_batch_tokens);
+  const SupervisedTask task = objective.task();
+  SupervisedTraining training(machine, training_run, world, model, task, o.train);
+  if (const auto status = training.run_to_end()) {
+    return *status;
+  }
+  const auto path = training_run.file(final_model);
+  collectively(world, [&] {
+    if (world.rank() == 0) {
+      save_model(path, model.config, model.tokenizer, training.kept(), machine.device);
+    }
+  });
+  context.log.info("The model is in {}.", path.string());
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command sft_command() {
+  return make_command<SftOptions>("sft", "fine-tune a language model on human summaries", Mpi::yes,
+                                  add_options, run);
+}
+
+}  // namespace precis

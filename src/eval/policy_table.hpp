@@ -1,0 +1,41 @@
+// Policies side by side under the gold labeler, beside the reference summaries.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/win.hpp"
+
+namespace precis {
+
+/// One policy's samples, a list a row.
+struct JudgedPolicy {
+  std::string name;
+  std::vector<std::vector<Sample>> samples;
+  std::optional<double> kl = {};  ///< to the first policy, nats a summary, where it was measured
+};
+
+struct PolicyColumn {
+  std::string name;
+  GoldMeans means;
+  std::optional<double> kl = {};
+  std::optional<Rate> against_references = {};
+  std::optional<Rate> against_first = {};  ///< against the first policy
+};
+
+/// The references, then each policy. All policies must have the same number of samples of each row;
+/// throws Error otherwise.
+[[nodiscard]] std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
+                                                     const std::vector<JudgedPolicy>& policies);
+
+/// The KL divergence of a policy from another, in nats a summary: the mean over its samples of the
+/// sum of (log-prob under the policy - log-prob under the other) (estimator k1, Schulman 2020).
+/// `samples` is a file of `precis sample` at temperature 1, `scores` what `precis score` with the
+/// other model wrote for it. Throws Error where the two files do not belong together.
+[[nodiscard]] double mean_kl(const std::string& samples, const std::string& scores);
+
+/// The table for people, a line a quantity and a column a policy.
+[[nodiscard]] std::string to_text(const std::vector<PolicyColumn>& columns);
+
+}  // namespace precis

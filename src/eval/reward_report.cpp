@@ -1,0 +1,112 @@
+#include "eval/reward_report.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <vector>
+
+namespace precis {
+namespace {
+
+using Groups = std::map<std::string, Agreement>;
+
+constexpr const char* not_given = "not given";
+
+std::string or_not_given(const std::string& text) { return text.empty() ? not_given : text; }
+
+std::string share_text(const Share& share) {
+  return share.pairs > 0 ? fmt::format("{:.3f}", share.value()) : "-";
+}
+
+std::string line(const std::string& name, const Agreement& of, bool with_gold) {
+  std::string text =
+      fmt::format("{:<24} {:>8} {:>10}", name, of.choice.pairs, share_text(of.choice));
+  if (with_gold) {
+    text += fmt::format(" {:>12} {:>10} {:>16}", of.gold.pairs, share_text(of.gold),
+                        share_text(of.labeler_gold));
+  }
+  return text + "\n";
+}
+
+std::string group_lines(const std::string& title, const Groups& groups, bool with_gold) {
+  std::string text;
+  for (const auto& [name, agreement] : groups) {
+    // A single group says no more than all pairs do.
+    if (name != "all" && groups.size() > 2) {
+      text += line(title + " " + name, agreement, with_gold);
+    }
+  }
+  return text;
+}
+
+nlohmann::ordered_json agreement_json(const Agreement& of) {
+  nlohmann::ordered_json json = {{"pairs", of.choice.pairs}, {"accuracy", of.choice.value()}};
+  if (of.gold.pairs > 0) {
+    json["gold_pairs"] = of.gold.pairs;
+    json["gold_agreement"] = of.gold.value();
+    json["labeler_gold_agreement"] = of.labeler_gold.value();
+  }
+  return json;
+}
+
+nlohmann::ordered_json groups_json(const Groups& groups) {
+  auto json = nlohmann::ordered_json::object();
+  for (const auto& [name, agreement] : groups) {
+    if (name != "all") {
+      json[name] = agreement_json(agreement);
+    }
+  }
+  return json;
+}
+
+}  // namespace
+
+RewardReport report_rewards(std::span<const Pair> pairs,
+                            std::span<const std::array<float, 2>> rewards) {
+  std::vector<ScoredPair> scored;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ScoredPair pair{.choice = pairs[i].comparison.choice,
+                    .rewards = {rewards[i][0], rewards[i][1]}};
+    if (const auto gold = gold_of(pairs[i].comparison)) {
+      pair.gold = {(*gold)[0].overall, (*gold)[1].overall};
+    }
+    scored.push_back(pair);
+  }
+  const auto grouped = [&](const std::function<std::string(const Comparison&)>& group) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      scored[i].group = group(pairs[i].comparison);
+    }
+    return agreement_of(scored);
+  };
+  return {.by_confidence = grouped([](const Comparison& of) {
+            return of.confidence ? fmt::format("{}", *of.confidence) : not_given;
+          }),
+          .by_policies = grouped(policy_pair),
+          .by_batch = grouped([](const Comparison& of) { return or_not_given(of.batch); })};
+}
+
+std::string to_text(const RewardReport& report) {
+  const auto found = report.by_batch.find("all");
+  const Agreement all = found != report.by_batch.end() ? found->second : Agreement{};
+  const bool with_gold = all.gold.pairs > 0;
+  std::string text = fmt::format("{:<24} {:>8} {:>10}", "", "pairs", "accuracy");
+  if (with_gold) {
+    text += fmt::format(" {:>12} {:>10} {:>16}", "no gold tie", "with gold", "labeler to gold");
+  }
+  text += "\n" + line("all", all, with_gold);
+  text += group_lines("confidence", report.by_confidence, with_gold);
+  text += group_lines("policies", report.by_policies, with_gold);
+  return text + group_lines("batch", report.by_batch, with_gold);
+}
+
+nlohmann::ordered_json to_json(const RewardReport& report) {
+  const auto found = report.by_batch.find("all");
+  nlohmann::ordered_json json =
+      agreement_json(found != report.by_batch.end() ? found->second : Agreement{});
+  json["by_confidence"] = groups_json(report.by_confidence);
+  json["by_policies"] = groups_json(report.by_policies);
+  json["by_batch"] = groups_json(report.by_batch);
+  return json;
+}
+
+}  // namespace precis

@@ -1,0 +1,31 @@
+// How a reward model does on comparisons: overall, by confidence, by policy pair and by batch.
+#pragma once
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "eval/agreement.hpp"
+
+namespace precis {
+
+/// Agreement of the rewards with the labelers' choices and, on posts of the embedded data set, with
+/// gold. Each map holds its groups and their sum "all".
+struct RewardReport {
+  std::map<std::string, Agreement> by_confidence;  ///< "1" to "9", or "not given"
+  std::map<std::string, Agreement> by_policies;    ///< "ref-sft"
+  std::map<std::string, Agreement> by_batch;
+};
+
+/// `rewards` are those of both summaries of each pair.
+[[nodiscard]] RewardReport report_rewards(std::span<const Pair> pairs,
+                                          std::span<const std::array<float, 2>> rewards);
+
+/// A table: a line each for all pairs and for each group.
+[[nodiscard]] std::string to_text(const RewardReport& report);
+/// The same numbers as one object.
+[[nodiscard]] nlohmann::ordered_json to_json(const RewardReport& report);
+
+}  // namespace precis

@@ -1,0 +1,91 @@
+#include "eval/policy_table.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "feedback/synthetic_post.hpp"
+
+namespace precis {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string post =
+    "My boss lost my bike at the farm in June. My boss is 40 years old. I feel sad about it. "
+    "Should I call them?";
+
+std::vector<GoldRow> two_rows() {
+  std::vector<GoldRow> rows(2);
+  for (GoldRow& row : rows) {
+    row.facts = read_post(post).value();
+    row.row.summary = "My boss lost my bike.";
+  }
+  return rows;
+}
+
+std::vector<std::vector<Sample>> both(const std::string& text) {
+  return {{{.response = text, .ended = true, .index = 0}},
+          {{.response = text, .ended = true, .index = 0}}};
+}
+
+std::string write_lines(const std::string& name, const std::string& lines) {
+  const auto path = std::filesystem::path(testing::TempDir()) / name;
+  std::ofstream(path) << lines;
+  return path.string();
+}
+
+TEST(PolicyTable, ComparesWithReferencesAndWithTheFirst) {
+  const std::vector<JudgedPolicy> policies = {
+      {.name = "first", .samples = both(" My boss lost my bike."), .kl = 0},
+      {.name = "second", .samples = both(" My boss lost my bike at the farm."), .kl = 1.25}};
+  const auto columns = policy_table(two_rows(), policies);
+  ASSERT_EQ(columns.size(), 3U);
+  EXPECT_EQ(columns[0].name, "references");
+  EXPECT_EQ(columns[0].means.gold, 0.25);
+  EXPECT_FALSE(columns[0].against_references || columns[0].kl);
+  EXPECT_EQ(columns[1].against_references->rate, 0.5);
+  EXPECT_FALSE(columns[1].against_first);
+  EXPECT_EQ(columns[2].means.gold, 0.375);
+  EXPECT_EQ(columns[2].against_references->rate, 1);
+  EXPECT_EQ(columns[2].against_first->rate, 1);
+
+  const std::string text = to_text(columns);
+  EXPECT_THAT(text, HasSubstr("wins against first"));
+  EXPECT_THAT(text, HasSubstr("1.25"));
+  EXPECT_THAT(text, HasSubstr("0.375"));
+}
+
+TEST(MeanKl, IsTheMeanOfTheSummedDifferences) {
+  const auto samples = write_lines("kl_samples.jsonl", R"({"id":"a","logprobs":[-1,-0.5]})"
+                                                       "\n"
+                                                       R"({"id":"b","logprobs":[-2]})"
+                                                       "\n");
+  const auto scores = write_lines("kl_scores.jsonl", R"({"id":"a","logprob":-3.5})"
+                                                     "\n"
+                                                     R"({"id":"b","logprob":-3})"
+                                                     "\n");
+  EXPECT_EQ(mean_kl(samples, scores), (2.0 + 1.0) / 2);
+}
+
+TEST(MeanKl, RefusesFilesThatDoNotBelongTogether) {
+  const auto samples = write_lines("kl_samples_a.jsonl", R"({"id":"a","logprobs":[-1]})"
+                                                         "\n");
+  const auto other = write_lines("kl_scores_b.jsonl", R"({"id":"b","logprob":-1})"
+                                                      "\n");
+  const auto two = write_lines("kl_scores_two.jsonl", R"({"id":"a","logprob":-1})"
+                                                      "\n"
+                                                      R"({"id":"a","logprob":-1})"
+                                                      "\n");
+  const auto reward = write_lines("kl_reward.jsonl", R"({"id":"a","reward":1})"
+                                                     "\n");
+  EXPECT_THROW((void)mean_kl(samples, other), Error);
+  EXPECT_THROW((void)mean_kl(samples, two), Error);
+  EXPECT_THROW((void)mean_kl(samples, reward), Error);
+}
+
+}  // namespace
+}  // namespace precis

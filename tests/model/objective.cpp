@@ -1,0 +1,76 @@
+#include "model/objective.hpp"
+
+namespace precis {
+
+Objective::Objective(Device& device, const Model& model)
+    : device_(device), model_(model), stage_(device, model.config, model.parameters) {
+  if (model.config.kind == ModelKind::language) {
+    language_.emplace(device, model.parameters);
+  } else {
+    scalar_.emplace(device, model.parameters, model.config.reward_shift);
+  }
+}
+
+Objective::Result Objective::accumulate(std::span<const Sequence> sequences, Parameters& gradients,
+                                        std::int64_t micro_batches) {
+  const std::size_t unit = language_ ? 1 : 2;
+  const std::size_t units = sequences.size() / unit;
+  const std::int64_t count =
+      language_ ? response_targets(sequences).size() : static_cast<std::int64_t>(units);
+  Result result;
+  for (std::int64_t m = 0; m < micro_batches; ++m) {
+    const std::size_t begin = units * static_cast<std::size_t>(m) / micro_batches * unit;
+    const std::size_t end = units * static_cast<std::size_t>(m + 1) / micro_batches * unit;
+    const auto part = sequences.subspan(begin, end - begin);
+    if (language_) {
+      language(part, count, gradients, result);
+    } else {
+      reward(part, count, gradients, result);
+    }
+  }
+  return result;
+}
+
+void Objective::language(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
+                         Result& result) {
+  const ConstView hidden = stage_.forward(model_.parameters, pack_inputs(part), 0);
+  Workspace& workspace = stage_.workspace(0);
+  View dhidden = workspace.zeros(hidden.shape());
+  const View logprob = language_->forward_backward(
+      model_.parameters, gradients, workspace, hidden, response_targets(part), 1.0,
+      [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
+        device_.backend().fill(device_.queue(), dlogprob, -1.0 / static_cast<double>(count));
+      },
+      dhidden);
+  stage_.backward(model_.parameters, gradients, 0, dhidden);
+  for (const float value : device_.to_host<float>(logprob)) {
+    result.loss -= static_cast<double>(value) / static_cast<double>(count);
+    result.read.push_back(value);
+  }
+}
+
+void Objective::reward(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
+                       Result& result) {
+  const PackedBatch batch = pack_whole(part);
+  std::vector<std::int32_t> last;
+  for (std::size_t b = 1; b < batch.offsets.size(); ++b) {
+    last.push_back(batch.offsets[b] - 1);
+  }
+  const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
+  Workspace& workspace = stage_.workspace(0);
+  const View positions = workspace.upload(last);
+  const View rewards = scalar_->forward(model_.parameters, workspace, hidden, positions);
+  const View drewards = workspace.take(rewards.shape());
+  Tensor sums = device_.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);
+  device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards,
+                                    1.0 / static_cast<double>(count));
+  View dhidden = workspace.zeros(hidden.shape());
+  scalar_->backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
+  stage_.backward(model_.parameters, gradients, 0, dhidden);
+  result.loss += device_.to_host<double>(sums.view())[0] / static_cast<double>(count);
+  for (const float value : device_.to_host<float>(rewards)) {
+    result.read.push_back(value);
+  }
+}
+
+}  // namespace precis
