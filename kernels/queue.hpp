@@ -47,16 +47,21 @@ class Event {
 class Pack {
  public:
   Pack() = default;
-  explicit Pack(std::shared_ptr<const void> state) : state_(std::move(state)) {}
+  explicit Pack(std::shared_ptr<void> state) : state_(std::move(state)) {}
 
   [[nodiscard]] bool empty() const noexcept { return state_ == nullptr; }
   template <class State>
   [[nodiscard]] const State& state() const {
     return *static_cast<const State*>(state_.get());
   }
+  /// For the backend: what the pack held, to be filled anew; null if another copy of it is in use.
+  template <class State>
+  [[nodiscard]] std::shared_ptr<State> release() && {
+    return state_.use_count() == 1 ? std::static_pointer_cast<State>(std::move(state_)) : nullptr;
+  }
 
  private:
-  std::shared_ptr<const void> state_;
+  std::shared_ptr<void> state_;
 };
 
 }  // namespace precis

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what precis needs from the distribution (Debian 12), and nothing that is there already.
-# usage: scripts/install.sh [--tools]    --tools: also what scripts/format.sh needs
+# usage: scripts/install.sh [--tools]    --tools: also what formatting, checks and benchmarks need
 . "$(dirname "$0")/common.sh"
 
 packages=(
@@ -9,7 +9,7 @@ packages=(
   git                            # the commit in precis --version
   openmpi-bin libopenmpi-dev     # ranks and their messages
   libhdf5-openmpi-dev            # model files and checkpoints
-  libhwy-dev                     # Highway: one source for AVX2 and AVX-512, chosen at start
+  libhwy-dev                     # Highway: one source for several instruction sets, chosen at start
   librandom123-dev               # Philox: random numbers as functions of a counter
   libboost-program-options-dev   # the option table of each command
   nlohmann-json3-dev             # tokenizer.json, safetensors headers, JSON Lines
@@ -22,6 +22,7 @@ packages=(
 tools=(
   clang-format clang-tidy        # formatting and static checks
   libomp-dev                     # omp.h for clang
+  libbenchmark-dev libdnnl-dev   # the kernels' benchmark, which stands beside oneDNN
 )
 
 case ${1-} in

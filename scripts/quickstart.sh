@@ -27,7 +27,7 @@ if [ "$smoke" = yes ]; then
   steps=(--train.steps 3 --ppo.batch 32)
 else
   run=${run:-$root/runs/quickstart}
-  posts=40000 sft_rows=28800 pair_rows=5000 test_rows=500
+  posts=44000 sft_rows=28800 pair_rows=5000 test_rows=500
   steps=()
 fi
 

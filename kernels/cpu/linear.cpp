@@ -64,19 +64,24 @@ void add_column_sums(float* sums, const Matrix& x) {
 
 }  // namespace
 
-Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose) {
+Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose, Pack former) {
   check_rank("pack_weight", "weight", weight, 2);
   check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
   const Matrix w = matrix_of(weight);
   const Matrix b = purpose == PackFor::forward ? transposed(w) : w;
-  auto packed = std::make_shared<PackedWeight>();
-  packed->out = w.rows;
-  packed->in = w.columns;
-  packed->purpose = purpose;
-  packed->memory =
-      allocate_memory(panels_size(b.rows, b.columns) * static_cast<std::int64_t>(sizeof(float)));
+  auto packed = std::move(former).release<PackedWeight>();
+  if (packed == nullptr || packed->out != w.rows || packed->in != w.columns ||
+      packed->purpose != purpose) {
+    packed = std::make_shared<PackedWeight>(
+        PackedWeight{.out = w.rows,
+                     .in = w.columns,
+                     .purpose = purpose,
+                     .memory = allocate_memory(panels_size(b.rows, b.columns) *
+                                               static_cast<std::int64_t>(sizeof(float))),
+                     .panels = {}});
+  }
   packed->panels = pack_panels(reinterpret_cast<float*>(packed->memory.get()), b);
-  return Pack(std::shared_ptr<const void>(std::move(packed)));
+  return Pack(std::move(packed));
 }
 
 void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,

@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace precis::cpu::HWY_NAMESPACE {

@@ -14,11 +14,11 @@ struct PlainPack {
 
 }  // namespace
 
-Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/) {
+Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/, Pack /*former*/) {
   require(weight.dtype() == DType::f32, "The reference packs f32 weights, not {}.",
           name_of(weight.dtype()));
   const float* data = weight.data<float>();
-  return Pack(std::make_shared<const PlainPack>(PlainPack{
+  return Pack(std::make_shared<PlainPack>(PlainPack{
       weight.extent(0), weight.extent(1), std::vector<float>(data, data + weight.numel())}));
 }
 

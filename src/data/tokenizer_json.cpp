@@ -167,6 +167,14 @@ std::string type_of(const json& step, const std::string& name) {
   return type.is_string() ? type.get<std::string>() : "without a type";
 }
 
+/// Whether a post-processor is a template of the text alone, which transformers 5 writes into every
+/// file.
+bool adds_no_tokens(const json& step) {
+  const json& parts = step.contains("single") ? step.at("single") : json();
+  return step.value("type", json()) == "TemplateProcessing" && parts.is_array() &&
+         parts.size() == 1 && parts.front().is_object() && parts.front().contains("Sequence");
+}
+
 void read_pipeline(TokenizerParts& parts, const json& file, const std::string& name) {
   for (const json& step :
        steps_of(member(file, "normalizer", name), "normalizer", "normalizers", name)) {
@@ -192,7 +200,7 @@ void read_pipeline(TokenizerParts& parts, const json& file, const std::string& n
     for (const json& step :
          steps_of(member(file, key, name), key,
                   std::string_view(key) == "decoder" ? "decoders" : "processors", name)) {
-      require(type_of(step, name) == "ByteLevel",
+      require(type_of(step, name) == "ByteLevel" || adds_no_tokens(step),
               "{}: the {} {} is not supported; precis reads tokenizers with none or ByteLevel.",
               name, key, type_of(step, name));
     }

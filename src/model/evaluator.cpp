@@ -112,9 +112,9 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
       }
       const auto width = static_cast<std::int64_t>(rows.size()) /
                          std::max<std::int64_t>(1, targets.size());  // the reference's own C
-      other.emplace(LanguageHead::Reference{
-          reference->head, reference->parameters,
-          workspace_.upload(rows).reshaped({targets.size(), width})});
+      other.emplace(
+          LanguageHead::Reference{reference->head, reference->parameters,
+                                  workspace_.upload(rows).reshaped({targets.size(), width})});
     }
     const auto of =
         language_->statistics(parameters, workspace_, hidden, targets, temperature, other);

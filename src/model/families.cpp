@@ -262,7 +262,7 @@ Json config_json(const Family& family, const ModelConfig& config) {
 }
 
 Json generation_json(const ModelConfig& config) {
-  return {{"eos_token_id", end_tokens_json(config)}, {"max_length", config.context}};
+  return {{"eos_token_id", end_tokens_json(config)}};
 }
 
 Json tokenizer_config_json(const Model& model, const std::string& tokenizer_json) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "data/byte_text.hpp"
 #include "parallel/collectively.hpp"
 #include "train/guard.hpp"
 #include "train/learning_rate.hpp"
@@ -28,6 +29,11 @@ Episode episode_of(const Message& message) {
 void sort_by_number(std::vector<Episode>& episodes) {
   std::sort(episodes.begin(), episodes.end(),
             [](const Episode& a, const Episode& b) { return a.number < b.number; });
+}
+
+/// The row's own id, else its line number from 0, as `sample` names rows.
+std::string id_of(const SummaryRow& row) {
+  return row.post.id.empty() ? std::to_string(row.line - 1) : row.post.id;
 }
 
 Row metrics_row(const BatchReport& b, const UpdateReport& u, double kl_coefficient, double rate,
@@ -313,8 +319,7 @@ std::string PpoTrainer::prompt_id_of(const Episode& episode) const {
   if (setup_.replay != nullptr) {
     return setup_.replay->prompt_id_of(episode.number);
   }
-  const SummaryRow& row = setup_.prompts[static_cast<std::size_t>(episode.prompt)].row;
-  return row.post.id.empty() ? std::to_string(row.line - 1) : row.post.id;
+  return id_of(setup_.prompts[static_cast<std::size_t>(episode.prompt)].row);
 }
 
 void PpoTrainer::share(StepResult& result) {
@@ -354,12 +359,15 @@ void PpoTrainer::show_samples(std::int64_t step) {
       queries.push_back(example.query);
     }
   }
-  const auto responses = rollout_->greedy(queries);
+  auto responses = rollout_->greedy(queries);
   std::vector<Row> rows;
   for (std::size_t i = 0; i < responses.size(); ++i) {
+    // A model may have more rows in its embedding than its tokenizer has tokens.
+    std::erase_if(responses[i],
+                  [&](std::int32_t id) { return !setup_.tokenizer->contains(id); });
     rows.push_back({{"step", step},
-                    {"id", setup_.shown[i].row.post.id},
-                    {"response", setup_.tokenizer->decode(responses[i])},
+                    {"id", id_of(setup_.shown[i].row)},
+                    {"response", replace_invalid_utf8(setup_.tokenizer->decode(responses[i]))},
                     {"reference", setup_.shown[i].row.summary}});
   }
   setup_.run.add_samples(rows);

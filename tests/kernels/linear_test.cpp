@@ -50,7 +50,8 @@ TEST(Linear, ForwardAgreesWithReference) {
     for (const bool with_bias : {false, true}) {
       for (const bool with_residual : {false, true}) {
         test::expect_agreement([&](test::Run& run) {
-          const Pack pack = run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward);
+          const Pack pack =
+              run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, {});
           run.backend.linear_forward(run.queue, run.out("y", test::zeros({size.rows, size.out})),
                                      run.in(x), pack, with_bias ? run.in(bias) : ConstView(),
                                      with_residual ? run.in(residual) : ConstView());
@@ -67,7 +68,7 @@ TEST(Linear, ResidualMayBeTheResult) {
   const HostTensor weight = random.normal({size.out, size.in});
   const HostTensor stream = random.normal({size.rows, size.out});
   test::expect_agreement([&](test::Run& run) {
-    const Pack pack = run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward);
+    const Pack pack = run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, {});
     const View y = run.out("y", stream);
     run.backend.linear_forward(run.queue, y, run.in(x), pack, ConstView(), y);
   });
@@ -83,7 +84,7 @@ TEST(Linear, InputGradientAgreesWithReference) {
     for (const Write write : {Write::overwrite, Write::accumulate}) {
       test::expect_agreement([&](test::Run& run) {
         const Pack pack =
-            run.backend.pack_weight(run.queue, run.in(weight), PackFor::input_gradient);
+            run.backend.pack_weight(run.queue, run.in(weight), PackFor::input_gradient, {});
         run.backend.linear_input_gradient(run.queue, run.out("dx", before), run.in(dy), pack,
                                           write);
       });
@@ -168,7 +169,7 @@ TEST(Linear, RowsOfForwardDoNotDependOnTheirBatch) {
     const HostTensor weight = random.uniform({size.out, size.in}, -1.0, 1.0);
     const HostTensor bias = random.uniform({size.out}, -1.0, 1.0);
     const HostTensor residual = random.uniform({size.rows, size.out}, -1.0, 1.0);
-    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward);
+    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
       HostTensor y = test::zeros({end - begin, size.out});
       cpu::backend.linear_forward(queue, y.view(), x.view().rows(begin, end), pack, bias.view(),
@@ -188,7 +189,7 @@ TEST(Linear, RowsOfInputGradientDoNotDependOnTheirBatch) {
     const HostTensor dy = random.uniform({size.rows, size.out}, -1.0, 1.0);
     const HostTensor weight = random.uniform({size.out, size.in}, -1.0, 1.0);
     const HostTensor before = random.uniform({size.rows, size.in}, -1.0, 1.0);
-    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::input_gradient);
+    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::input_gradient, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
       HostTensor dx = before.rows(begin, end);
       cpu::backend.linear_input_gradient(queue, dx.view(), dy.view().rows(begin, end), pack,
@@ -209,15 +210,48 @@ std::string message_of(const Function& call) {
   return "no error";
 }
 
+/// Row 0 of y = x W^T for a pack of W.
+float first_product(Queue& queue, const Pack& pack) {
+  HostTensor y = test::zeros({1, 3});
+  HostTensor x = test::zeros({1, 4});
+  x.view().data<float>()[0] = 1;
+  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {});
+  return y.view().data<float>()[0];
+}
+
+TEST(Linear, PacksAgainIntoTheSameMemoryUnlessItIsInUse) {
+  Queue queue = cpu::backend.make_queue();
+  HostTensor weight = test::zeros({3, 4});
+  weight.view().data<float>()[0] = 1;
+  Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
+  const Pack held = pack;
+  weight.view().data<float>()[0] = 2;
+  pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, std::move(pack));
+  EXPECT_EQ(first_product(queue, pack), 2);
+  EXPECT_EQ(first_product(queue, held), 1);
+  weight.view().data<float>()[0] = 3;
+  pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, std::move(pack));
+  EXPECT_EQ(first_product(queue, pack), 3);
+  // A former pack of another shape is of no use, and does no harm.
+  HostTensor other = test::zeros({5, 4});
+  other.view().data<float>()[0] = 4;
+  pack = cpu::backend.pack_weight(queue, other.view(), PackFor::forward, std::move(pack));
+  HostTensor y = test::zeros({1, 5});
+  HostTensor x = test::zeros({1, 4});
+  x.view().data<float>()[0] = 1;
+  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {});
+  EXPECT_EQ(y.view().data<float>()[0], 4);
+}
+
 TEST(Linear, RefusesWhatItCannotMultiply) {
   Queue queue = cpu::backend.make_queue();
   const HostTensor weight(DType::f32, {3, 4});
   const HostTensor half(DType::bf16, {3, 4});
   HostTensor y = test::zeros({2, 3});
   const HostTensor x = test::zeros({2, 4});
-  const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward);
+  const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
   EXPECT_NE(message_of([&] {
-              static_cast<void>(cpu::backend.pack_weight(queue, half.view(), PackFor::forward));
+              static_cast<void>(cpu::backend.pack_weight(queue, half.view(), PackFor::forward, {}));
             }).find("argument weight is bf16"),
             std::string::npos);
   EXPECT_NE(message_of([&] {

@@ -171,12 +171,8 @@ TEST_F(GptFolder, OlderTokenizerFilesBecomeATokenizerJson) {
                                  }),
                                  {}, 1);
   export_folder(device, large, temporary / "large");
-  Json vocabulary;
-  for (const auto& [token, id] :
-       Json::parse(TokenizerTrainer().train(257).to_json()).at("model").at("vocab").items()) {
-    vocabulary[token] = id;
-  }
-  write_file(temporary / "large" / "vocab.json", vocabulary.dump());
+  const Json json = Json::parse(TokenizerTrainer().train(257).to_json());
+  write_file(temporary / "large" / "vocab.json", json.at("model").at("vocab").dump());
   write_file(temporary / "large" / "merges.txt", "#version: 0.2\n");
   const Model imported = import_folder(device, temporary / "large").model;
   EXPECT_EQ(imported.config.end_tokens, std::vector<std::int32_t>{256});

@@ -1,0 +1,226 @@
+// How `ppo` ends when something is wrong: one clear message, the right status, no hang.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "run/ppo_run.hpp"
+
+namespace precis::test {
+namespace {
+
+using testing::AllOf;
+using testing::AnyOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using Keys = std::vector<std::string>;
+
+class PpoFailures : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { fixture_ = std::make_unique<Fixture>(); }
+  static void TearDownTestSuite() { fixture_.reset(); }
+
+  static Path file(const std::string& name) { return *fixture_ / name; }
+
+  /// Runs, expects the status and one message with every given part.
+  static void expect_refused(int ranks, const Keys& keys, int status, const Keys& parts,
+                             const std::string& name = "refused") {
+    const Outcome outcome = run(fixture_->ppo(name, ranks, keys));
+    EXPECT_EQ(outcome.status, status) << outcome.output;
+    if (ranks == 1) {
+      expect_one_message(outcome);
+    }
+    for (const std::string& part : parts) {
+      EXPECT_THAT(outcome.output, HasSubstr(part));
+    }
+  }
+
+  static std::unique_ptr<Fixture> fixture_;
+};
+std::unique_ptr<Fixture> PpoFailures::fixture_;
+
+// The watchdog.
+
+const Keys long_dedicated{"--placement",        "dedicated", "--train.steps", "100000",
+                          "--watchdog_seconds", "2",         "--ppo.log_episodes", "0",
+                          "--ppo.samples_every", "0"};
+
+TEST_F(PpoFailures, AStoppedRankOfAnyRoleIsNamed) {
+  const Keys roles{"rollout", "reward", "learner"};
+  for (int rank = 0; rank < 3; ++rank) {
+    const std::string name = "stopped_" + roles[static_cast<std::size_t>(rank)];
+    Job job(fixture_->ppo(name, 3, long_dedicated), fixture_->output_of(name));
+    ASSERT_TRUE(wait_for_lines(job, file(name) / "metrics.jsonl", 2));
+    job.signal_rank(rank, SIGSTOP);
+    const Outcome outcome = job.wait(30);
+    EXPECT_EQ(outcome.status, 1) << outcome.output;
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr("watchdog_seconds = 2"),
+                                      HasSubstr(fmt::format("rank {} (pid ", rank)),
+                                      HasSubstr("stopped by a signal")));
+    EXPECT_THAT(outcome.output, ContainsRegex("has waited [0-9.]+ s in .* on '"));
+  }
+}
+
+TEST_F(PpoFailures, AKilledRankIsNamed) {
+  for (int rank = 0; rank < 3; ++rank) {
+    const std::string name = fmt::format("killed_{}", rank);
+    Job job(fixture_->ppo(name, 3, long_dedicated), fixture_->output_of(name));
+    ASSERT_TRUE(wait_for_lines(job, file(name) / "metrics.jsonl", 2));
+    job.signal_rank(rank, SIGKILL);
+    const Outcome outcome = job.wait(30);
+    EXPECT_NE(outcome.status, 0);
+    EXPECT_NE(outcome.status, 124) << "the job hung";
+    EXPECT_THAT(outcome.output,
+                AllOf(ContainsRegex(fmt::format("precis: rank {} \\(pid [0-9]+ on .*\\) is gone",
+                                                rank)),
+                      HasSubstr("its last operation, number ")));
+  }
+}
+
+// The guards.
+
+void expect_loadable(const Path& run_folder, const std::string& last) {
+  EXPECT_THAT(text_of(run_folder / "checkpoints/latest"), HasSubstr(last));
+  const Outcome verified =
+      run({PRECIS_PROGRAM, "inspect", run_folder / "checkpoints" / last, "--verify"});
+  EXPECT_EQ(verified.status, 0) << verified.output;
+  EXPECT_FALSE(std::filesystem::exists(run_folder / "policy.h5"));
+}
+
+TEST_F(PpoFailures, TooFarFromTheReference) {
+  for (const int ranks : {1, 3}) {
+    const std::string name = fmt::format("far_{}", ranks);
+    Keys keys{"--reference", "", "--train.learning_rate", "1e-2", "--train.steps", "20",
+              "--checkpoint.every_steps", "1", "--ppo.max_kl", "0.01"};
+    if (ranks > 1) {
+      keys.insert(keys.end(), {"--placement", "dedicated"});
+    }
+    expect_refused(ranks, keys, 1, {"nats a summary from the reference", "ppo.max_kl"}, name);
+    const int steps = lines_of(file(name) / "metrics.jsonl");
+    EXPECT_GE(steps, 1);
+    EXPECT_LT(steps, 20);
+    expect_loadable(file(name), fmt::format("step_{:06}.h5", steps));
+  }
+}
+
+TEST_F(PpoFailures, NotANumber) {
+  expect_refused(1, {"--policy", file("poisoned.h5")}, 1, {"is nan", "Step 1"}, "poisoned_1");
+  expect_refused(4, {"--policy", file("poisoned.h5"), "--placement", "dedicated"}, 1,
+                 {"is nan", "Step 1"}, "poisoned_4");
+  EXPECT_FALSE(std::filesystem::exists(file("poisoned_4") / "checkpoints/latest"));
+}
+
+TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
+  const Keys calm{"--train.steps", "4", "--checkpoint.every_steps", "1"};
+  Keys first = calm;
+  first.insert(first.end(), {"--train.stop_after", "2", "--train.learning_rate", "1e20",
+                             "--train.warmup_steps", "1", "--train.clip_norm", "0"});
+  const Outcome outcome = run(fixture_->ppo("exploded", 2, first));
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("The run stops; its last checkpoint is from before"));
+  EXPECT_FALSE(std::filesystem::exists(file("exploded") / "policy.h5"));
+}
+
+// Bad input.
+
+TEST_F(PpoFailures, ModelsOfTheWrongKind) {
+  const std::string policy = file("policy.h5");
+  const std::string reward = file("reward.h5");
+  expect_refused(1, {"--policy", reward}, 1, {"reward.h5", "kind", "reward", "language"});
+  expect_refused(1, {"--reward", policy}, 1, {"policy.h5", "language", "reward"});
+  expect_refused(1, {"--value", policy}, 1, {"policy.h5", "language", "value"});
+  expect_refused(1, {"--reference", reward}, 1, {"reward.h5", "reward", "language"});
+  expect_refused(3, {"--reward", policy, "--placement", "dedicated"}, 1, {"policy.h5"});
+  EXPECT_FALSE(std::filesystem::exists(file("refused")));
+}
+
+TEST_F(PpoFailures, ModelsWithDifferentTokenizers) {
+  expect_refused(1, {"--policy", file("stranger.h5"), "--reference", ""}, 1,
+                 {"stranger.h5", "reward.h5", "different tokenizers"});
+  expect_refused(2, {"--reference", file("stranger.h5")}, 1,
+                 {"stranger.h5", "policy.h5", "different tokenizers"});
+}
+
+TEST_F(PpoFailures, Keys) {
+  expect_refused(1, {"--ppo.batch", "10", "--ppo.mini_batches", "4"}, 2,
+                 {"ppo.batch is 10", "ppo.mini_batches is 4", "ppo.batch = 8"});
+  expect_refused(1, {"--train.steps", "0"}, 2, {"train.steps"});
+  expect_refused(1, {"--train.batch", "8"}, 2, {"train.batch"});
+  expect_refused(1, {"--ppo.staleness", "1"}, 2, {"ppo.staleness"});
+  expect_refused(1, {"--ppo.kll", "1"}, 2, {"ppo.kll", "ppo.kl"});
+  expect_refused(1, {"--policy", ""}, 2, {"policy"});
+  expect_refused(1, {"--placement", "beside"}, 2, {"beside", "colocated", "dedicated"});
+  expect_refused(1, {"--data.prompts", file("nothing.jsonl")}, 1, {"nothing.jsonl"});
+}
+
+TEST_F(PpoFailures, Layouts) {
+  expect_refused(2, {"--placement", "dedicated"}, 2, {"dedicated", "2 were started"});
+  expect_refused(3, {"--grid", "dp=2"}, 2, {"grid", "3"});
+  expect_refused(2, {"--grid", "dp=4"}, 2, {"grid", "2"});
+  expect_refused(2, {"--grid", "tp=2"}, 2, {"tp"});
+  expect_refused(4, {"--placement", "dedicated", "--rollout.grid", "dp=1", "--reward.grid", "dp=1",
+                     "--learner.grid", "dp=1"},
+                 2, {"rollout 1 + reward 1 + learner 1 = 3 ranks", "4 were started"});
+}
+
+TEST_F(PpoFailures, AReplayThatDoesNotFit) {
+  ASSERT_EQ(run(fixture_->ppo("recorded", 1, {"--train.steps", "2"})).status, 0);
+  const std::string episodes = file("recorded") / "episodes.jsonl";
+  expect_refused(1, {"--ppo.replay", episodes}, 1, {episodes, "no episode 16"}, "replayed");
+  expect_refused(3, {"--ppo.replay", episodes, "--placement", "dedicated"}, 1,
+                 {episodes, "no episode 16"}, "replayed_3");
+  expect_refused(1, {"--ppo.replay", file("prompts.jsonl")}, 1,
+                 {"prompts.jsonl:1", "lacks the field `episode`"});
+  const auto with = [&](const char* name, const char* field, const nlohmann::json& value) {
+    auto row = read_rows(episodes).at(0);
+    row[field] = value;
+    std::ofstream(file(name)) << row.dump() << "\n";
+    return file(name).string();
+  };
+  expect_refused(1, {"--ppo.replay", with("alien.jsonl", "prompt_ids", {5, 99999})}, 1,
+                 {"alien.jsonl:1", "no token 99999"});
+  expect_refused(1, {"--ppo.replay", with("long.jsonl", "prompt_ids", std::vector<int>(200, 5))}, 1,
+                 {"long.jsonl:1", "context is 128"});
+  expect_refused(1, {"--ppo.replay", with("finish.jsonl", "finish", "never")}, 1,
+                 {"finish.jsonl:1", "finish", "never"});
+  expect_refused(1, {"--ppo.replay", with("type.jsonl", "response_ids", "text")}, 1,
+                 {"type.jsonl:1", "response_ids", "wrong type"});
+}
+
+TEST_F(PpoFailures, RunFolders) {
+  std::ofstream(file("a_file")) << "text";
+  expect_refused(1, {"--run", file("a_file") / "run"}, 1, {"a_file"});
+  expect_refused(3, {"--run", file("a_file")}, 1, {"a_file"});
+  expect_refused(1, {"--run", "/proc/nowhere"}, 1, {"/proc/nowhere"});
+}
+
+TEST_F(PpoFailures, ASecondProcessOnTheSameRunFolder) {
+  Job job(fixture_->ppo("busy", 1, {"--train.steps", "100000"}), fixture_->output_of("busy"));
+  ASSERT_TRUE(wait_for_lines(job, file("busy") / "metrics.jsonl", 1));
+  expect_refused(1, {}, 1, {"busy", "another process"}, "busy");
+  expect_refused(2, {}, 1, {"busy", "another process"}, "busy");
+  EXPECT_TRUE(job.running());
+}
+
+TEST_F(PpoFailures, AChangedKeyOfAContinuedRun) {
+  ASSERT_EQ(run(fixture_->ppo("begun", 1, {"--train.stop_after", "1"})).status, 75);
+  expect_refused(1, {"--ppo.kl", "0.1"}, 2, {"ppo.kl", "0.1", "0.05"}, "begun");
+  expect_refused(3, {"--seed", "5", "--placement", "dedicated"}, 2, {"seed"}, "begun");
+  // Placement, threads and ranks may change.
+  const Outcome moved = run(fixture_->ppo("begun", 3, {"--placement", "dedicated"}));
+  EXPECT_EQ(moved.status, 0) << moved.output;
+  EXPECT_THAT(moved.output, HasSubstr("agrees to rounding only"));
+}
+
+TEST_F(PpoFailures, DryRunWritesNothing) {
+  const Outcome outcome = run(fixture_->ppo("dry", 2, {"--dry_run", "true"}));
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("16 prompts; 3 steps of 8 episodes"),
+                                    HasSubstr("colocated: rollout")));
+  EXPECT_FALSE(std::filesystem::exists(file("dry")));
+}
+
+}  // namespace
+}  // namespace precis::test

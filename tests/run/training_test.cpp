@@ -1,0 +1,249 @@
+// Runs of `sft` and `reward`, cut, continued and spread over ranks; `sample` and `score`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <fstream>
+
+#include "io/file_damage.hpp"
+#include "run/training_run.hpp"
+
+namespace precis::test {
+namespace {
+
+using testing::HasSubstr;
+
+const TrainingFixture& f() { return training_fixture(); }
+
+constexpr int stopped_early = 75;
+
+/// Starts a run, sends it a signal in the middle, and continues it.
+void cut_and_continue(const Words& words, const Path& folder, int signal, int status) {
+  {
+    Job job(words, folder.string() + ".output");
+    if (!wait_for_lines(job, folder / "metrics.jsonl", 5)) {
+      return;
+    }
+    job.signal_rank(0, signal);
+    const Outcome outcome = job.wait();
+    EXPECT_EQ(outcome.status, status) << outcome.output;
+  }
+  succeed(words);
+}
+
+TEST(Sft, CutBySignalsAndContinuedEqualsAnUncutRun) {
+  const Words keys{"--train.steps", "60", "--checkpoint.every_steps", "4"};
+  succeed(f().sft("uncut", keys));
+  cut_and_continue(f().sft("terminated", keys), f() / "terminated", SIGTERM, stopped_early);
+  expect_same_training(f() / "uncut", f() / "terminated", 60);
+  cut_and_continue(f().sft("killed", keys), f() / "killed", SIGKILL, 128 + SIGKILL);
+  expect_same_training(f() / "uncut", f() / "killed", 60);
+}
+
+TEST(Sft, StopsAfterSoManyStepsAndGoesOnWithTheSameSchedule) {
+  succeed(f().sft("whole"));
+  const Outcome first = run(f().sft("parts", {"--train.stop_after", "5"}));
+  EXPECT_EQ(first.status, stopped_early) << first.output;
+  EXPECT_FALSE(std::filesystem::exists(f() / "parts/model.h5"));
+  EXPECT_EQ(run(f().sft("parts", {"--train.stop_after", "5"})).status, stopped_early);
+  succeed(f().sft("parts"));
+  expect_same_training(f() / "whole", f() / "parts", 12);
+  const Outcome again = succeed(f().sft("parts"));
+  EXPECT_THAT(again.output, HasSubstr("is complete"));
+}
+
+TEST(Sft, AChangedKeyOfAContinuedRunIsNamed) {
+  EXPECT_EQ(run(f().sft("changed", {"--train.stop_after", "2"})).status, stopped_early);
+  const Outcome outcome = run(f().sft("changed", {"--train.batch", "8"}));
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.output, HasSubstr("train.batch"));
+}
+
+TEST(Sft, ADamagedNewestCheckpointIsNamedAndTheOneBeforeIsUsed) {
+  succeed(f().sft("sound"));
+  const Words keys{"--checkpoint.every_steps", "3", "--train.stop_after", "9"};
+  EXPECT_EQ(run(f().sft("damaged", keys)).status, stopped_early);
+  const Path newest = f() / "damaged/checkpoints/step_000009.h5";
+  std::string content = text_of(newest);
+  content[content.size() / 2] = static_cast<char>(content[content.size() / 2] ^ 1);
+  overwrite(newest, content);
+  const Outcome outcome = succeed(f().sft("damaged", {"--checkpoint.every_steps", "3"}));
+  EXPECT_THAT(outcome.output, HasSubstr("step_000009.h5"));
+  EXPECT_THAT(outcome.output, HasSubstr("step_000006.h5"));
+  expect_same_training(f() / "sound", f() / "damaged", 12);
+}
+
+TEST(Sft, TheEffectiveDeckCanBeRun) {
+  succeed(f().sft("first"));
+  succeed(f().command({"sft", f() / "first/deck.cfg", "--run", f() / "from_deck"}));
+  expect_same_training(f() / "first", f() / "from_deck", 12);
+  const Words keys{"--tokenizer",     "", "--model",          f() / "policy/model.h5",
+                   "--model.layers",  "", "--model.width",    "",
+                   "--model.heads",   "", "--model.init",     "",
+                   "--model.context", "", "--model.position", "",
+                   "--train.steps",   "2"};
+  succeed(f().sft("further", keys));
+  succeed(f().command({"sft", f() / "further/deck.cfg", "--run", f() / "further_from_deck"}));
+  expect_same_training(f() / "further", f() / "further_from_deck", 2);
+}
+
+TEST(Sft, LossesDoNotDependOnRanksOrMicroBatches) {
+  const Words keys{"--train.steps", "3", "--train.valid_every", "1", "--sft.loss", "all"};
+  succeed(f().sft("one_rank", keys));
+  Words small = keys;
+  small.insert(small.end(), {"--train.micro_batch_tokens", "200"});
+  succeed(f().sft("small", small));
+  expect_close_metrics(f() / "one_rank", f() / "small", 1e-5);
+  succeed(f().sft("two_ranks", keys, 2));
+  expect_close_metrics(f() / "one_rank", f() / "two_ranks", 1e-5);
+  succeed(f().sft("four_ranks", small, 4));
+  expect_close_metrics(f() / "one_rank", f() / "four_ranks", 1e-5);
+}
+
+TEST(Sft, DryRunCreatesNothing) {
+  const Outcome outcome = succeed(f().sft("dry", {"--dry_run", "true"}));
+  EXPECT_THAT(outcome.output, HasSubstr("memory"));
+  EXPECT_THAT(outcome.output, HasSubstr("12 of 16 rows"));
+  EXPECT_FALSE(std::filesystem::exists(f() / "dry"));
+}
+
+TEST(Sft, TheTraceIsJsonWithAnEventForEachStep) {
+  succeed(f().sft("traced", {"--trace", "true", "--train.steps", "3"}));
+  const auto trace = nlohmann::json::parse(text_of(f() / "traced/trace.json"));
+  const auto steps = std::count_if(trace.begin(), trace.end(), [](const nlohmann::json& event) {
+    return event.at("name").get<std::string>().starts_with("step ");
+  });
+  EXPECT_EQ(steps, 3);
+}
+
+TEST(Sft, ResaveWritesTheSameStateAgain) {
+  EXPECT_EQ(run(f().sft("resaved", {"--train.stop_after", "3"})).status, stopped_early);
+  const Path file = f() / "resaved/checkpoints/step_000003.h5";
+  std::filesystem::copy_file(file, f() / "before.h5");
+  succeed(f().sft("resaved", {"--checkpoint.resave", "true"}));
+  const Outcome diff = run({PRECIS_PROGRAM, "inspect", f() / "before.h5", "--diff", file});
+  EXPECT_EQ(diff.status, 0) << diff.output;
+  EXPECT_EQ(lines_of(f() / "resaved/metrics.jsonl"), 3);
+}
+
+TEST(Reward, CutAndContinuedEqualsAnUncutRun) {
+  const Words keys{"--train.steps", "40", "--checkpoint.every_steps", "4"};
+  succeed(f().reward("reward_uncut", keys));
+  cut_and_continue(f().reward("reward_cut", keys), f() / "reward_cut", SIGTERM, stopped_early);
+  expect_same_training(f() / "reward_uncut", f() / "reward_cut", 40);
+  cut_and_continue(f().reward("reward_killed", keys), f() / "reward_killed", SIGKILL,
+                   128 + SIGKILL);
+  expect_same_training(f() / "reward_uncut", f() / "reward_killed", 40);
+}
+
+TEST(Reward, LossesDoNotDependOnRanksOrMicroBatches) {
+  const Words keys{"--train.steps", "3", "--train.valid_every", "1"};
+  succeed(f().reward("reward_one", keys));
+  succeed(f().reward("reward_two", keys, 2));
+  expect_close_metrics(f() / "reward_one", f() / "reward_two", 1e-5);
+  Words small = keys;
+  small.insert(small.end(), {"--train.micro_batch_tokens", "300"});
+  succeed(f().reward("reward_four", small, 4));
+  expect_close_metrics(f() / "reward_one", f() / "reward_four", 1e-5);
+}
+
+TEST(Reward, TheMeanRewardOfTheReferencesIsZero) {
+  std::ofstream rows(f() / "references.jsonl");
+  std::vector<std::string> seen;
+  for (const auto& row : read_rows(f() / "comparisons.jsonl")) {
+    const auto& info = row["info"];
+    for (const auto& summary : row["summaries"]) {
+      const std::string key = info["post"].get<std::string>() + summary["text"].get<std::string>();
+      if (row["split"] == "valid1" && summary["policy"] == "ref" &&
+          std::find(seen.begin(), seen.end(), key) == seen.end()) {
+        seen.push_back(key);
+        const auto text = "SUBREDDIT: r/" + info["subreddit"].get<std::string>() +
+                          "\n\nTITLE: " + info["title"].get<std::string>() +
+                          "\n\nPOST: " + info["post"].get<std::string>() + "\n\nTL;DR:";
+        // Query and response are joined as given, which here are the same tokens.
+        rows << nlohmann::json{{"prompt", text}, {"response", summary["text"]}}.dump() << "\n";
+      }
+    }
+  }
+  rows.close();
+  ASSERT_FALSE(seen.empty());
+  succeed(f().command({"score", "--model", f() / "reward/model.h5", "--input",
+                       f() / "references.jsonl", "--output", f() / "references.scores.jsonl"}));
+  double sum = 0;
+  for (const auto& row : read_rows(f() / "references.scores.jsonl")) {
+    sum += row.at("reward").get<double>();
+  }
+  EXPECT_LT(std::abs(sum / static_cast<double>(seen.size())), 1e-5);
+}
+
+TEST(Reward, EvaluationReportsAgreement) {
+  succeed(f().command({"evaluate", "reward", "--model", f() / "reward/model.h5", "--input",
+                       f() / "comparisons.jsonl", "--json", f() / "agreement.json"},
+                      2));
+  const auto report = nlohmann::json::parse(text_of(f() / "agreement.json"));
+  EXPECT_EQ(report["pairs"], lines_of(f() / "comparisons.jsonl"));
+  EXPECT_GT(report["gold_pairs"], 0);
+  EXPECT_TRUE(report["by_policies"].contains("ref-sft"));
+}
+
+Words sample(const std::string& output, const Words& more, int ranks = 1) {
+  Words words{
+      "sample",   "--model",    f() / "policy/model.h5",  "--input", f() / "data/test.jsonl",
+      "--output", f() / output, "--sampling.temperature", "1",       "--sampling.n",
+      "3"};
+  words.insert(words.end(), more.begin(), more.end());
+  return f().command(words, ranks);
+}
+
+TEST(Sample, DoesNotDependOnRanksOrOnTheBatch) {
+  succeed(sample("samples_1.jsonl", {}));
+  const std::string text = text_of(f() / "samples_1.jsonl");
+  EXPECT_EQ(lines_of(f() / "samples_1.jsonl"), 3 * lines_of(f() / "data/test.jsonl"));
+  succeed(sample("samples_2.jsonl", {}, 2));
+  EXPECT_EQ(text, text_of(f() / "samples_2.jsonl"));
+  succeed(sample("samples_3.jsonl", {"--sampling.max_sequences", "5"}));
+  EXPECT_EQ(text, text_of(f() / "samples_3.jsonl"));
+  succeed(sample("samples_4.jsonl", {"--seed", "2"}));
+  EXPECT_NE(text, text_of(f() / "samples_4.jsonl"));
+}
+
+TEST(Sample, ScoreFindsTheLogProbsThatSampleRecorded) {
+  succeed(sample("drawn.jsonl", {}));
+  for (const int ranks : {1, 2}) {
+    succeed(f().command({"score", "--model", f() / "policy/model.h5", "--input",
+                         f() / "drawn.jsonl", "--output", f() / "scored.jsonl"},
+                        ranks));
+    const Rows drawn = read_rows(f() / "drawn.jsonl");
+    const Rows scored = read_rows(f() / "scored.jsonl");
+    ASSERT_EQ(drawn.size(), scored.size());
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      EXPECT_EQ(drawn[i]["id"], scored[i]["id"]);
+      EXPECT_EQ(drawn[i]["logprobs"], scored[i]["logprobs"]) << "row " << i;
+    }
+  }
+}
+
+TEST(Sample, EmptyInputGivesEmptyOutput) {
+  overwrite(f() / "empty.jsonl", "");
+  for (const std::string& command : {std::string("sample"), std::string("score")}) {
+    const Path output = f() / (command + "_empty.jsonl");
+    for (const int ranks : {1, 2}) {
+      succeed(f().command({command, "--model", f() / "policy/model.h5", "--input",
+                           f() / "empty.jsonl", "--output", output},
+                          ranks));
+      EXPECT_EQ(std::filesystem::file_size(output), 0U);
+    }
+  }
+}
+
+TEST(Sample, APromptIsContinuedOnStandardOutput) {
+  const Outcome outcome =
+      succeed(f().command({"sample", "--model", f() / "policy/model.h5", "--prompt", "My friend",
+                           "--sampling.n", "2", "--log.level", "warning"}));
+  EXPECT_GE(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 2);
+}
+
+}  // namespace
+}  // namespace precis::test

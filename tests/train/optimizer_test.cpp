@@ -1,0 +1,99 @@
+#include "train/optimizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "model/backends.hpp"
+#include "model/model.hpp"
+#include "model/tiny.hpp"
+
+namespace precis {
+namespace {
+
+/// One rank.
+class Alone final : public Communicator {
+ public:
+  explicit Alone(ProgressRecord& progress) : Communicator("alone", 0, 1, progress) {}
+  void all_reduce(View, Reduction) override {}
+  void broadcast(View, int) override {}
+  void barrier() override {}
+  void send(ConstView, int, int) override {}
+  void receive(View, int, int) override {}
+};
+
+class OptimizerTest : public testing::TestWithParam<const Backend*> {
+ protected:
+  Device device{*GetParam()};
+  Model model = make_model(device, tiny_config(), {}, 3);
+  Optimizer optimizer{device, model.parameters};
+  ProgressRecord record;
+  Alone alone{record};
+
+  void set_gradient(const std::string& name, double value) {
+    device.backend().fill(device.queue(), optimizer.gradients().at(name), value);
+  }
+  std::vector<float> values(const std::string& name) {
+    return device.to_host<float>(model.parameters.at(name));
+  }
+};
+
+TEST_P(OptimizerTest, DecaysMatricesOnly) {
+  const TrainOptions options{.weight_decay = 0.5, .clip_norm = 0};
+  const std::string matrix = "blocks/000/mlp/up/weight";
+  const std::string norm = "blocks/000/mlp_norm/weight";
+  const auto before = values(matrix);
+  optimizer.begin();
+  EXPECT_EQ(optimizer.update(model.parameters, alone, options, 0.1), 0);
+  const auto after = values(matrix);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_NEAR(after[i], before[i] * (1 - 0.1 * 0.5), 1e-7);
+  }
+  for (const float weight : values(norm)) {
+    EXPECT_EQ(weight, 1.0F);
+  }
+}
+
+TEST_P(OptimizerTest, TheFirstUpdateIsTheRateAgainstTheGradientsSign) {
+  const TrainOptions options{.clip_norm = 1};
+  const std::string bias = "final_norm/bias";
+  optimizer.begin();
+  set_gradient(bias, -3);
+  const double norm = optimizer.update(model.parameters, alone, options, 0.01);
+  EXPECT_NEAR(norm, 3 * std::sqrt(24.0), 1e-5);
+  for (const float value : values(bias)) {
+    EXPECT_NEAR(value, 0.01, 1e-8);
+  }
+  EXPECT_EQ(optimizer.updates(), 1);
+}
+
+TEST_P(OptimizerTest, ClippingScalesTheGradient) {
+  // Adam's step does not depend on the gradient's scale but for epsilon, which is large here.
+  const std::string bias = "final_norm/bias";
+  const TrainOptions options{.beta1 = 0, .beta2 = 0, .epsilon = 1, .clip_norm = 1};
+  optimizer.begin();
+  set_gradient(bias, 2);
+  (void)optimizer.update(model.parameters, alone, options, 1);
+  const double clipped = 2 / (2 * std::sqrt(24.0) + 1e-6);
+  for (const float value : values(bias)) {
+    EXPECT_NEAR(value, -clipped / (clipped + 1), 1e-6);
+  }
+}
+
+TEST_P(OptimizerTest, NothingIsUpdatedWithoutAFiniteNorm) {
+  const std::string bias = "final_norm/bias";
+  optimizer.begin();
+  set_gradient(bias, std::numeric_limits<double>::quiet_NaN());
+  EXPECT_TRUE(std::isnan(optimizer.update(model.parameters, alone, {}, 0.1)));
+  EXPECT_EQ(optimizer.updates(), 0);
+  for (const float value : values(bias)) {
+    EXPECT_EQ(value, 0.0F);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, OptimizerTest, testing::ValuesIn(all_backends),
+                         [](const auto& backend) { return backend.param->name; });
+
+}  // namespace
+}  // namespace precis
