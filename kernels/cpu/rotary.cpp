@@ -1,10 +1,13 @@
 // Rotary position embedding.
+#include <omp.h>
+
 #include <algorithm>
 #include <numbers>
 #include <vector>
 
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/queue.hpp"
 #include "kernels/rotary_frequency.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -83,11 +86,11 @@ HWY_INLINE void turn(float* cosine, float* sine, const RotaryTokens& tokens, flo
   }
 }
 
-void rotate_tokens(const RotaryTokens& tokens, std::int64_t begin, std::int64_t end) {
+/// Tokens [begin, end); `turns` is memory for 2 * pairs numbers.
+void rotate_tokens(const RotaryTokens& tokens, std::int64_t begin, std::int64_t end, float* turns) {
   const Tag d;
   const auto n = static_cast<std::size_t>(tokens.pairs);
-  std::vector<float> turns(2 * n);
-  float* cosine = turns.data();
+  float* cosine = turns;
   float* sine = cosine + n;
   for (std::int64_t token = begin; token < end; ++token) {
     turn(cosine, sine, tokens, static_cast<float>(tokens.positions[token]));
@@ -119,7 +122,7 @@ HWY_EXPORT(rotate_tokens);
 
 }  // namespace
 
-void rotary(Queue&, View x, ConstView positions, std::int64_t dims, double base,
+void rotary(Queue& queue, View x, ConstView positions, std::int64_t dims, double base,
             Rotation direction) {
   check_rank("rotary", "x", x, 3);
   check_argument("rotary", "x", x, DType::f32, x.shape());
@@ -136,10 +139,12 @@ void rotary(Queue&, View x, ConstView positions, std::int64_t dims, double base,
                             .pairs = dims / 2,
                             .sine_sign = direction == Rotation::forward ? 1.0F : -1.0F};
   const std::int64_t count = x.extent(0);
+  float* turns = scratch_of(queue).floats(omp_get_max_threads() * dims);
   constexpr std::int64_t chunk = 16;
 #pragma omp parallel for schedule(static)
   for (std::int64_t begin = 0; begin < count; begin += chunk) {
-    HWY_DYNAMIC_DISPATCH(rotate_tokens)(tokens, begin, std::min(begin + chunk, count));
+    HWY_DYNAMIC_DISPATCH(rotate_tokens)
+    (tokens, begin, std::min(begin + chunk, count), turns + omp_get_thread_num() * dims);
   }
 }
 

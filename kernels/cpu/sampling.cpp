@@ -3,6 +3,7 @@
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
 #include <hwy/highway.h>
+#include <omp.h>
 
 #include "base/random.hpp"
 #include "kernels/check.hpp"
@@ -196,16 +197,21 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
   require(rule.temperature >= 0.0, "Kernel sample: the temperature is {}; it must be at least 0.",
           rule.temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(sample_row);
-#pragma omp parallel if (rows > 1)
-  {
-    FilterScratch scratch;
-#pragma omp for schedule(static)
-    for (std::int64_t b = 0; b < rows; ++b) {
-      row(tokens.data<std::int32_t>() + b, logprob.data<float>() + b,
-          logits.data<float>() + b * vocabulary, vocabulary,
-          static_cast<std::uint64_t>(episodes.data<std::int64_t>()[b]),
-          static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule, scratch);
+  // All memory is had before the threads start, where running out of it is an error with a message.
+  std::vector<FilterScratch> scratch(static_cast<std::size_t>(omp_get_max_threads()));
+  if (rule.top_k > 0 || rule.top_p < 1.0) {
+    for (FilterScratch& of_thread : scratch) {
+      of_thread.heap.reserve(static_cast<std::size_t>(vocabulary));
+      of_thread.kept.reserve(static_cast<std::size_t>(vocabulary));
     }
+  }
+#pragma omp parallel for schedule(static) if (rows > 1)
+  for (std::int64_t b = 0; b < rows; ++b) {
+    row(tokens.data<std::int32_t>() + b, logprob.data<float>() + b,
+        logits.data<float>() + b * vocabulary, vocabulary,
+        static_cast<std::uint64_t>(episodes.data<std::int64_t>()[b]),
+        static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule,
+        scratch[static_cast<std::size_t>(omp_get_thread_num())]);
   }
 }
 

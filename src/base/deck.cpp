@@ -32,6 +32,16 @@ std::string_view without_comment(std::string_view line) {
   return line;
 }
 
+/// A line for a message: its beginning, if it is long, without half a character at the end.
+std::string shown(std::string_view line) {
+  constexpr std::size_t longest = 80;
+  if (line.size() <= longest) {
+    return std::string{line};
+  }
+  line = line.substr(0, longest);
+  return std::string{line.substr(0, invalid_utf8_at(line).value_or(line.size()))} + "...";
+}
+
 bool is_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '.';
@@ -102,7 +112,7 @@ std::string read_value(std::string_view text, const std::string& where) {
   const std::string_view rest = text.substr(end);
   if (!trimmed(rest.empty() || is_blank(rest.front()) ? without_comment(rest) : rest).empty()) {
     fail_usage("{}: found '{}' behind the quoted value, expected the end of the line.", where,
-               trimmed(rest));
+               shown(trimmed(rest)));
   }
   return unquoted;
 }
@@ -113,7 +123,7 @@ std::string read_section(std::string_view line, const std::string& where) {
       line.ends_with(']') ? trimmed(line.substr(1, line.size() - 2)) : std::string_view{};
   if (!is_name(name)) {
     fail_usage("{}: found '{}', expected [section], letters, digits and _ in brackets.", where,
-               line);
+               shown(line));
   }
   return std::string{name};
 }
@@ -152,7 +162,7 @@ std::vector<DeckEntry> parse_deck(std::string_view text, const std::string& name
     const std::string_view key = trimmed(content.substr(0, equals));
     if (equals == std::string_view::npos || !is_name(key)) {
       fail_usage("{}: found '{}', expected `[section]`, `key = value` or a # comment.", where,
-                 content);
+                 shown(content));
     }
     DeckEntry entry{.key = section.empty() ? std::string{key} : fmt::format("{}.{}", section, key),
                     .value = read_value(line.substr(line.find('=') + 1), where),

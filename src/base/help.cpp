@@ -74,9 +74,16 @@ std::string meaning_of(const Option& option) {
   return text;
 }
 
+char upper_case(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
+
+std::string upper_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return upper_case(c); });
+  return text;
+}
+
 std::string sentence(std::string text) {
   if (!text.empty()) {
-    text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+    text.front() = upper_case(text.front());
   }
   return text + ".";
 }
@@ -103,7 +110,8 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
 
 std::string command_help(const std::string& command, const std::string& summary,
                          const OptionTable& table) {
-  const std::string positional = table.positional().empty() ? "[DECK.cfg]" : table.positional();
+  const std::string positional =
+      table.positional().empty() ? "[DECK.cfg]" : upper_case(table.positional());
   std::string text = fmt::format("precis {} {} [--key VALUE | --key=VALUE ...]\n\n{}\n", command,
                                  positional, sentence(summary));
   if (table.options().empty()) {
@@ -123,8 +131,7 @@ std::string command_help(const std::string& command, const std::string& summary,
     text +=
         "\nA deck holds the same keys as lines `key = value` under a line `[section]`; the command "
         "line\nwins. In a deck a value that begins or ends with a blank, or holds a blank and #, "
-        "stands "
-        "in double\nquotes. A boolean may stand alone for true.\n";
+        "stands in double\nquotes. A boolean may stand alone for true.\n";
   }
   return text;
 }

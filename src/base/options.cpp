@@ -83,6 +83,9 @@ std::string name_of(std::string_view key) {
   for (const Option& option : table.options()) {
     keys.push_back(option.key);
   }
+  if (where.empty()) {
+    keys.emplace_back("help");
+  }
   const auto nearest = nearest_word(key, keys);
   fail_usage("{}{} is not a key of this command. {}", where.empty() ? "--" : where + ": ", key,
              nearest ? fmt::format("The nearest key is {}.", *nearest) : "It has no keys.");

@@ -8,8 +8,8 @@
 namespace precis {
 
 /// While it lives, the first SIGTERM, SIGUSR1 or SIGINT only sets a flag, and the next one of them
-/// ends the program as if it had not been caught. The flag is looked at between decode steps and
-/// micro-batches and agreed between ranks at safe points. At most one object at a time.
+/// ends the program as if it had not been caught. The flag is looked at
+/// and agreed between ranks at the end of each step. At most one object at a time.
 class StopSignals {
  public:
   /// Throws Error if a handler cannot be set.

@@ -57,7 +57,7 @@ ExitStatus run(Context& context, CodingOptions& options) {
 }  // namespace
 
 Command decode_command() {
-  return make_command<CodingOptions>("decode", "Turn token ids into text", Mpi::no, add_options,
+  return make_command<CodingOptions>("decode", "turn token ids into text", Mpi::no, add_options,
                                      run);
 }
 

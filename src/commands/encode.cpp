@@ -34,7 +34,7 @@ ExitStatus run(Context& context, EncodeOptions& options) {
 }  // namespace
 
 Command encode_command() {
-  return make_command<EncodeOptions>("encode", "Turn text into token ids", Mpi::no, add_options,
+  return make_command<EncodeOptions>("encode", "turn text into token ids", Mpi::no, add_options,
                                      run);
 }
 

@@ -28,10 +28,9 @@ void add_options(OptionTable& table, EvaluateWinOptions& options) {
             {.meaning = "a file of `precis sample` on these rows", .required = true});
   table.add("b", &options.b,
             {.meaning = "another one, or `references` for the rows' own summaries"});
-  table.add(
-      "output", &options.output,
-      {.meaning = "one line a comparison, with both texts and gold scores (JSON Lines); empty: "
-                  "not written"});
+  table.add("output", &options.output,
+            {.meaning = "one line a comparison, with both texts and gold scores (JSON Lines); "
+                        "empty: not written"});
   table.add("json", &options.json, {.meaning = "the table as one JSON object; empty: not written"});
 }
 
@@ -89,8 +88,7 @@ void print(const EvaluateWinOptions& options, const WinResult& result) {
   line("share with a wrong fact", &GoldMeans::any_wrong, 3);
   fmt::print(
       "\na wins {}, ties {}, loses {} of {} comparisons: win rate {:.3f} (wins and half of the "
-      "ties; "
-      "95% interval {:.3f} to {:.3f}).\n",
+      "ties; 95% interval {:.3f} to {:.3f}).\n",
       result.wins, result.ties, result.losses, result.rows.size(), result.win_rate.rate,
       result.win_rate.low, result.win_rate.high);
 }

@@ -114,8 +114,9 @@ ExitStatus run(Context& /*context*/, EvaluateTableOptions& options) {
   if (!options.json.empty()) {
     write_json(options.json, rows.size(), columns);
   }
+  const std::size_t samples = policies.front().samples.front().size();
   fmt::print("{} posts, {} a policy and post, judged by the gold labeler; intervals of 95%\n\n{}",
-             rows.size(), policies.front().samples.front().size() == 1 ? "one sample" : "samples",
+             rows.size(), samples == 1 ? "one sample" : fmt::format("{} samples", samples),
              to_text(columns));
   const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(options.posts));
   for (std::size_t i = 0; i < shown; ++i) {

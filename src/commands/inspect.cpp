@@ -1,9 +1,10 @@
+// `precis inspect`: what a model file or a checkpoint holds.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "commands/command.hpp"
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "io/compare.hpp"
 #include "io/state_file.hpp"
@@ -24,16 +25,6 @@ void add_options(OptionTable& table, InspectOptions& options) {
   table.set_positional("file");
   table.add("verify", &options.verify, {.meaning = "read everything and compare with its digests"});
   table.add("diff", &options.diff, {.meaning = "another file, to be compared with the first"});
-}
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
-  auto size = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; size >= 1000.0 && unit + 1 < std::size(units); ++unit) {
-    size /= 1000.0;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", size, units[unit]);
 }
 
 /// Prints a text that is a JSON object with one key a line, other texts are left to those who read
@@ -70,11 +61,11 @@ void print_file(const StateReader& file) {
   }
   fmt::print("datasets\n");
   for (const DatasetInfo& info : datasets) {
-    fmt::print("  {:{}}  {:5} {:16} {:>9}  {}\n", info.path, width, info.dtype,
-               to_string(info.shape), size_text(info.size_bytes),
+    fmt::print("  {:{}}  {:5} {:16} {:>11}  {}\n", info.path, width, info.dtype,
+               to_string(info.shape), byte_size(info.size_bytes),
                info.digest ? fmt::format("{:016x}", *info.digest) : "no digest");
   }
-  fmt::print("{} datasets, {}\ncontent digest {:016x}\n", datasets.size(), size_text(bytes),
+  fmt::print("{} datasets, {}\ncontent digest {:016x}\n", datasets.size(), byte_size(bytes),
              content_digest(file));
 }
 
@@ -128,9 +119,8 @@ ExitStatus run(Context& /*context*/, InspectOptions& options) {
 }  // namespace
 
 Command inspect_command() {
-  return make_command<InspectOptions>("inspect",
-                                      "shows, verifies and compares model files and checkpoints",
-                                      Mpi::no, add_options, run);
+  return make_command<InspectOptions>(
+      "inspect", "show, verify and compare model files and checkpoints", Mpi::no, add_options, run);
 }
 
 }  // namespace precis

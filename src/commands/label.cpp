@@ -37,24 +37,23 @@ void add_options(OptionTable& table, LabelOptions& options) {
             {.meaning = "comparisons in OpenAI's schema (JSON Lines)", .required = true});
   table.add("label.seed", &options.seed, {.meaning = "of the pairs, the splits and the noise"});
   table.add("label.pairs", &options.pairs.pairs,
-            {.unit = "pairs", .meaning = "how many comparisons; 0: one a row"});
-  table.add(
-      "label.temperature", &options.labeler.temperature,
-      {.meaning = "noise: the better summary is chosen with probability sigmoid(gold margin / "
-                  "temperature); 0: always",
-       .source = "a prototype: some 84% agreement with gold"});
+            {.unit = "pairs", .meaning = "how many comparisons; 0: one a row", .maximum = 1e9});
+  table.add("label.temperature", &options.labeler.temperature,
+            {.meaning = "noise: the better summary is chosen with probability sigmoid(gold margin "
+                        "/ temperature); 0: always",
+             .source = "a prototype: some 84% agreement with gold"});
   table.add("label.reliability", &options.labeler.reliability,
             {.meaning = "share of comparisons that are judged; the others are coin tosses",
              .maximum = 1});
   table.add(
       "label.reference_share", &options.pairs.reference_share,
-      {.meaning = "share of pairs of a sample and the reference summary; the others are of two "
-                  "samples",
+      {.meaning =
+           "share of pairs of a sample and the reference summary; the others are of two samples",
        .source = "a prototype",
        .maximum = 1});
   table.add("label.contrast_share", &options.pairs.contrast_share,
-            {.meaning = "share of pairs that differ in one wrong fact, taken before "
-                        "label.reference_share",
+            {.meaning =
+                 "share of pairs that differ in one wrong fact, taken before label.reference_share",
              .maximum = 1});
   table.add("label.valid_share", &options.pairs.valid_share,
             {.meaning = "share of posts whose comparisons are of split valid1 instead of train",
@@ -121,8 +120,7 @@ ExitStatus run(Context& context, LabelOptions& options) {
   if (found < wanted) {
     context.log.warning(
         "There are only {} different pairs of different summaries, not the {} asked for. More "
-        "samples "
-        "of each post, or more posts, give more.",
+        "samples of each post, or more posts, give more.",
         found, wanted);
   }
 

@@ -257,6 +257,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const ExitStatus status = trainer.train();
   if (status == ExitStatus::done) {
     trainer.save_final();
+    context.log.info("The policy is in {}, the value network in {}.",
+                     training.file("policy.h5").string(), training.file("value.h5").string());
   }
   return status;
 }

@@ -161,16 +161,19 @@ ExitStatus run(Context& context, RewardOptions& o) {
                             .command = context.command,
                             .layout = machine.layout,
                             .final_files = {final_model}});
-  RewardObjective objective(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
-                            o.train.micro_batch_tokens);
-  const SupervisedTask task = objective.task();
-  SupervisedTraining training(machine, training_run, world, model, task, o.train);
-  if (const auto status = training.run_to_end()) {
+  std::optional<RewardObjective> objective;
+  std::optional<SupervisedTraining> training;
+  collectively(world, [&] {
+    objective.emplace(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
+                      o.train.micro_batch_tokens);
+    training.emplace(machine, training_run, world, model, objective->task(), o.train);
+  });
+  if (const auto status = training->run_to_end()) {
     return *status;
   }
 
   const auto rewards_of = [&](const std::vector<Pair>& of) {
-    return pair_rewards(machine.device, model.config, training.kept(), world, of,
+    return pair_rewards(machine.device, model.config, training->kept(), world, of,
                         o.train.micro_batch_tokens);
   };
   const auto rewards = rewards_of(pairs.valid.pairs);
@@ -180,7 +183,7 @@ ExitStatus run(Context& context, RewardOptions& o) {
   const auto path = training_run.file(final_model);
   collectively(world, [&] {
     if (world.rank() == 0) {
-      save_model(path, config, model.tokenizer, training.kept(), machine.device);
+      save_model(path, config, model.tokenizer, training->kept(), machine.device);
     }
   });
   if (world.rank() == 0 && !rewards.empty()) {

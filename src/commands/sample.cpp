@@ -11,9 +11,9 @@
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "commands/row_output.hpp"
-#include "data/byte_text.hpp"
 #include "data/loader.hpp"
 #include "data/prompt_rows.hpp"
+#include "data/response_text.hpp"
 #include "io/jsonl.hpp"
 #include "model/generator.hpp"
 #include "parallel/collectively.hpp"
@@ -165,12 +165,12 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
 }
 
 /// The response as text without its end token; null for a model without a tokenizer.
-nlohmann::ordered_json response_text(const Generated& sample, const Tokenizer* tokenizer) {
+nlohmann::ordered_json text_of(const Generated& sample, const Tokenizer* tokenizer) {
   if (tokenizer == nullptr) {
     return nullptr;
   }
   std::span<const std::int32_t> ids = sample.response;
-  return replace_invalid_utf8(tokenizer->decode(sample.ended ? ids.first(ids.size() - 1) : ids));
+  return response_text(*tokenizer, sample.ended ? ids.first(ids.size() - 1) : ids);
 }
 
 std::string sample_line(const Generated& sample, const PromptRow& row, std::int64_t index,
@@ -179,7 +179,7 @@ std::string sample_line(const Generated& sample, const PromptRow& row, std::int6
                   {"index", index},
                   {"prompt_ids", row.prompt_ids},
                   {"response_ids", sample.response},
-                  {"response", response_text(sample, tokenizer)},
+                  {"response", text_of(sample, tokenizer)},
                   {"logprobs", float_array(sample.logprobs)},
                   {"finish", sample.ended ? "eos" : "length"}});
 }
@@ -214,7 +214,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
   const auto samples = generate(o, model, machine, world, rows, mine, context.log);
   if (!output) {
     for (const Generated& sample : samples) {
-      fmt::print("{}\n", response_text(sample, text).get<std::string>());
+      fmt::print("{}\n", text_of(sample, text).get<std::string>());
     }
     return ExitStatus::done;
   }

@@ -170,17 +170,20 @@ ExitStatus run(Context& context, SftOptions& o) {
                             .command = context.command,
                             .layout = machine.layout,
                             .final_files = {final_model}});
-  SftObjective objective(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
-                         o.train.micro_batch_tokens);
-  const SupervisedTask task = objective.task();
-  SupervisedTraining training(machine, training_run, world, model, task, o.train);
-  if (const auto status = training.run_to_end()) {
+  std::optional<SftObjective> objective;
+  std::optional<SupervisedTraining> training;
+  collectively(world, [&] {
+    objective.emplace(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
+                      o.train.micro_batch_tokens);
+    training.emplace(machine, training_run, world, model, objective->task(), o.train);
+  });
+  if (const auto status = training->run_to_end()) {
     return *status;
   }
   const auto path = training_run.file(final_model);
   collectively(world, [&] {
     if (world.rank() == 0) {
-      save_model(path, model.config, model.tokenizer, training.kept(), machine.device);
+      save_model(path, model.config, model.tokenizer, training->kept(), machine.device);
     }
   });
   context.log.info("The model is in {}.", path.string());

@@ -81,7 +81,7 @@ ExitStatus run(Context& context, TokenizerOptions& options) {
 }  // namespace
 
 Command tokenizer_command() {
-  return make_command<TokenizerOptions>("tokenizer", "Train a byte-level BPE tokenizer", Mpi::no,
+  return make_command<TokenizerOptions>("tokenizer", "train a byte-level BPE tokenizer", Mpi::no,
                                         add_options, run);
 }
 

@@ -96,7 +96,7 @@ Examples read_examples(const std::vector<std::string>& files, RowUse use,
     }
     example.query = encode_query(tokenizer, example.row.post, options.query_template,
                                  options.max_query_tokens, json.where());
-    if (static_cast<std::int64_t>(example.query.size()) + response_tokens > context) {
+    if (static_cast<std::int64_t>(example.query.size()) > context - response_tokens) {
       ++counts.long_context;
     } else if (options.limit > 0 && counts.kept >= options.limit) {
       ++counts.limit;

@@ -23,11 +23,10 @@ bool is_hdf5(const std::string& path) {
 Tokenizer load_model_file(const std::string& path) {
   const ModelReader model(path);
   const std::vector<std::uint8_t> bytes = model.tokenizer();
-  require(
-      !bytes.empty(),
-      "{}: the model has no tokenizer (it was imported without one). Give a tokenizer.json or a "
-      "folder with one.",
-      model.where());
+  require(!bytes.empty(),
+          "{}: the model has no tokenizer (it was imported without one). Give a tokenizer.json or "
+          "a folder with one.",
+          model.where());
   return Tokenizer::from_json(
       std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
       model.where() + ", /tokenizer");
@@ -49,8 +48,7 @@ Tokenizer load_folder(const fs::path& folder) {
   }
   fail(
       "{}: the folder has no tokenizer: tokenizer.json, vocab.json with merges.txt, or "
-      "encoder.json "
-      "with vocab.bpe were expected.",
+      "encoder.json with vocab.bpe were expected.",
       folder.string());
 }
 

@@ -119,8 +119,7 @@ void check(const std::vector<PolicySamples>& policies, const PairOptions& option
   if (samples == 1 && options.contrast_share < 1 && options.reference_share < 1) {
     fail_usage(
         "There is one sample of each post, so that no two can be compared: sample with "
-        "--sampling.n "
-        "2 or more, give a second file, or set --label.reference_share 1.");
+        "--sampling.n 2 or more, give a second file, or set --label.reference_share 1.");
   }
 }
 

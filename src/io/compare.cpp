@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -65,7 +66,11 @@ std::string differing_elements(const StateReader& a, const StateReader& b,
   std::size_t different = 0;
   double largest = 0.0;
   for (std::size_t i = 0; i < count; ++i) {
-    different += left[i] == right[i] ? 0 : 1;
+    // By their bits, as the digests are: 0 and -0 differ, a NaN is equal to itself.
+    if (std::bit_cast<std::uint32_t>(left[i]) == std::bit_cast<std::uint32_t>(right[i])) {
+      continue;
+    }
+    ++different;
     const double difference = std::abs(static_cast<double>(left[i]) - right[i]);
     largest = std::max(largest, std::isnan(difference) ? HUGE_VAL : difference);
   }

@@ -41,12 +41,16 @@ int nesting(std::string_view text) {
   return deepest;
 }
 
-/// The library's message without its own prefix and without the text that it read last, which may
-/// be very long.
+/// The library's message without its own prefix, without the text that it read last, which may be
+/// very long, and without the line, which would be that of the row and not of the file.
 std::string short_reason(std::string_view what) {
   what = what.substr(0, what.find("; last read:"));
   if (const auto at = what.find("] "); at != std::string_view::npos) {
     what.remove_prefix(at + 2);
+  }
+  if (constexpr std::string_view first_line = "parse error at line 1, ";
+      what.starts_with(first_line)) {
+    what.remove_prefix(first_line.size());
   }
   return std::string(what.substr(0, 160));
 }

@@ -41,12 +41,15 @@ std::string choose_part(const StateReader& file, const std::string& wanted) {
             fmt::join(parts, ", "));
     return wanted;
   }
-  if (parts.size() == 1) {
-    return parts.front();
+  // A checkpoint of ppo means its policy; one of sft or reward its last model, not the best so far.
+  for (const char* usual : {"policy", "model"}) {
+    if (has(usual)) {
+      return usual;
+    }
   }
-  require(has("policy"), "{} has several parts and no policy: name one of {}.", name,
+  require(parts.size() == 1, "{} has several parts and no policy: name one of {}.", name,
           fmt::join(parts, ", "));
-  return "policy";
+  return parts.front();
 }
 
 }  // namespace

@@ -11,9 +11,8 @@
 
 namespace precis {
 
-/// The text that config, tokenizer and weights of one model have in a file: "" in a model file, the
-/// part's name in a checkpoint ("policy", "value", "model").
-/// part_path("policy", "config") is "policy/config"; part_path("", "config") is "config".
+/// Where something of one part stands: part_path("policy", "config") is "policy/config". A model
+/// file is itself the one part, whose name is "": part_path("", "config") is "config".
 [[nodiscard]] std::string part_path(std::string_view part, std::string_view name);
 /// Where a weight stands: weight_path("policy", "head/weight") is "policy/weights/head/weight".
 [[nodiscard]] std::string weight_path(std::string_view part, std::string_view weight);

@@ -42,11 +42,22 @@ void write_all(int descriptor, std::string_view text, const fs::path& path) {
   }
 }
 
+/// Whether the path is another name of an open file, as /dev/stdout and /dev/fd/3 are.
+bool names_descriptor(const fs::path& path) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(path, error);
+  const auto is_in_proc = [&](const fs::path& link) {
+    return fs::weakly_canonical(link.parent_path(), error).string().starts_with("/proc/");
+  };
+  return !error && (is_in_proc(path) || is_in_proc(target));
+}
+
 }  // namespace
 
 OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
   std::error_code ignored;
-  if (fs::is_symlink(path_, ignored)) {
+  const bool descriptor = names_descriptor(path_);
+  if (!descriptor && fs::is_symlink(path_, ignored)) {
     path_ = fs::weakly_canonical(path_, ignored);
   }
   const fs::file_status status = fs::status(path_, ignored);
@@ -56,12 +67,14 @@ OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
   const fs::path folder = path_.parent_path();
   require(folder.empty() || fs::is_directory(folder, ignored),
           "cannot write {}: the folder {} does not exist.", path_.string(), folder.string());
-  renames_ = !fs::exists(status) || fs::is_regular_file(status);
+  renames_ = !descriptor && (!fs::exists(status) || fs::is_regular_file(status));
   partial_ = path_;
   if (renames_) {
     partial_ += ".partial";
   }
-  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // Standard output may be a file that others write to as well.
+  const int how = renames_ ? O_CREAT | O_TRUNC : O_APPEND;
+  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CLOEXEC | how, 0666);
   require(descriptor_ >= 0, "{}", with_errno("cannot write " + partial_.string()));
 }
 

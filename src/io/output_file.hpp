@@ -8,8 +8,8 @@
 namespace precis {
 
 /// Writes NAME.partial; commit() syncs it and renames it to NAME. Destroyed without commit, it
-/// removes NAME.partial, and what NAME held before stays. A NAME that is a pipe or a character
-/// device (for example /dev/stdout) is written as it is. Not for several threads.
+/// removes NAME.partial, and what NAME held before stays. A NAME that is a pipe, a character device
+/// or an open file (for example /dev/stdout) is written as it is. Not for several threads.
 class OutputFile {
  public:
   /// Creates NAME.partial, empty. Throws Error if NAME is a folder, its folder does not exist or

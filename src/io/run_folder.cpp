@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -17,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "io/host_name.hpp"
 #include "io/output_file.hpp"
 
 namespace precis {
@@ -32,13 +32,6 @@ struct Holder {
   std::string time;
   std::int64_t process = 0;
 };
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  require(::gethostname(name.data(), name.size() - 1) == 0, "{}",
-          with_errno("cannot read the host's name"));
-  return name.data();
-}
 
 std::string job_name() {
   for (const char* variable : {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"}) {

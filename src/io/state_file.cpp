@@ -1,10 +1,8 @@
 #include "io/state_file.hpp"
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <memory>
@@ -12,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "io/digest.hpp"
+#include "io/host_name.hpp"
 
 namespace precis {
 
@@ -19,13 +18,6 @@ namespace {
 
 constexpr const char* digest_attribute = "digest";
 constexpr std::int64_t slab_bytes = std::int64_t{64} << 20;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  require(::gethostname(name.data(), name.size() - 1) == 0, "{}",
-          with_errno("cannot read the host's name"));
-  return name.data();
-}
 
 std::int64_t product(const Extents& shape) {
   std::int64_t result = 1;

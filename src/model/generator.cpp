@@ -13,7 +13,9 @@ Generator::Generator(Device& device, const ModelConfig& config, const Parameters
 void Generator::run(const Parameters& parameters, std::span<const Prompt> prompts,
                     const GenerationRule& rule, const std::function<void(Generated&&)>& finished,
                     const std::function<void()>& between_steps) {
-  reserve(prompts, rule);
+  if (!prompts.empty()) {
+    reserve(prompts, rule);
+  }
   std::size_t next = 0;
   while (next < prompts.size() || !live_.empty()) {
     next = admit(parameters, prompts, next, rule, finished);
@@ -39,7 +41,8 @@ void Generator::run(const Parameters& parameters, std::span<const Prompt> prompt
 void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& rule) {
   const ModelConfig& config = stage_.config();
   std::int64_t longest = 0;
-  std::int64_t sequences = rule.max_sequences;
+  std::int64_t episodes = 0;
+  std::int64_t most_of_a_prompt = 0;
   for (const Prompt& prompt : prompts) {
     const auto length = static_cast<std::int64_t>(prompt.tokens.size());
     require(length > 0, "A prompt without tokens cannot be continued.");
@@ -47,8 +50,11 @@ void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& r
             "A prompt of {} tokens and {} new tokens do not fit the model's context of {} tokens.",
             length, rule.max_new_tokens, config.context);
     longest = std::max(longest, length);
-    sequences = std::max(sequences, static_cast<std::int64_t>(prompt.episodes.size()));
+    const auto of_prompt = static_cast<std::int64_t>(prompt.episodes.size());
+    episodes += of_prompt;
+    most_of_a_prompt = std::max(most_of_a_prompt, of_prompt);
   }
+  const std::int64_t sequences = std::max(std::min(rule.max_sequences, episodes), most_of_a_prompt);
   // A fork may copy one block of its prompt before it releases its share of it.
   const std::int64_t blocks_per_sequence = KvCache::blocks_for(longest + rule.max_new_tokens) + 1;
   const std::int64_t blocks = blocks_per_sequence * (sequences + 1);

@@ -7,19 +7,11 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace precis {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t";
-  const std::size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 /// How far two grids are apart: by the factors between their axes.
 double distance(const GridShape& a, const GridShape& b) {
@@ -64,8 +56,7 @@ GridShape parse_grid(std::string_view text, std::string_view key) {
     if (equals == std::string_view::npos || index == 3) {
       fail_usage(
           "{} = {}: '{}' is not an axis of a grid. Give dp, pp and tp as in dp=2,pp=1,tp=2; an "
-          "axis "
-          "left out is 1.",
+          "axis left out is 1.",
           key, text, item);
     }
     if (seen[index]) {
@@ -115,8 +106,7 @@ void require_grid_fits(const GridShape& grid, int ranks, std::string_view key) {
                       : fmt::format("{} = {} on {} ranks", key, to_string(grid), grid.ranks());
   fail_usage(
       "{} = {} is dp {} x pp {} x tp {} = {} ranks, but {} {} started. The two nearest layouts "
-      "that "
-      "fit: {}, or {}.",
+      "that fit: {}, or {}.",
       key, to_string(grid), grid.dp, grid.pp, grid.tp, grid.ranks(), ranks,
       ranks == 1 ? "was" : "were", first, second);
 }
@@ -125,8 +115,7 @@ void require_data_parallel_only(const GridShape& grid, std::string_view key) {
   if (grid.pp != 1 || grid.tp != 1) {
     fail_usage(
         "{} = {}: this version divides work over dp only; pp is {} and tp is {}, but both must be "
-        "1. "
-        "Use {} = dp={}.",
+        "1. Use {} = dp={}.",
         key, to_string(grid), grid.pp, grid.tp, key, grid.ranks());
   }
 }

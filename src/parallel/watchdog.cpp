@@ -180,9 +180,8 @@ std::string Watchdog::find_trouble() const {
     if (process == ProcessState::gone && record.state() != ProgressRecord::State::finished) {
       return fmt::format(
           "precis: {} is gone before its work was done; it was last in '{}', and {}, entered "
-          "{:.1f} s "
-          "ago. {} {}. All ranks are ended now. If the system killed it, the reason may be memory: "
-          "see the log of {}.\n",
+          "{:.1f} s ago. {} {}. All ranks are ended now. If the system killed it, the reason may "
+          "be memory: see the log of {}.\n",
           who(record), record.phase(), last_operation(record), seconds_since(record.entered()),
           fmt::format("Rank {} noticed it", mine.rank()),
           waiting

@@ -99,8 +99,10 @@ BatchReport report_of(std::span<const Experience> batch, double kl_coefficient) 
       out.kl_exact += static_cast<double>(e.exact_kls[t]);
       out.entropy += static_cast<double>(e.entropies[t]);
       out.logprob_gap_mean += gap;
-      // Unlike std::max, this lets a NaN through.
-      out.logprob_gap_max = gap <= out.logprob_gap_max ? out.logprob_gap_max : gap;
+      // Unlike std::max, this lets a NaN through, whatever follows it.
+      if (!std::isnan(out.logprob_gap_max) && !(gap <= out.logprob_gap_max)) {
+        out.logprob_gap_max = gap;
+      }
     }
     tokens += static_cast<double>(e.logprobs.size());
     score += static_cast<double>(e.score);

@@ -1,7 +1,7 @@
 #include "rlhf/ppo.hpp"
 
 #include <algorithm>
-#include <array>
+#include <numeric>
 #include <utility>
 
 #include "base/random.hpp"
@@ -143,22 +143,18 @@ UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, R
 
 void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
   Device& device = setup_.device;
-  const auto [begin, end] = [&] {
-    std::vector<std::int64_t> places(members.size());
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      places[i] = static_cast<std::int64_t>(i);
-    }
-    const auto mine = rank_part(places, setup_.ranks.rank(), setup_.ranks.size());
-    return mine.empty() ? std::pair<std::int64_t, std::int64_t>{0, 0}
-                        : std::pair{mine.front(), mine.back() + 1};
-  }();
-  const Members mine(members.begin() + begin, members.begin() + end);
+  std::vector<std::int64_t> places(members.size());
+  std::iota(places.begin(), places.end(), 0);
+  Members mine;
+  for (const std::int64_t place : rank_part(places, setup_.ranks.rank(), setup_.ranks.size())) {
+    mine.push_back(members[static_cast<std::size_t>(place)]);
+  }
   const std::int64_t tokens = tokens_of(members);
 
   Tensor policy_device = device.zeros({static_cast<std::int64_t>(policy_sums)}, DType::f64);
   Tensor value_device = device.zeros({static_cast<std::int64_t>(value_sums)}, DType::f64);
-  policy_optimizer_.begin();
-  value_optimizer_.begin();
+  policy_optimizer_.zero_gradients();
+  value_optimizer_.zero_gradients();
   policy_gradient(mine, tokens, policy_device.view());
   value_gradient(mine, tokens, value_device.view());
 

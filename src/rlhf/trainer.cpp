@@ -363,8 +363,7 @@ void PpoTrainer::show_samples(std::int64_t step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < responses.size(); ++i) {
     // A model may have more rows in its embedding than its tokenizer has tokens.
-    std::erase_if(responses[i],
-                  [&](std::int32_t id) { return !setup_.tokenizer->contains(id); });
+    std::erase_if(responses[i], [&](std::int32_t id) { return !setup_.tokenizer->contains(id); });
     rows.push_back({{"step", step},
                     {"id", id_of(setup_.shown[i].row)},
                     {"response", replace_invalid_utf8(setup_.tokenizer->decode(responses[i]))},

@@ -15,7 +15,9 @@ Optimizer::Optimizer(Device& device, const Parameters& layout)
       norm_(device.allocate({1}, DType::f64)),
       scale_(device.allocate({1})) {}
 
-void Optimizer::begin() { device_->backend().fill(device_->queue(), gradients_.flat(), 0.0); }
+void Optimizer::zero_gradients() {
+  device_->backend().fill(device_->queue(), gradients_.flat(), 0.0);
+}
 
 double Optimizer::update(Parameters& parameters, Communicator& data_parallel, const TrainOptions& o,
                          double rate) {

@@ -13,9 +13,9 @@ class Optimizer {
  public:
   Optimizer(Device& device, const Parameters& layout);
 
-  /// Where backward passes add to; zero after begin().
+  /// Where backward passes add to; zero after zero_gradients().
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
-  void begin();
+  void zero_gradients();
 
   /// Sums the gradients over the ranks, clips them and updates the parameters. Returns the norm
   /// before clipping. Without a finite norm nothing is updated: the caller's guard says what was

@@ -51,12 +51,12 @@ TrainingRun::TrainingRun(const Setup& setup)
       stop_after_(setup.stop_after),
       final_files_(setup.final_files),
       folder_(setup.run.run),
-      end_time_(parse_end_time(setup.run.end_time)),
       checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep)),
       deck_(setup.options.effective_deck()) {
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
+    end_time_ = parse_end_time(run_options_.end_time);
     if (world_.rank() == 0) {
       run_folder_ = std::make_unique<RunFolder>(folder_);
       log_.add_file(run_folder_->log());
@@ -105,11 +105,13 @@ bool TrainingRun::is_complete(std::int64_t total_steps) {
   if (!checkpoint_ || state_.step < total_steps || resave()) {
     return false;
   }
-  const bool there = collectively(world_, [&] {
-    return std::all_of(final_files_.begin(), final_files_.end(), [&](const std::string& name) {
-      return std::filesystem::exists(folder_ / name);
-    });
-  });
+  const auto missing = [&](const std::string& name) {
+    return !std::filesystem::exists(folder_ / name);
+  };
+  // Ranks may see a shared file system at different times; one answer must hold for all.
+  const bool there =
+      all_max(world_,
+              std::int64_t{std::any_of(final_files_.begin(), final_files_.end(), missing)}) == 0;
   if (there) {
     log_.info("The run in {} is complete: {} steps are done.", folder_.string(), state_.step);
   }
@@ -186,7 +188,7 @@ void TrainingRun::add_episodes(const std::vector<Row>& rows) {
 }
 
 TrainingRun::Stop TrainingRun::wish_to_stop() const {
-  if (signalled()) {
+  if (signals_.received() != 0) {
     return stop;
   }
   if (stop_after_ > 0 && state_.step - first_step_ >= stop_after_) {

@@ -78,8 +78,6 @@ class TrainingRun {
 
   /// Times a part of the step, for `seconds_*`.
   [[nodiscard]] PhaseTimer& phases() noexcept { return phases_; }
-  /// True once a signal has come on this rank: looked at between micro-batches and decode steps.
-  [[nodiscard]] bool signalled() const noexcept { return signals_.received() != 0; }
 
   /// What fills a checkpoint after its `state` and `deck`: the parts, on the writing rank.
   using Describe = std::function<void(StateWriter&)>;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "data/byte_text.hpp"
 #include "data/loader.hpp"
 
 namespace precis {
 namespace {
 
-constexpr std::size_t shown_prompts = 4;
+/// The paper's length of a summary (Stiennon 2020, appendix B).
+constexpr std::int64_t shown_tokens = 48;
 
 }  // namespace
 
@@ -22,12 +22,11 @@ SftObjective::SftObjective(Machine& machine, const Model& model, MpiCommunicator
       micro_batch_tokens_(micro_batch_tokens),
       train_(rows_of(train)),
       valid_(rows_of(valid)),
-      shown_(valid.empty() ? train : valid),
       stage_(machine.device, model.config, model.parameters),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }),
-      generator_(machine.device, model.config, model.parameters) {}
+      shown_(machine.device, model, valid.empty() ? train : valid) {}
 
 Sequence SftObjective::Text::sequence() const {
   const std::span<const std::int32_t> all(tokens);
@@ -113,37 +112,11 @@ LossSums SftObjective::validate() {
 }
 
 std::vector<Row> SftObjective::sample(std::int64_t step) {
-  if (ranks_.rank() != 0 || model_.tokenizer.empty()) {
+  if (ranks_.rank() != 0) {
     return {};
   }
-  const auto tokenizer = Tokenizer::from_json(
-      {reinterpret_cast<const char*>(model_.tokenizer.data()), model_.tokenizer.size()});
-  GenerationRule rule;
-  rule.sampling.temperature = 0;
-  std::vector<Prompt> prompts;
-  for (std::size_t i = 0; i < std::min(shown_prompts, shown_.size()); ++i) {
-    const auto room = model_.config.context - static_cast<std::int64_t>(shown_[i].query.size());
-    rule.max_new_tokens = std::min(rule.max_new_tokens, room);
-    prompts.push_back({shown_[i].query, {static_cast<std::int64_t>(i)}});
-  }
-  std::vector<Row> rows(prompts.size());
-  if (rule.max_new_tokens < 1) {
-    return {};
-  }
-  generator_.run(
-      model_.parameters, prompts, rule,
-      [&](Generated&& of) {
-        const auto i = static_cast<std::size_t>(of.episode);
-        if (of.ended) {
-          of.response.pop_back();
-        }
-        rows[i] = {{"step", step},
-                   {"id", shown_[i].row.post.id},
-                   {"response", replace_invalid_utf8(tokenizer.decode(of.response))},
-                   {"reference", shown_[i].row.summary}};
-      },
-      [&] { ranks_.progress().tick("samples"); });
-  return rows;
+  return shown_.rows(model_.parameters, step, shown_tokens,
+                     [this] { ranks_.progress().tick("samples"); });
 }
 
 }  // namespace precis

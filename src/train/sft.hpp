@@ -5,7 +5,8 @@
 
 #include "data/tldr.hpp"
 #include "model/evaluator.hpp"
-#include "model/generator.hpp"
+
+#include "train/shown_samples.hpp"
 #include "train/supervised.hpp"
 
 namespace precis {
@@ -43,11 +44,10 @@ class SftObjective {
   SftLoss loss_;
   std::int64_t micro_batch_tokens_;
   std::vector<Text> train_, valid_;
-  const std::vector<Example>& shown_;  // whose prompts samples.jsonl is drawn from
   Stage stage_;
   LanguageHead head_;
   Evaluator evaluator_;
-  Generator generator_;
+  ShownSamples shown_;
 };
 
 }  // namespace precis

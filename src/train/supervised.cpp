@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "data/loader.hpp"
 #include "parallel/collectively.hpp"
@@ -29,15 +30,15 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
 
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
                                        MpiCommunicator& data_parallel, Model& model,
-                                       const SupervisedTask& task, const TrainOptions& options)
+                                       SupervisedTask task, const TrainOptions& options)
     : machine_(machine),
       run_(run),
       data_parallel_(data_parallel),
       model_(model),
-      task_(task),
+      task_(std::move(task)),
       options_(options),
       seed_(run.seed()),
-      total_steps_(precis::total_steps(options, task.rows)),
+      total_steps_(precis::total_steps(options, task_.rows)),
       optimizer_(machine.device, model.parameters) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
@@ -104,7 +105,7 @@ void SupervisedTraining::step() {
   const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
   const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
 
-  optimizer_.begin();
+  optimizer_.zero_gradients();
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");

@@ -46,7 +46,7 @@ struct SupervisedTask {
 class SupervisedTraining {
  public:
   SupervisedTraining(Machine& machine, TrainingRun& run, MpiCommunicator& data_parallel,
-                     Model& model, const SupervisedTask& task, const TrainOptions& options);
+                     Model& model, SupervisedTask task, const TrainOptions& options);
 
   [[nodiscard]] std::int64_t total_steps() const noexcept { return total_steps_; }
   /// What the run asks for: resaves a checkpoint, finds the run complete, or trains. Returns the
@@ -79,7 +79,7 @@ class SupervisedTraining {
   TrainingRun& run_;
   MpiCommunicator& data_parallel_;
   Model& model_;
-  const SupervisedTask& task_;
+  SupervisedTask task_;
   TrainOptions options_;
   std::uint64_t seed_;
   std::int64_t total_steps_;

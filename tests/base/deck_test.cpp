@@ -64,6 +64,16 @@ TEST(Deck, ErrorsNameFileAndLine) {
   EXPECT_THAT(usage_message("a = \"\\x4\"\n"), HasSubstr("hexadecimal"));
 }
 
+TEST(Deck, ErrorsShowTheBeginningOfALongLine) {
+  std::string line = "x";  // so that the cut falls within a character of two bytes
+  for (int i = 0; i < 5000; ++i) {
+    line += "\xC3\xA9";
+  }
+  const std::string message = usage_message(line);
+  EXPECT_THAT(message, AllOf(HasSubstr("d.cfg:1: found 'x\xC3\xA9"), HasSubstr("\xC3\xA9...'")));
+  EXPECT_LT(message.size(), 200U);
+}
+
 TEST(Deck, KeyTwiceIsAnErrorNamingBothLines) {
   EXPECT_THAT(usage_message("[train]\nsteps = 1\n[data]\ntrain = x\n[train]\nsteps = 2\n"),
               AllOf(HasSubstr("d.cfg:6"), HasSubstr("train.steps"), HasSubstr("line 2")));

@@ -139,6 +139,7 @@ TEST(Options, UnknownAndMisspeltKeysNameTheNearest) {
               AllOf(HasSubstr("--train.step "), HasSubstr("nearest key is train.steps")));
   EXPECT_THAT(Options{}.usage_message({"--learning_rate=3"}), HasSubstr("train.learning_rate"));
   EXPECT_THAT(Options{}.usage_message({"--ru", "x"}), HasSubstr("nearest key is run"));
+  EXPECT_THAT(Options{}.usage_message({"--hlep"}), HasSubstr("nearest key is help"));
 }
 
 TEST(Options, OtherMistakesOnTheCommandLine) {

@@ -60,7 +60,7 @@ void train(Device& device, Model& model, MpiSession& mpi, int repeats) {
   }
   for (int repeat = 0; repeat <= repeats; ++repeat) {
     const Stopwatch watch;
-    optimizer.begin();
+    optimizer.zero_gradients();
     const TokenTargets targets = response_targets(batch);
     const ConstView hidden = stage.forward(model.parameters, pack_inputs(batch), 0);
     View dhidden = stage.workspace(0).zeros(hidden.shape());

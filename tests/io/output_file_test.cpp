@@ -1,5 +1,8 @@
 #include "io/output_file.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
 #include "io/temporary_folder.hpp"
@@ -71,6 +74,27 @@ TEST(OutputFile, SaysThatADeviceIsFull) {
   EXPECT_THAT(message_of<Error>([] { write_file("/dev/full", "text"); }),
               HasSubstr("/dev/full: No space left on device"));
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+}
+
+TEST(OutputFile, AppendsToAnOpenFileByItsDescriptor) {
+  const TemporaryFolder folder;
+  overwrite(folder / "out.txt", "before\n");
+  const int descriptor = ::open((folder / "out.txt").c_str(), O_WRONLY | O_APPEND);
+  ASSERT_GE(descriptor, 0);
+  write_file(fmt::format("/dev/fd/{}", descriptor), "after\n");
+  ::close(descriptor);
+  EXPECT_EQ(read_file(folder / "out.txt"), "before\nafter\n");
+}
+
+TEST(OutputFile, WritesIntoAPipe) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  write_file(fmt::format("/dev/fd/{}", ends[1]), "text");
+  std::string found(4, '\0');
+  EXPECT_EQ(::read(ends[0], found.data(), found.size()), 4);
+  EXPECT_EQ(found, "text");
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(ReadFile, SaysWhatItFound) {

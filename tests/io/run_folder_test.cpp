@@ -30,12 +30,18 @@ TEST(RunFolder, IsCreatedAndLocked) {
 }
 
 TEST(RunFolder, RefusesASecondProcess) {
+  // The tests may themselves run in a job.
+  for (const char* variable : {"PBS_JOBID", "LSB_JOBID"}) {
+    unsetenv(variable);
+  }
+  setenv("SLURM_JOB_ID", "4711", 1);
   const TemporaryFolder folder;
   const RunFolder run(folder / "run");
+  unsetenv("SLURM_JOB_ID");
   char host[256] = {};
   ASSERT_EQ(::gethostname(host, sizeof(host) - 1), 0);
   EXPECT_THAT(message_of<Error>([&] { RunFolder second(folder / "run"); }),
-              AllOf(HasSubstr("in use"), HasSubstr(host), HasSubstr("job none"),
+              AllOf(HasSubstr("in use"), HasSubstr(host), HasSubstr("job 4711"),
                     HasSubstr(std::to_string(::getpid())), HasSubstr("since 20")));
 }
 

@@ -85,7 +85,7 @@ TEST_P(Parity, ThreeStepsOfAdamW) {
   Optimizer optimizer(device, model.parameters);
   Objective objective(device, model);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {
-    optimizer.begin();
+    optimizer.zero_gradients();
     const double loss = objective.accumulate(of.sequences(), optimizer.gradients()).loss;
     EXPECT_NEAR(loss, of.losses[step], 1e-5) << "after " << step << " updates";
     EXPECT_GT(optimizer.update(model.parameters, ranks, options, of.json.at("learning_rate")),

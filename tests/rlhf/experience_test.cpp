@@ -145,12 +145,11 @@ TEST(EpisodeRow, HasEveryFieldOfTheContract) {
   for (const auto& [key, value] : row.items()) {
     keys.push_back(key);
   }
-  EXPECT_EQ(keys,
-            (std::vector<std::string>{
-                "step", "episode", "prompt_id", "prompt_ids", "response_ids", "finish",
-                "rollout_logprobs", "logprobs", "reference_logprobs", "values", "score_raw",
-                "score", "kl_coefficient", "rewards", "advantages", "returns", "weight_version",
-                "minibatch"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"step", "episode", "prompt_id", "prompt_ids",
+                                            "response_ids", "finish", "rollout_logprobs",
+                                            "logprobs", "reference_logprobs", "values", "score_raw",
+                                            "score", "kl_coefficient", "rewards", "advantages",
+                                            "returns", "weight_version", "minibatch"}));
   EXPECT_EQ(row.at("finish"), "eos");
   EXPECT_EQ(row.at("minibatch"), (std::vector<int>{1, 0}));
   EXPECT_EQ(row.at("logprobs").get<std::vector<float>>(), e.logprobs) << "to the bit";

@@ -94,8 +94,8 @@ void expect_near(const std::vector<float>& found, const json& expected, double a
 
 TEST(Gae, VectorsOfOtherProjects) {
   const char* given = std::getenv("PRECIS_DATA");
-  const auto folder = given != nullptr ? std::filesystem::path(given)
-                                       : test::source_folder() / "../shared/data";
+  const auto folder =
+      given != nullptr ? std::filesystem::path(given) : test::source_folder() / "../shared/data";
   const auto file = folder / "expected/ppo_gae_vectors.json";
   if (!std::filesystem::exists(file)) {
     GTEST_SKIP() << file << " is not here; set PRECIS_DATA to the folder of the shared test data.";

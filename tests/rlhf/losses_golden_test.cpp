@@ -53,8 +53,8 @@ TEST_F(Losses, OfThePolicy) {
     EXPECT_NEAR(mean(PolicySum::loss), c.at("loss").get<double>(), 1e-6);
     EXPECT_DOUBLE_EQ(mean(PolicySum::clipped), c.at("clip_fraction").get<double>());
     EXPECT_NEAR(mean(PolicySum::ratio), c.at("ratio_mean").get<double>(), 1e-6);
-    EXPECT_NEAR(of[static_cast<std::size_t>(PolicySum::ratio_max)],
-                c.at("ratio_max").get<double>(), 1e-6);
+    EXPECT_NEAR(of[static_cast<std::size_t>(PolicySum::ratio_max)], c.at("ratio_max").get<double>(),
+                1e-6);
     EXPECT_NEAR(mean(PolicySum::squared_change), c.at("update_kl").get<double>(), 1e-6);
   }
 }

@@ -18,7 +18,8 @@ class ReplayTest : public testing::Test {
     const std::string file = folder_ / "episodes.jsonl";
     std::ofstream stream(file);
     for (const std::int64_t number : numbers) {
-      stream << episode_row(test::some_experience(number, 3), 1, "a post", 0.05, {0}).dump() << "\n";
+      stream << episode_row(test::some_experience(number, 3), 1, "a post", 0.05, {0}).dump()
+             << "\n";
     }
     return file;
   }

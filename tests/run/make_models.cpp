@@ -64,8 +64,7 @@ ModelConfig rotary(ModelConfig config) {
 void add_to(Device& device, View tensor, std::int64_t index, float difference) {
   std::vector<float> host = device.to_host<float>(tensor);
   host.at(static_cast<std::size_t>(index)) += difference;
-  device.backend().copy_to_device(device.queue(), tensor,
-                                  view_of(host.data(), tensor.shape()));
+  device.backend().copy_to_device(device.queue(), tensor, view_of(host.data(), tensor.shape()));
 }
 
 /// Random weights hardly ever choose the end token. A constant part of the hidden state that only

@@ -14,3 +14,17 @@ foreach(what layouts restart failures)
   precis_test(ppo_${what}_test SOURCES ppo_${what}_test.cpp LIBRARIES ppo_run TIMEOUT 300
               LABELS run mpi)
 endforeach()
+
+precis_test(ppo_matrix_test SOURCES ppo_matrix_test.cpp LIBRARIES ppo_run TIMEOUT 1200
+            LABELS run mpi long)
+precis_test(ppo_golden_test SOURCES ppo_golden_test.cpp LIBRARIES ppo_run precis_model TIMEOUT 120
+            LABELS run mpi)
+
+foreach(ranks 1 2 4)
+  add_test(NAME ppo_kill_sweep.${ranks}ranks
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/kill_sweep.sh $<TARGET_FILE:precis>
+                   $<TARGET_FILE:make_models> ${MPIEXEC_EXECUTABLE} 50 ${ranks})
+  set_tests_properties(ppo_kill_sweep.${ranks}ranks PROPERTIES TIMEOUT 1200 LABELS "run;mpi;long"
+    PROCESSORS ${ranks}
+    ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;OMP_NUM_THREADS=1")
+endforeach()

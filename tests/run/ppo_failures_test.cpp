@@ -24,7 +24,7 @@ class PpoFailures : public testing::Test {
 
   static Path file(const std::string& name) { return *fixture_ / name; }
 
-  /// Runs, expects the status and one message with every given part.
+  /// Runs, expects the status and one message with every given part. mpirun has words of its own.
   static void expect_refused(int ranks, const Keys& keys, int status, const Keys& parts,
                              const std::string& name = "refused") {
     const Outcome outcome = run(fixture_->ppo(name, ranks, keys));
@@ -43,8 +43,8 @@ std::unique_ptr<Fixture> PpoFailures::fixture_;
 
 // The watchdog.
 
-const Keys long_dedicated{"--placement",        "dedicated", "--train.steps", "100000",
-                          "--watchdog_seconds", "2",         "--ppo.log_episodes", "0",
+const Keys long_dedicated{"--placement",         "dedicated", "--train.steps",      "100000",
+                          "--watchdog_seconds",  "2",         "--ppo.log_episodes", "0",
                           "--ppo.samples_every", "0"};
 
 TEST_F(PpoFailures, AStoppedRankOfAnyRoleIsNamed) {
@@ -72,10 +72,10 @@ TEST_F(PpoFailures, AKilledRankIsNamed) {
     const Outcome outcome = job.wait(30);
     EXPECT_NE(outcome.status, 0);
     EXPECT_NE(outcome.status, 124) << "the job hung";
-    EXPECT_THAT(outcome.output,
-                AllOf(ContainsRegex(fmt::format("precis: rank {} \\(pid [0-9]+ on .*\\) is gone",
-                                                rank)),
-                      HasSubstr("its last operation, number ")));
+    EXPECT_THAT(
+        outcome.output,
+        AllOf(ContainsRegex(fmt::format("precis: rank {} \\(pid [0-9]+ on .*\\) is gone", rank)),
+              HasSubstr("its last operation, number ")));
   }
 }
 
@@ -92,8 +92,9 @@ void expect_loadable(const Path& run_folder, const std::string& last) {
 TEST_F(PpoFailures, TooFarFromTheReference) {
   for (const int ranks : {1, 3}) {
     const std::string name = fmt::format("far_{}", ranks);
-    Keys keys{"--reference", "", "--train.learning_rate", "1e-2", "--train.steps", "20",
-              "--checkpoint.every_steps", "1", "--ppo.max_kl", "0.01"};
+    Keys keys{"--reference",   "",    "--train.learning_rate",    "1e-2",
+              "--train.steps", "20",  "--checkpoint.every_steps", "1",
+              "--ppo.max_kl",  "0.01"};
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
@@ -113,14 +114,27 @@ TEST_F(PpoFailures, NotANumber) {
 }
 
 TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
-  const Keys calm{"--train.steps", "4", "--checkpoint.every_steps", "1"};
-  Keys first = calm;
-  first.insert(first.end(), {"--train.stop_after", "2", "--train.learning_rate", "1e20",
-                             "--train.warmup_steps", "1", "--train.clip_norm", "0"});
-  const Outcome outcome = run(fixture_->ppo("exploded", 2, first));
-  EXPECT_EQ(outcome.status, 1) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("The run stops; its last checkpoint is from before"));
-  EXPECT_FALSE(std::filesystem::exists(file("exploded") / "policy.h5"));
+  // A replayed third step with one summary without end, whose score is then absurd.
+  ASSERT_EQ(run(fixture_->ppo("before_explosion", 1)).status, 0);
+  {
+    std::ofstream replay(file("explosive.jsonl"));
+    for (auto row : read_rows(file("before_explosion") / "episodes.jsonl")) {
+      row["finish"] = row.at("episode") == 20 ? "length" : "eos";
+      replay << row.dump() << "\n";
+    }
+  }
+  for (const int ranks : {1, 4}) {
+    const std::string name = fmt::format("exploded_{}", ranks);
+    Keys keys{"--ppo.replay", file("explosive.jsonl"),    "--ppo.missing_end_value",
+              "-1e15",        "--checkpoint.every_steps", "1"};
+    if (ranks > 1) {
+      keys.insert(keys.end(), {"--placement", "dedicated"});
+    }
+    expect_refused(ranks, keys, 1, {"Step 3: the loss is", "its last checkpoint is from before"},
+                   name);
+    EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), 2);
+    expect_loadable(file(name), "step_000002.h5");
+  }
 }
 
 // Bad input.
@@ -128,7 +142,8 @@ TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
 TEST_F(PpoFailures, ModelsOfTheWrongKind) {
   const std::string policy = file("policy.h5");
   const std::string reward = file("reward.h5");
-  expect_refused(1, {"--policy", reward}, 1, {"reward.h5", "kind", "reward", "language"});
+  expect_refused(1, {"--policy", reward}, 1,
+                 {"reward.h5 is a reward model", "expected a language model"});
   expect_refused(1, {"--reward", policy}, 1, {"policy.h5", "language", "reward"});
   expect_refused(1, {"--value", policy}, 1, {"policy.h5", "language", "value"});
   expect_refused(1, {"--reference", reward}, 1, {"reward.h5", "reward", "language"});
@@ -149,6 +164,9 @@ TEST_F(PpoFailures, Keys) {
   expect_refused(1, {"--train.steps", "0"}, 2, {"train.steps"});
   expect_refused(1, {"--train.batch", "8"}, 2, {"train.batch"});
   expect_refused(1, {"--ppo.staleness", "1"}, 2, {"ppo.staleness"});
+  expect_refused(1, {"--ppo.clip", "-0.1"}, 2, {"ppo.clip"});
+  expect_refused(1, {"--ppo.temperature", "0"}, 2, {"ppo.temperature"});
+  expect_refused(1, {"--ppo.gamma", "1.5"}, 2, {"ppo.gamma"});
   expect_refused(1, {"--ppo.kll", "1"}, 2, {"ppo.kll", "ppo.kl"});
   expect_refused(1, {"--policy", ""}, 2, {"policy"});
   expect_refused(1, {"--placement", "beside"}, 2, {"beside", "colocated", "dedicated"});
@@ -160,8 +178,9 @@ TEST_F(PpoFailures, Layouts) {
   expect_refused(3, {"--grid", "dp=2"}, 2, {"grid", "3"});
   expect_refused(2, {"--grid", "dp=4"}, 2, {"grid", "2"});
   expect_refused(2, {"--grid", "tp=2"}, 2, {"tp"});
-  expect_refused(4, {"--placement", "dedicated", "--rollout.grid", "dp=1", "--reward.grid", "dp=1",
-                     "--learner.grid", "dp=1"},
+  expect_refused(4,
+                 {"--placement", "dedicated", "--rollout.grid", "dp=1", "--reward.grid", "dp=1",
+                  "--learner.grid", "dp=1"},
                  2, {"rollout 1 + reward 1 + learner 1 = 3 ranks", "4 were started"});
 }
 
@@ -196,11 +215,30 @@ TEST_F(PpoFailures, RunFolders) {
   expect_refused(1, {"--run", "/proc/nowhere"}, 1, {"/proc/nowhere"});
 }
 
+TEST_F(PpoFailures, ACheckpointThatCannotBeWritten) {
+  // In a dedicated run the first learner rank writes it, not rank 0.
+  for (const int ranks : {1, 3}) {
+    for (const std::string on_failure : {"stop", "warn"}) {
+      const std::string name = fmt::format("unwritable_{}_{}", ranks, on_failure);
+      std::filesystem::create_directories(file(name) / "checkpoints/step_000002.h5.partial/folder");
+      Keys keys{"--checkpoint.every_steps", "1", "--checkpoint.on_failure", on_failure};
+      if (ranks > 1) {
+        keys.insert(keys.end(), {"--placement", "dedicated"});
+      }
+      const Outcome outcome = run(fixture_->ppo(name, ranks, keys));
+      EXPECT_EQ(outcome.status, on_failure == "stop" ? 1 : 0) << outcome.output;
+      EXPECT_THAT(outcome.output, HasSubstr("step_000002.h5"));
+      EXPECT_THAT(text_of(file(name) / "checkpoints/latest"),
+                  HasSubstr(on_failure == "stop" ? "step_000001.h5" : "step_000003.h5"));
+    }
+  }
+}
+
 TEST_F(PpoFailures, ASecondProcessOnTheSameRunFolder) {
   Job job(fixture_->ppo("busy", 1, {"--train.steps", "100000"}), fixture_->output_of("busy"));
   ASSERT_TRUE(wait_for_lines(job, file("busy") / "metrics.jsonl", 1));
-  expect_refused(1, {}, 1, {"busy", "another process"}, "busy");
-  expect_refused(2, {}, 1, {"busy", "another process"}, "busy");
+  expect_refused(1, {}, 1, {"busy", "is in use by process", "on host"}, "busy");
+  expect_refused(2, {}, 1, {"busy", "is in use by process", "on host"}, "busy");
   EXPECT_TRUE(job.running());
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -27,13 +28,20 @@ class PpoRestart : public testing::TestWithParam<Placement> {
 
   static std::vector<std::string> words(const std::string& name,
                                         const std::vector<std::string>& more = {}) {
-    std::vector<std::string> keys{"--train.steps",       std::to_string(steps),
-                                  "--ppo.mini_batches",  "2",
-                                  "--ppo.epochs",        "2",
-                                  "--ppo.kl_target",     "1",
-                                  "--ppo.kl_horizon",    "100",
-                                  "--ppo.samples_every", "2",
-                                  "--checkpoint.every_steps", "3"};
+    std::vector<std::string> keys{"--train.steps",
+                                  std::to_string(steps),
+                                  "--ppo.mini_batches",
+                                  "2",
+                                  "--ppo.epochs",
+                                  "2",
+                                  "--ppo.kl_target",
+                                  "1",
+                                  "--ppo.kl_horizon",
+                                  "100",
+                                  "--ppo.samples_every",
+                                  "2",
+                                  "--checkpoint.every_steps",
+                                  "3"};
     keys.insert(keys.end(), GetParam().keys.begin(), GetParam().keys.end());
     keys.insert(keys.end(), more.begin(), more.end());
     return fixture_->ppo(name, GetParam().ranks, keys);
@@ -94,6 +102,22 @@ TEST_P(PpoRestart, AfterSigkillAtAnyTime) {
   finish("killed");
 }
 
+TEST_P(PpoRestart, AfterTheNewestCheckpointWasDamaged) {
+  const Outcome stopped = run(words(name_of("damaged"), {"--train.stop_after", "6"}));
+  EXPECT_EQ(stopped.status, 75) << stopped.output;
+  const Path newest = folder("damaged") / "checkpoints/step_000006.h5";
+  {
+    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(newest) / 2));
+    file << "damage";
+  }
+  const Outcome outcome = run(words(name_of("damaged")));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_NE(outcome.output.find("step_000006.h5"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("step_000003.h5"), std::string::npos) << outcome.output;
+  expect_same_run(whole(), folder("damaged"), steps);
+}
+
 TEST_P(PpoRestart, SaysThatItIsComplete) {
   const Path run_folder = whole();
   const std::string before = text_of(run_folder / "metrics.jsonl");
@@ -115,11 +139,10 @@ TEST_P(PpoRestart, ResavesTheSameState) {
   EXPECT_EQ(diff.status, 0) << diff.output;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Placements, PpoRestart,
-    testing::Values(Placement{"one", 1, {}}, Placement{"colocated", 2, {}},
-                    Placement{"dedicated", 3, {"--placement", "dedicated"}}),
-    [](const auto& of) { return of.param.name; });
+INSTANTIATE_TEST_SUITE_P(Placements, PpoRestart,
+                         testing::Values(Placement{"one", 1, {}}, Placement{"colocated", 2, {}},
+                                         Placement{"dedicated", 3, {"--placement", "dedicated"}}),
+                         [](const auto& of) { return of.param.name; });
 
 }  // namespace
 }  // namespace precis::test

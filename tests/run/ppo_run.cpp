@@ -172,8 +172,7 @@ std::vector<std::string> Fixture::ppo(const std::string& run, int ranks,
   }
   std::vector<std::string> words;
   if (ranks > 1) {
-    words = {PRECIS_MPIEXEC, "--oversubscribe",      "--bind-to", "none",
-             "-n",           std::to_string(ranks)};
+    words = {PRECIS_MPIEXEC, "--oversubscribe", "--bind-to", "none", "-n", std::to_string(ranks)};
   }
   words.insert(words.end(), {PRECIS_PROGRAM, "ppo"});
   for (const auto& [key, value] : keys) {
@@ -184,9 +183,7 @@ std::vector<std::string> Fixture::ppo(const std::string& run, int ranks,
   return words;
 }
 
-std::string Fixture::output_of(const std::string& run) const {
-  return folder_ / (run + ".output");
-}
+std::string Fixture::output_of(const std::string& run) const { return folder_ / (run + ".output"); }
 
 Outcome run(const std::vector<std::string>& words, double seconds) {
   const TemporaryFolder folder;
@@ -219,8 +216,7 @@ bool wait_for_lines(Job& job, const Path& file, int lines) {
   const auto begin = Clock::now();
   while (lines_of(file) < lines) {
     if (!job.running() || seconds_since(begin) > 60) {
-      ADD_FAILURE() << "waited for " << lines << " lines of " << file << "\n"
-                    << job.wait(0).output;
+      ADD_FAILURE() << "waited for " << lines << " lines of " << file << "\n" << job.wait(0).output;
       return false;
     }
     pause();

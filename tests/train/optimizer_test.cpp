@@ -44,7 +44,7 @@ TEST_P(OptimizerTest, DecaysMatricesOnly) {
   const std::string matrix = "blocks/000/mlp/up/weight";
   const std::string norm = "blocks/000/mlp_norm/weight";
   const auto before = values(matrix);
-  optimizer.begin();
+  optimizer.zero_gradients();
   EXPECT_EQ(optimizer.update(model.parameters, alone, options, 0.1), 0);
   const auto after = values(matrix);
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -58,7 +58,7 @@ TEST_P(OptimizerTest, DecaysMatricesOnly) {
 TEST_P(OptimizerTest, TheFirstUpdateIsTheRateAgainstTheGradientsSign) {
   const TrainOptions options{.clip_norm = 1};
   const std::string bias = "final_norm/bias";
-  optimizer.begin();
+  optimizer.zero_gradients();
   set_gradient(bias, -3);
   const double norm = optimizer.update(model.parameters, alone, options, 0.01);
   EXPECT_NEAR(norm, 3 * std::sqrt(24.0), 1e-5);
@@ -72,7 +72,7 @@ TEST_P(OptimizerTest, ClippingScalesTheGradient) {
   // Adam's step does not depend on the gradient's scale but for epsilon, which is large here.
   const std::string bias = "final_norm/bias";
   const TrainOptions options{.beta1 = 0, .beta2 = 0, .epsilon = 1, .clip_norm = 1};
-  optimizer.begin();
+  optimizer.zero_gradients();
   set_gradient(bias, 2);
   (void)optimizer.update(model.parameters, alone, options, 1);
   const double clipped = 2 / (2 * std::sqrt(24.0) + 1e-6);
@@ -83,7 +83,7 @@ TEST_P(OptimizerTest, ClippingScalesTheGradient) {
 
 TEST_P(OptimizerTest, NothingIsUpdatedWithoutAFiniteNorm) {
   const std::string bias = "final_norm/bias";
-  optimizer.begin();
+  optimizer.zero_gradients();
   set_gradient(bias, std::numeric_limits<double>::quiet_NaN());
   EXPECT_TRUE(std::isnan(optimizer.update(model.parameters, alone, {}, 0.1)));
   EXPECT_EQ(optimizer.updates(), 0);

@@ -1,0 +1,41 @@
+// Summaries of a few fixed held-out posts, written to samples.jsonl every so often for people to
+// read.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "data/tldr.hpp"
+#include "io/metrics.hpp"
+#include "model/generator.hpp"
+#include "model/model.hpp"
+
+namespace precis {
+
+class ShownSamples {
+ public:
+  /// Shows the first four of `examples`. A model without a tokenizer shows nothing.
+  ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples);
+
+  /// The model's summaries of at most `max_new_tokens` tokens at temperature 0, a row each. `tick`
+  /// is called between decode steps.
+  [[nodiscard]] std::vector<Row> rows(const Parameters& parameters, std::int64_t step,
+                                      std::int64_t max_new_tokens,
+                                      const std::function<void()>& tick);
+
+ private:
+  /// A post that is shown.
+  struct Shown {
+    std::string id;
+    std::vector<std::int32_t> query;
+    std::string reference;
+  };
+
+  std::int64_t context_;
+  std::optional<Tokenizer> tokenizer_;
+  std::vector<Shown> shown_;
+  Generator generator_;
+};
+
+}  // namespace precis
