@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <spdlog/details/log_msg_buffer.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -9,6 +10,7 @@
 
 #include <cstdio>
 #include <mutex>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -84,11 +86,40 @@ class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
   std::string live_line_;
 };
 
+/// Keeps the first messages for a file that is opened later: what a run says before it has a
+/// folder.
+class EarlySink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  /// Hands the messages on and keeps no more.
+  void move_to(spdlog::sinks::sink& file) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& message : messages_) {
+      file.log(message);
+    }
+    messages_.clear();
+    done_ = true;
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (!done_ && messages_.size() < most_messages) {
+      messages_.emplace_back(message);
+    }
+  }
+  void flush_() override {}
+
+ private:
+  static constexpr std::size_t most_messages = 1000;
+  std::vector<spdlog::details::log_msg_buffer> messages_;
+  bool done_ = false;
+};
+
 }  // namespace
 
 struct Log::Sinks {
   std::shared_ptr<TerminalSink> terminal = std::make_shared<TerminalSink>();
-  spdlog::logger logger{"precis", terminal};
+  std::shared_ptr<EarlySink> early = std::make_shared<EarlySink>();
+  spdlog::logger logger{"precis", {terminal, early}};
   LogLevel level = LogLevel::info;
   int rank = 0;
   bool all_ranks = false;
@@ -130,6 +161,7 @@ void Log::add_file(const std::filesystem::path& file) {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
     sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         "%Y-%m-%dT%H:%M:%SZ %l: %v", spdlog::pattern_time_type::utc));
+    sinks_->early->move_to(*sink);
     sinks_->logger.sinks().push_back(std::move(sink));
   } catch (const spdlog::spdlog_ex& error) {
     fail("Cannot open the log file {}: {}", file.string(), error.what());

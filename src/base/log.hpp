@@ -27,8 +27,8 @@ class Log {
   /// Tells the log which MPI rank this is. With `all_ranks` every rank writes, its rank before each
   /// message.
   void set_rank(int rank, bool all_ranks = false);
-  /// Also appends messages, with a UTC time stamp and level, to `file` from now on (rank 0 only;
-  /// elsewhere nothing happens). Throws Error if it cannot be opened.
+  /// Also appends messages, those so far and those to come, with a UTC time stamp and level, to
+  /// `file` (rank 0 only; elsewhere nothing happens). Throws Error if it cannot be opened.
   void add_file(const std::filesystem::path& file);
 
   template <class... Args>

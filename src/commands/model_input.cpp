@@ -4,16 +4,22 @@
 
 namespace precis {
 
-std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where) {
-  if (model.tokenizer.empty()) {
+std::optional<Tokenizer> tokenizer_of(const ModelConfig& config,
+                                      const std::vector<std::uint8_t>& json,
+                                      const std::string& where) {
+  if (json.empty()) {
     return std::nullopt;
   }
-  const auto* const bytes = reinterpret_cast<const char*>(model.tokenizer.data());
-  auto tokenizer = Tokenizer::from_json({bytes, model.tokenizer.size()}, where + ", tokenizer");
-  require(tokenizer.vocabulary() <= model.config.vocabulary,
+  const auto* const bytes = reinterpret_cast<const char*>(json.data());
+  auto tokenizer = Tokenizer::from_json({bytes, json.size()}, where + ", tokenizer");
+  require(tokenizer.vocabulary() <= config.vocabulary,
           "{}: the tokenizer has {} tokens, the model only {}. They do not belong together.", where,
-          tokenizer.vocabulary(), model.config.vocabulary);
+          tokenizer.vocabulary(), config.vocabulary);
   return tokenizer;
+}
+
+std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where) {
+  return tokenizer_of(model.config, model.tokenizer, where);
 }
 
 Tokenizer required_tokenizer(const Model& model, const std::string& where) {

@@ -11,6 +11,10 @@ namespace precis {
 
 /// The model's tokenizer; nothing if it has none. `where` names the model in errors.
 [[nodiscard]] std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where);
+/// The same of a model's configuration and the bytes of its tokenizer.json.
+[[nodiscard]] std::optional<Tokenizer> tokenizer_of(const ModelConfig& config,
+                                                    const std::vector<std::uint8_t>& json,
+                                                    const std::string& where);
 
 /// The same for commands that read text. Throws Error if the model has none.
 [[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "commands/commands.hpp"
+#include "commands/model_input.hpp"
 #include "data/data_options.hpp"
 #include "data/tldr.hpp"
 #include "model/model.hpp"
@@ -92,28 +93,26 @@ ModelHead read_head(const std::string& file, std::initializer_list<ModelKind> ki
   return load_model_head(ModelReader(file, part), kinds);
 }
 
-std::string_view text_of(const std::vector<std::uint8_t>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 Heads read_heads(const PpoCommand& o) {
   Heads heads{.policy = read_head(o.policy, {ModelKind::language}),
               .reference = read_head(o.reference, {ModelKind::language}),
               .reward = read_head(o.reward, {ModelKind::reward}),
               .value = read_head(o.value, {ModelKind::reward, ModelKind::value}),
               .tokenizer = std::nullopt};
-  if (!heads.policy.tokenizer.empty()) {
-    heads.tokenizer = Tokenizer::from_json(text_of(heads.policy.tokenizer), o.policy);
-  }
+  const auto tokenizer = [](const ModelHead& head, const std::string& file) {
+    return tokenizer_of(head.config, head.tokenizer, file);
+  };
+  heads.tokenizer = tokenizer(heads.policy, o.policy);
+  // Without one, no summary would ever be finished.
+  (void)heads.policy.config.end_token();
   const std::pair<const std::string&, const ModelHead&> others[]{
       {o.reference, heads.reference}, {o.reward, heads.reward}, {o.value, heads.value}};
   for (const auto& [file, head] : others) {
-    const bool same_bytes = head.tokenizer == heads.policy.tokenizer;
-    const bool both = heads.tokenizer && !head.tokenizer.empty();
+    const auto other = tokenizer(head, file);
+    const bool same = heads.tokenizer && other ? heads.tokenizer->same_as(*other)
+                                               : heads.tokenizer.has_value() == other.has_value();
     require(
-        head.config.vocabulary == heads.policy.config.vocabulary &&
-            (same_bytes || (both && heads.tokenizer->same_as(
-                                        Tokenizer::from_json(text_of(head.tokenizer), file)))),
+        same && head.config.vocabulary == heads.policy.config.vocabulary,
         "{} and {} have different tokenizers. Policy, reference, reward and value must have the "
         "same one.",
         o.policy, file);
@@ -245,7 +244,6 @@ ExitStatus run(Context& context, PpoCommand& o) {
                       .models = models,
                       .prompts = inputs.prompts.examples,
                       .shown = shown,
-                      .tokenizer = &*heads.tokenizer,
                       .options = o.ppo,
                       .train = o.train,
                       .max_response_tokens = o.data.max_response_tokens,

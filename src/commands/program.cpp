@@ -173,8 +173,12 @@ int run_words(const std::vector<Command>& table, const std::string& program,
     }
     return static_cast<int>(ExitStatus::done);
   }
-  return command.mpi == Mpi::yes ? run_on_ranks(command, program, arguments, log)
-                                 : run_alone(command, program, arguments, log);
+  if (command.mpi == Mpi::yes) {
+    return run_on_ranks(command, program, arguments, log);
+  }
+  // Started on several ranks, a command without MPI still runs once: its outputs have one name.
+  return first_rank ? run_alone(command, program, arguments, log)
+                    : static_cast<int>(ExitStatus::done);
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
                  const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context) {
   Pairs result;
   RowCounts& counts = result.counts;
+  RowFilter filter(options, use, tokenizer, true);
   const auto visit = [&](const JsonRow& row) {
     Pair pair;
     pair.comparison = parse_comparison(row);
@@ -94,6 +95,9 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
         ++counts.split;
         return;
       }
+    }
+    if (use != RowUse::validation && !filter.keeps_post(pair.comparison.post, counts)) {
+      return;
     }
     std::size_t longest = 0;
     for (std::size_t k = 0; k < 2; ++k) {

@@ -43,15 +43,17 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
          .source = "Stiennon et al. 2020; OpenAI's released code",
          .minimum = 1});
   }
-  if (use == DataUse::sft || use == DataUse::ppo) {
+  if (use != DataUse::rows) {
     table.add(
         "data.filter", &options.filter,
-        {.meaning = "drop duplicate bodies, titles that begin with Edit or Update, bodies over "
-                    "512 tokens" +
-                    std::string(use == DataUse::sft ? ", summaries outside 24 to 48 tokens" : ""),
+        {.meaning = "drop titles that begin with Edit or Update, bodies over 512 tokens" +
+                    std::string(pairs ? "" : ", duplicate bodies") +
+                    std::string(use == DataUse::sft ? ", summaries outside 24 to 48 tokens" : "") +
+                    (trains ? "; training rows only" : ""),
          .source = "Stiennon et al. 2020"});
     table.add("data.subreddits", &options.subreddits,
-              {.meaning = "use posts of these subreddits only; empty: of all"});
+              {.meaning = "use posts of these subreddits only; empty: of all" +
+                          std::string(trains ? "; training rows only" : "")});
   }
   table.add("data.skip_bad", &options.skip_bad,
             {.meaning = "skip and count rows that cannot be read instead of stopping"});

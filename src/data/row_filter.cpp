@@ -39,7 +39,7 @@ bool RowFilter::keeps_post(const Post& post, RowCounts& counts) {
     ++counts.title;
     return false;
   }
-  if (!bodies_.insert(post.body).second) {
+  if (!posts_repeat_ && !bodies_.insert(post.body).second) {
     ++counts.duplicate;
     return false;
   }

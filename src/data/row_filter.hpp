@@ -14,8 +14,9 @@ namespace precis {
 /// the others. Rows must come in their order: a duplicate is a row whose body an earlier one had.
 class RowFilter {
  public:
-  RowFilter(const DataOptions& options, RowUse use, const Tokenizer& tokenizer)
-      : options_(options), use_(use), tokenizer_(tokenizer) {}
+  /// With `posts_repeat` (comparisons, many of which share a post) a body may come again.
+  RowFilter(const DataOptions& options, RowUse use, const Tokenizer& tokenizer, bool posts_repeat)
+      : options_(options), use_(use), tokenizer_(tokenizer), posts_repeat_(posts_repeat) {}
 
   /// By subreddit, title, body.
   [[nodiscard]] bool keeps_post(const Post& post, RowCounts& counts);
@@ -26,6 +27,7 @@ class RowFilter {
   const DataOptions& options_;
   RowUse use_;
   const Tokenizer& tokenizer_;
+  bool posts_repeat_;
   std::unordered_set<std::string> bodies_;
 };
 

@@ -79,7 +79,7 @@ Examples read_examples(const std::vector<std::string>& files, RowUse use,
                        std::int64_t context) {
   Examples result;
   RowCounts& counts = result.counts;
-  RowFilter filter(options, use, tokenizer);
+  RowFilter filter(options, use, tokenizer, false);
   const auto visit = [&](const JsonRow& json) {
     Example example;
     example.row = parse_summary_row(json, use != RowUse::prompts);

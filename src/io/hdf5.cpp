@@ -27,6 +27,9 @@ Handle property_list(hid_t kind) {
 Handle access_properties() {
   Handle access = property_list(H5P_FILE_ACCESS);
   check(H5Pset_fclose_degree(access.id(), H5F_CLOSE_STRONG), "cannot choose how HDF5 closes files");
+  // Some cluster file systems have no locks. None are needed: a file has its final name only when
+  // it is complete, and the run folder has a lock of its own.
+  check(H5Pset_file_locking(access.id(), false, true), "cannot turn HDF5 file locks off");
   return access;
 }
 

@@ -118,25 +118,4 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
       setup_.between_steps);
 }
 
-std::vector<std::vector<std::int32_t>> Rollout::greedy(
-    std::span<const std::vector<std::int32_t>> queries) {
-  std::vector<Prompt> prompts;
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    prompts.push_back({queries[i], {static_cast<std::int64_t>(i)}});
-  }
-  GenerationRule rule = setup_.rule;
-  rule.sampling.temperature = 0;
-  std::vector<std::vector<std::int32_t>> responses(queries.size());
-  generator_.run(
-      setup_.policy, prompts, rule,
-      [&](Generated&& of) {
-        if (of.ended) {
-          of.response.pop_back();
-        }
-        responses[static_cast<std::size_t>(of.episode)] = std::move(of.response);
-      },
-      setup_.between_steps);
-  return responses;
-}
-
 }  // namespace precis

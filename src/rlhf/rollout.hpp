@@ -54,9 +54,6 @@ class Rollout {
   /// Generates the episodes `numbers` = [first, last) and hands out each as soon as it is finished.
   void generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
                 const std::function<void(Episode&&)>& finished);
-  /// Summaries of the given prompts at temperature 0, for people to read, without end tokens.
-  [[nodiscard]] std::vector<std::vector<std::int32_t>> greedy(
-      std::span<const std::vector<std::int32_t>> queries);
 
  private:
   Setup setup_;

@@ -1,13 +1,9 @@
 #include "rlhf/trainer.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <map>
 
-#include "data/byte_text.hpp"
 #include "parallel/collectively.hpp"
-#include "train/guard.hpp"
 #include "train/learning_rate.hpp"
 
 namespace precis {
@@ -15,9 +11,6 @@ namespace {
 
 constexpr int episode_tag = 1;
 constexpr int scored_tag = 2;
-constexpr std::size_t shown_prompts = 4;
-constexpr std::array<const char*, 5> phase_names{"rollout", "reward", "experience", "update",
-                                                 "sync"};
 
 Episode episode_of(const Message& message) {
   Episode episode;
@@ -36,46 +29,7 @@ std::string id_of(const SummaryRow& row) {
   return row.post.id.empty() ? std::to_string(row.line - 1) : row.post.id;
 }
 
-Row metrics_row(const BatchReport& b, const UpdateReport& u, double kl_coefficient, double rate,
-                std::int64_t weight_version) {
-  return {{"score_mean", b.score_mean},
-          {"score_std", b.score_std},
-          {"rlhf_reward", b.rlhf_reward},
-          {"kl_k1", b.kl_k1},
-          {"kl_k3", b.kl_k3},
-          {"kl_exact", b.kl_exact},
-          {"kl_coefficient", kl_coefficient},
-          {"entropy", b.entropy},
-          {"policy_loss", u.policy_loss},
-          {"value_loss", u.value_loss},
-          {"update_kl", u.update_kl},
-          {"clip_fraction_policy", u.clip_fraction_policy},
-          {"clip_fraction_value", u.clip_fraction_value},
-          {"ratio_mean", u.ratio_mean},
-          {"ratio_max", u.ratio_max},
-          {"explained_variance", b.explained_variance},
-          {"response_tokens_mean", b.response_tokens_mean},
-          {"ended_fraction", b.ended_fraction},
-          {"learning_rate", rate},
-          {"gradient_norm", std::hypot(u.gradient_norm_policy, u.gradient_norm_value)},
-          {"gradient_norm_policy", u.gradient_norm_policy},
-          {"gradient_norm_value", u.gradient_norm_value},
-          {"logprob_gap_mean", b.logprob_gap_mean},
-          {"logprob_gap_max", b.logprob_gap_max},
-          {"weight_version", weight_version}};
-}
-
 }  // namespace
-
-struct PpoTrainer::StepResult {
-  Row metrics;
-  std::vector<Row> episodes;
-  std::int64_t generated = 0;  ///< tokens of the responses
-  std::int64_t scored = 0;     ///< and of their prompts with them; trained on in each epoch
-  std::int64_t updates = 0;
-  double next_kl_coefficient = 0;
-  std::string trouble;  ///< why the run must end, if it must
-};
 
 PpoTrainer::PpoTrainer(const Setup& s)
     : setup_(s),
@@ -90,6 +44,12 @@ PpoTrainer::PpoTrainer(const Setup& s)
       to_reward_(s.world, episode_tag),
       to_learner_(s.world, scored_tag),
       weight_sync_(s.world, s.layout) {
+  setup_.run.set_writer(s.layout.learner.ranks.front());
+  collectively(s.world, [this] { make_roles(); });
+}
+
+void PpoTrainer::make_roles() {
+  const Setup& s = setup_;
   const auto tick = [this](const char* phase) {
     return [this, phase] { setup_.world.progress().tick(phase); };
   };
@@ -133,10 +93,11 @@ PpoTrainer::PpoTrainer(const Setup& s)
                                             .train = s.train,
                                             .seed = s.run.seed()});
   }
-  setup_.run.set_writer(s.layout.learner.ranks.front());
+  // Rank 0 writes the files, and is a rollout rank in either placement.
+  if (s.world.rank() == 0) {
+    shown_ = std::make_unique<ShownSamples>(device, *s.models.policy, s.shown);
+  }
 }
-
-PpoTrainer::~PpoTrainer() = default;
 
 double PpoTrainer::kl_coefficient() const {
   const auto& extra = setup_.run.state().extra;
@@ -185,21 +146,20 @@ ExitStatus PpoTrainer::train() {
     if (reward_) {
       score();
     }
-    StepResult result;
+    StepReport report;
+    std::vector<Row> episodes;
     if (ppo_) {
-      result = learn(step);
+      report = learn(step, episodes);
     }
-    share(result);
+    share(report, episodes);
+    collectively(setup_.world,
+                 [&] { guard(report, step, setup_.options, setup_.run.state().extra); });
     if (setup_.models.policy) {
       const auto timed = setup_.run.phases().phase("sync");
       weight_sync_.run(setup_.machine.device, setup_.models.policy->parameters);
     }
     show_samples(step);
-    reduce_phases();
-    add_rates(result);
-    setup_.run.add_episodes(result.episodes);
-    setup_.run.record(result.generated + setup_.options.epochs * result.scored, result.metrics,
-                      {.name = "score", .value = result.metrics.at("score_mean").get<double>()});
+    record(report, step, episodes);
     if (setup_.run.safe_point(describe())) {
       return ExitStatus::stopped_early;
     }
@@ -254,65 +214,34 @@ std::vector<Episode> PpoTrainer::receive_scored() {
   return mine;
 }
 
-PpoTrainer::StepResult PpoTrainer::learn(std::int64_t step) {
-  const PpoOptions& o = setup_.options;
-  const double kl = kl_coefficient();
+StepReport PpoTrainer::learn(std::int64_t step, std::vector<Row>& episodes) {
+  StepReport report;
+  report.kl_coefficient = kl_coefficient();
   std::vector<Episode> mine = receive_scored();
   std::vector<Experience> batch;
   {
     const auto timed = setup_.run.phases().phase("experience");
-    batch = ppo_->experience(std::move(mine), kl);
+    batch = ppo_->experience(std::move(mine), report.kl_coefficient);
   }
-  const BatchReport report = report_of(batch, kl);
-  StepResult result;
-  if (o.max_kl > 0 && !(report.kl_k1 <= o.max_kl)) {
-    result.trouble = fmt::format(
-        "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
-        "{:.4g}. "
-        "The run stops before this update; its last checkpoint is from before. A larger ppo.kl, or "
-        "a "
-        "lower train.learning_rate, keeps the policy closer.",
-        step, report.kl_k1, o.max_kl);
-    return result;
+  report.batch = report_of(batch, report.kl_coefficient);
+  if (exceeds_max_kl(report.batch, setup_.options)) {
+    return report;
   }
   const auto timed = setup_.run.phases().phase("update");
-  const Ppo::Rates rates{
-      learning_rate(setup_.train, setup_.train.learning_rate, step - 1, setup_.train.steps),
-      learning_rate(setup_.train, o.value_learning_rate, step - 1, setup_.train.steps)};
-  const UpdateReport update = ppo_->update(batch, step, rates);
-  try {
-    guard_finite(step, "score_mean", report.score_mean);
-    guard_finite(step, "kl_k1", report.kl_k1);
-    guard_finite(step, "gradient_norm_policy", update.gradient_norm_policy);
-    guard_finite(step, "gradient_norm_value", update.gradient_norm_value);
-    guard_finite(step, "policy_loss", update.policy_loss);
-    guard_loss(step, update.value_loss, update.gradient_norm_value, setup_.run.state().extra);
-  } catch (const Error& error) {
-    result.trouble = error.what();
-    return result;
-  }
-
-  result.metrics = metrics_row(report, update, kl, rates.policy, step - 1);
-  result.next_kl_coefficient = next_kl_coefficient(kl, report.kl_k1, o);
-  result.updates = ppo_->updates();
+  const TrainOptions& train = setup_.train;
+  report.learning_rate = learning_rate(train, train.learning_rate, step - 1, train.steps);
+  report.update = ppo_->update(
+      batch, step,
+      {.policy = report.learning_rate,
+       .value = learning_rate(train, setup_.options.value_learning_rate, step - 1, train.steps)});
+  report.updates = ppo_->updates();
   for (const Experience& e : batch) {
-    result.generated += static_cast<std::int64_t>(e.episode.response.size());
-    result.scored += e.episode.sequence().size();
+    report.generated += static_cast<std::int64_t>(e.episode.response.size());
+    report.scored += e.episode.sequence().size();
   }
-  std::vector<std::vector<std::int64_t>> mini_batches;
-  for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
-    mini_batches.push_back(
-        mini_batches_of(o.batch, o.mini_batches, setup_.run.seed(), step, epoch));
-  }
-  for (std::int64_t i = 0; i < std::min(o.log_episodes, o.batch); ++i) {
-    const Experience& e = batch[static_cast<std::size_t>(i)];
-    std::vector<std::int64_t> in;
-    for (const auto& of : mini_batches) {
-      in.push_back(of[static_cast<std::size_t>(i)]);
-    }
-    result.episodes.push_back(episode_row(e, step, prompt_id_of(e.episode), kl, in));
-  }
-  return result;
+  episodes = episode_rows(batch, step, setup_.run.seed(), report.kl_coefficient, setup_.options,
+                          [this](const Episode& episode) { return prompt_id_of(episode); });
+  return report;
 }
 
 std::string PpoTrainer::prompt_id_of(const Episode& episode) const {
@@ -322,80 +251,43 @@ std::string PpoTrainer::prompt_id_of(const Episode& episode) const {
   return id_of(setup_.prompts[static_cast<std::size_t>(episode.prompt)].row);
 }
 
-void PpoTrainer::share(StepResult& result) {
-  nlohmann::ordered_json json{{"metrics", result.metrics},
-                              {"episodes", result.episodes},
-                              {"generated", result.generated},
-                              {"scored", result.scored},
-                              {"updates", result.updates},
-                              {"kl_coefficient", result.next_kl_coefficient},
-                              {"first_loss", setup_.run.state().extra.value("first_loss", 0.0)},
-                              {"trouble", result.trouble}};
+void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
   const int root = setup_.layout.learner.ranks.front();
-  const bool mine = setup_.world.rank() == root;
-  json = nlohmann::ordered_json::parse(
-      setup_.world.broadcast_text(mine ? json.dump() : std::string(), root));
-  result.trouble = json["trouble"];
-  collectively(setup_.world, [&] { require(result.trouble.empty(), "{}", result.trouble); });
-  result.metrics = json["metrics"];
-  result.episodes = json["episodes"].get<std::vector<Row>>();
-  result.generated = json["generated"];
-  result.scored = json["scored"];
-  for (const char* key : {"updates", "kl_coefficient", "first_loss"}) {
-    setup_.run.state().extra[key] = json[key];
+  broadcast(report, setup_.world, root);
+  if (setup_.options.log_episodes > 0) {
+    const bool mine = setup_.world.rank() == root;
+    episodes =
+        nlohmann::ordered_json::parse(
+            setup_.world.broadcast_text(mine ? nlohmann::ordered_json(episodes).dump() : "", root))
+            .get<std::vector<Row>>();
   }
+  // Every message of the step has been taken, so this only frees what the senders still kept.
+  to_reward_.flush();
+  to_learner_.flush();
 }
 
 void PpoTrainer::show_samples(std::int64_t step) {
   const std::int64_t every = setup_.options.samples_every;
   const bool due = step == setup_.train.steps || (every > 0 && step % every == 0);
-  // Rank 0 writes the files and is a rollout rank in either placement.
-  if (!due || setup_.world.rank() != 0 || setup_.tokenizer == nullptr) {
-    return;
-  }
-  std::vector<std::vector<std::int32_t>> queries;
-  for (const Example& example : setup_.shown) {
-    if (queries.size() < shown_prompts) {
-      queries.push_back(example.query);
-    }
-  }
-  auto responses = rollout_->greedy(queries);
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < responses.size(); ++i) {
-    // A model may have more rows in its embedding than its tokenizer has tokens.
-    std::erase_if(responses[i], [&](std::int32_t id) { return !setup_.tokenizer->contains(id); });
-    rows.push_back({{"step", step},
-                    {"id", id_of(setup_.shown[i].row)},
-                    {"response", replace_invalid_utf8(setup_.tokenizer->decode(responses[i]))},
-                    {"reference", setup_.shown[i].row.summary}});
-  }
-  setup_.run.add_samples(rows);
-}
-
-void PpoTrainer::reduce_phases() {
-  std::array<double, phase_names.size()> seconds{};
-  for (std::size_t i = 0; i < phase_names.size(); ++i) {
-    const auto& spent = setup_.run.phases().seconds();
-    const auto found = spent.find(phase_names[i]);
-    seconds[i] = found == spent.end() ? 0 : found->second;
-  }
-  const std::array<double, phase_names.size()> mine = seconds;
-  setup_.world.all_reduce(view_of(seconds), Reduction::max);
-  for (std::size_t i = 0; i < phase_names.size(); ++i) {
-    setup_.run.phases().add(phase_names[i], seconds[i] - mine[i]);
+  if (due && shown_) {
+    setup_.run.add_samples(shown_->rows(setup_.models.policy->parameters, step,
+                                        setup_.max_response_tokens,
+                                        [this] { setup_.world.progress().tick("samples"); }));
   }
 }
 
-void PpoTrainer::add_rates(StepResult& result) {
-  const std::int64_t trained = setup_.options.epochs * result.scored;
-  const std::pair<const char*, std::int64_t> tokens[]{{"rollout", result.generated},
-                                                      {"reward", result.scored},
-                                                      {"experience", result.scored},
-                                                      {"update", trained}};
-  for (const auto& [phase, count] : tokens) {
-    result.metrics[fmt::format("{}_tokens_per_second", phase)] =
-        static_cast<double>(count) / setup_.run.phases().seconds().at(phase);
-  }
+void PpoTrainer::record(const StepReport& report, std::int64_t step,
+                        const std::vector<Row>& episodes) {
+  const PpoOptions& o = setup_.options;
+  auto& extra = setup_.run.state().extra;
+  extra["updates"] = report.updates;
+  extra["kl_coefficient"] = next_kl_coefficient(report.kl_coefficient, report.batch.kl_k1, o);
+  Row metrics = metrics_row(report, step - 1);
+  reduce_phases(setup_.run.phases(), setup_.world, report, o.epochs, metrics);
+  setup_.run.add_episodes(episodes);
+  // Tokens are generated once, then trained on in each epoch.
+  setup_.run.record(report.generated + o.epochs * report.scored, metrics,
+                    {.name = "score", .value = report.batch.score_mean});
 }
 
 void PpoTrainer::save_final() {

@@ -12,9 +12,11 @@
 #include "rlhf/prompts.hpp"
 #include "rlhf/reward.hpp"
 #include "rlhf/rollout.hpp"
+#include "rlhf/step_report.hpp"
 #include "rlhf/weight_sync.hpp"
 #include "train/machine.hpp"
 #include "train/run.hpp"
+#include "train/shown_samples.hpp"
 
 namespace precis {
 
@@ -37,7 +39,6 @@ class PpoTrainer {
     RoleModels& models;
     const std::vector<Example>& prompts;
     const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
-    const Tokenizer* tokenizer;         ///< null: the models have none
     const PpoOptions& options;
     const TrainOptions& train;
     std::int64_t max_response_tokens = 0;
@@ -45,7 +46,6 @@ class PpoTrainer {
   };
   /// Collective over the world.
   explicit PpoTrainer(const Setup& setup);
-  ~PpoTrainer();
 
   /// Trains to the last step, or until the run must stop early.
   [[nodiscard]] ExitStatus train();
@@ -55,17 +55,14 @@ class PpoTrainer {
   void save_final();
 
  private:
-  /// What the learner tells every rank after a step.
-  struct StepResult;
-
+  void make_roles();
   void load();
   void rollout(std::int64_t step);
   void score();
-  [[nodiscard]] StepResult learn(std::int64_t step);
-  void share(StepResult& result);
+  [[nodiscard]] StepReport learn(std::int64_t step, std::vector<Row>& episodes);
+  void share(StepReport& report, std::vector<Row>& episodes);
   void show_samples(std::int64_t step);
-  void reduce_phases();
-  void add_rates(StepResult& result);
+  void record(const StepReport& report, std::int64_t step, const std::vector<Row>& episodes);
   [[nodiscard]] std::string prompt_id_of(const Episode& episode) const;
   [[nodiscard]] std::vector<Episode> receive_scored();
   [[nodiscard]] TrainingRun::Describe describe() const;
@@ -79,6 +76,7 @@ class PpoTrainer {
   std::unique_ptr<Rollout> rollout_;
   std::unique_ptr<Reward> reward_;
   std::unique_ptr<Ppo> ppo_;
+  std::unique_ptr<ShownSamples> shown_;  // rank 0
 };
 
 }  // namespace precis

@@ -7,10 +7,10 @@
 
 namespace precis {
 
-/// Throws Error naming step, metric and value if the loss or the gradient's norm is not finite, or
-/// if the loss is above 10 and above ten times the run's first loss. `extra` keeps the first loss
-/// for the checkpoints.
-void guard_loss(std::int64_t step, double loss, double gradient_norm,
+/// `name` is "the loss" in messages. Throws Error with step and value if the loss or the gradient's
+/// norm is not finite, or if the loss is above 10 and above ten times the run's first loss. `extra`
+/// keeps the first loss for the checkpoints.
+void guard_loss(std::int64_t step, const char* name, double loss, double gradient_norm,
                 nlohmann::ordered_json& extra);
 
 /// Throws Error if a number is not finite.

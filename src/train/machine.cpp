@@ -44,7 +44,7 @@ Machine start_machine(const MachineOptions& options, MpiSession& mpi, Log& log,
   Device device = open_device(options.device);
   const int threads =
       set_threads(options.threads > 0 ? static_cast<int>(options.threads) : threads_for(mpi));
-  const std::string text = fmt::format("{} {}, {}, {} {} each, {}: {}, {}", mpi.size(),
+  const std::string text = fmt::format("{} {} ({}), {} {} each, {} ({}), {}", mpi.size(),
                                        mpi.size() == 1 ? "rank" : "ranks", layout, threads,
                                        threads == 1 ? "thread" : "threads", device.backend().name,
                                        device.backend().describe(), options.precision);

@@ -14,7 +14,8 @@ namespace precis {
 struct Machine {
   Device device;
   int threads = 1;
-  /// "4 ranks, dp=4, 1 thread each, cpu: AVX-512 ...": what reproducibility to the bit rests on.
+  /// "4 ranks (dp=4,pp=1,tp=1), 1 thread each, cpu (AVX-512, ...), f32": what reproducibility to
+  /// the bit rests on.
   std::string layout;
 };
 

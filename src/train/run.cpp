@@ -105,8 +105,11 @@ bool TrainingRun::is_complete(std::int64_t total_steps) {
   if (!checkpoint_ || state_.step < total_steps || resave()) {
     return false;
   }
+  // A file from before the checkpoint is of an earlier end, which train.steps has since moved.
   const auto missing = [&](const std::string& name) {
-    return !std::filesystem::exists(folder_ / name);
+    std::error_code absent;
+    const auto written = std::filesystem::last_write_time(folder_ / name, absent);
+    return absent || written < std::filesystem::last_write_time(*checkpoint_);
   };
   // Ranks may see a shared file system at different times; one answer must hold for all.
   const bool there =

@@ -118,7 +118,8 @@ void SupervisedTraining::step() {
     norm = optimizer_.update(model_.parameters, data_parallel_, options_, rate);
   }
   const double loss = sums.loss / static_cast<double>(sums.count);
-  collectively(data_parallel_, [&] { guard_loss(step + 1, loss, norm, run_.state().extra); });
+  collectively(data_parallel_,
+               [&] { guard_loss(step + 1, "the loss", loss, norm, run_.state().extra); });
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
   if (task_.has_accuracy) {

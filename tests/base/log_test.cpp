@@ -59,7 +59,9 @@ TEST(Log, FileHasTimeStampsAndIsAppendedTo) {
   std::ifstream file(path);
   const std::string content{std::istreambuf_iterator<char>(file), {}};
   EXPECT_THAT(content,
-              testing::MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: one\n"
+              testing::MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: before\n"
+                                    "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: one\n"
+                                    "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: before\n"
                                     "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z info: two\n"));
   std::remove(path.c_str());
 }

@@ -98,6 +98,24 @@ TEST(Comparisons, SplitsAndLongResponses) {
               HasSubstr("`split`"));
 }
 
+TEST(Comparisons, FiltersLookAtThePostAndLetItRepeat) {
+  json edit = comparison();
+  edit["info"]["title"] = "Edit: a title";
+  json other = comparison();
+  other["info"]["subreddit"] = "other";
+  const std::string text = comparison().dump() + "\n" + comparison().dump() + "\n" + edit.dump() +
+                           "\n" + other.dump() + "\n";
+  EXPECT_EQ(read(text).pairs.size(), 4U);
+  DataOptions options;
+  options.filter = true;
+  options.subreddits = {"r"};
+  const Pairs kept = read(text, options);
+  EXPECT_EQ(kept.pairs.size(), 2U);
+  EXPECT_EQ(kept.counts.title, 1);
+  EXPECT_EQ(kept.counts.subreddit, 1);
+  EXPECT_EQ(read(text, options, "", RowUse::validation).pairs.size(), 4U);
+}
+
 TEST(Comparisons, RealOnes) {
   PRECIS_NEEDS_DATA("preferences/tldr_comparisons_gpt4_1000.jsonl");
   DataOptions options;

@@ -86,6 +86,8 @@ struct Case {
   std::vector<std::string> more;
 };
 
+void PrintTo(const Case& of, std::ostream* out) { *out << of.deck << " on " << of.ranks; }
+
 class PpoGolden : public testing::TestWithParam<Case> {};
 
 TEST_P(PpoGolden, AgreesWithPyTorch) {
@@ -108,12 +110,13 @@ TEST_P(PpoGolden, AgreesWithPyTorch) {
   expect_models(folder / "run", last_episodes(episodes), temperature, expected.at("outputs"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Decks, PpoGolden,
-                         testing::Values(Case{"plain", 1, 1.0, {}}, Case{"variant", 1, 0.7, {}},
-                                         Case{"variant", 4, 0.7, {"--placement", "dedicated"}}),
-                         [](const auto& of) {
-                           return of.param.deck + "_on_" + std::to_string(of.param.ranks);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Decks, PpoGolden,
+    testing::Values(Case{"plain", 1, 1.0, {}}, Case{"variant", 1, 0.7, {}},
+                    Case{"variant", 3, 0.7, {}},
+                    Case{
+                        "variant", 4, 0.7, {"--placement", "dedicated", "--learner.grid", "dp=2"}}),
+    [](const auto& of) { return of.param.deck + "_on_" + std::to_string(of.param.ranks); });
 
 }  // namespace
 }  // namespace precis::test

@@ -21,6 +21,8 @@ struct Placement {
   std::vector<std::string> keys;
 };
 
+void PrintTo(const Placement& of, std::ostream* out) { *out << of.name; }
+
 class PpoRestart : public testing::TestWithParam<Placement> {
  protected:
   static void SetUpTestSuite() { fixture_ = std::make_unique<Fixture>(); }

@@ -16,7 +16,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::string message_of(double loss, double norm, nlohmann::ordered_json& extra) {
   try {
-    guard_loss(7, loss, norm, extra);
+    guard_loss(7, "the loss", loss, norm, extra);
   } catch (const Error& error) {
     return error.what();
   }

@@ -1,0 +1,121 @@
+#include "rlhf/step_report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <type_traits>
+
+#include "base/error.hpp"
+#include "train/guard.hpp"
+
+namespace precis {
+namespace {
+
+constexpr std::array<const char*, 5> phase_names{"rollout", "reward", "experience", "update",
+                                                 "sync"};
+
+double seconds_of(const PhaseTimer& phases, const char* name) {
+  const auto found = phases.seconds().find(name);
+  return found == phases.seconds().end() ? 0.0 : found->second;
+}
+
+}  // namespace
+
+void broadcast(StepReport& report, MpiCommunicator& world, int root) {
+  static_assert(std::is_trivially_copyable_v<StepReport>);
+  world.broadcast(view_of(reinterpret_cast<std::uint8_t*>(&report),
+                          Shape{static_cast<std::int64_t>(sizeof report)}),
+                  root);
+}
+
+bool exceeds_max_kl(const BatchReport& batch, const PpoOptions& options) {
+  return options.max_kl > 0 && !(batch.kl_k1 <= options.max_kl);
+}
+
+void guard(const StepReport& report, std::int64_t step, const PpoOptions& options,
+           nlohmann::ordered_json& extra) {
+  require(
+      !exceeds_max_kl(report.batch, options),
+      "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows {:.4g}. "
+      "The run stops before this update; its last checkpoint is from before. A larger ppo.kl, "
+      "or a lower train.learning_rate, keeps the policy closer.",
+      step, report.batch.kl_k1, options.max_kl);
+  guard_finite(step, "score_mean", report.batch.score_mean);
+  guard_finite(step, "kl_k1", report.batch.kl_k1);
+  guard_finite(step, "policy_loss", report.update.policy_loss);
+  guard_finite(step, "gradient_norm_policy", report.update.gradient_norm_policy);
+  guard_loss(step, "the value loss", report.update.value_loss, report.update.gradient_norm_value,
+             extra);
+}
+
+Row metrics_row(const StepReport& report, std::int64_t weight_version) {
+  const BatchReport& b = report.batch;
+  const UpdateReport& u = report.update;
+  return {{"score_mean", b.score_mean},
+          {"score_std", b.score_std},
+          {"rlhf_reward", b.rlhf_reward},
+          {"kl_k1", b.kl_k1},
+          {"kl_k3", b.kl_k3},
+          {"kl_exact", b.kl_exact},
+          {"kl_coefficient", report.kl_coefficient},
+          {"entropy", b.entropy},
+          {"policy_loss", u.policy_loss},
+          {"value_loss", u.value_loss},
+          {"update_kl", u.update_kl},
+          {"clip_fraction_policy", u.clip_fraction_policy},
+          {"clip_fraction_value", u.clip_fraction_value},
+          {"ratio_mean", u.ratio_mean},
+          {"ratio_max", u.ratio_max},
+          {"explained_variance", b.explained_variance},
+          {"response_tokens_mean", b.response_tokens_mean},
+          {"ended_fraction", b.ended_fraction},
+          {"learning_rate", report.learning_rate},
+          {"gradient_norm", std::hypot(u.gradient_norm_policy, u.gradient_norm_value)},
+          {"gradient_norm_policy", u.gradient_norm_policy},
+          {"gradient_norm_value", u.gradient_norm_value},
+          {"logprob_gap_mean", b.logprob_gap_mean},
+          {"logprob_gap_max", b.logprob_gap_max},
+          {"weight_version", weight_version}};
+}
+
+void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+                   std::int64_t epochs, Row& row) {
+  std::array<double, phase_names.size()> seconds{};
+  for (std::size_t i = 0; i < phase_names.size(); ++i) {
+    seconds[i] = seconds_of(phases, phase_names[i]);
+  }
+  const std::array<double, phase_names.size()> mine = seconds;
+  world.all_reduce(view_of(seconds), Reduction::max);
+  for (std::size_t i = 0; i < phase_names.size(); ++i) {
+    phases.add(phase_names[i], seconds[i] - mine[i]);
+  }
+  const std::pair<const char*, std::int64_t> tokens[]{{"rollout", report.generated},
+                                                      {"reward", report.scored},
+                                                      {"experience", report.scored},
+                                                      {"update", epochs * report.scored}};
+  for (const auto& [phase, count] : tokens) {
+    row[fmt::format("{}_tokens_per_second", phase)] =
+        static_cast<double>(count) / seconds_of(phases, phase);
+  }
+}
+
+std::vector<Row> episode_rows(std::span<const Experience> batch, std::int64_t step,
+                              std::uint64_t seed, double kl_coefficient, const PpoOptions& options,
+                              const std::function<std::string(const Episode&)>& prompt_id) {
+  const auto logged = static_cast<std::size_t>(std::min(options.log_episodes, options.batch));
+  std::vector<std::vector<std::int64_t>> mini_batches(logged);  // of each episode, by epoch
+  for (std::int64_t epoch = 0; logged > 0 && epoch < options.epochs; ++epoch) {
+    const auto of = mini_batches_of(options.batch, options.mini_batches, seed, step, epoch);
+    for (std::size_t i = 0; i < logged; ++i) {
+      mini_batches[i].push_back(of[i]);
+    }
+  }
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < logged; ++i) {
+    rows.push_back(
+        episode_row(batch[i], step, prompt_id(batch[i].episode), kl_coefficient, mini_batches[i]));
+  }
+  return rows;
+}
+
+}  // namespace precis

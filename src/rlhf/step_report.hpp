@@ -1,0 +1,52 @@
+// What is known of a PPO step when it is over: what the guards look at and metrics.jsonl shows.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "parallel/communicator.hpp"
+#include "rlhf/experience.hpp"
+#include "rlhf/ppo.hpp"
+
+namespace precis {
+
+/// Plain numbers, which the first learner rank tells every rank.
+struct StepReport {
+  BatchReport batch;
+  UpdateReport update;
+  double kl_coefficient = 0;
+  double learning_rate = 0;
+  std::int64_t generated = 0;  ///< response tokens of the batch
+  std::int64_t scored = 0;     ///< prompt and response tokens of the batch
+  std::int64_t updates = 0;    ///< Adam's updates of the policy so far
+};
+
+/// From world rank `root` to all.
+void broadcast(StepReport& report, MpiCommunicator& world, int root);
+
+/// Whether the batch is too far from the reference to be trained on (ppo.max_kl).
+[[nodiscard]] bool exceeds_max_kl(const BatchReport& batch, const PpoOptions& options);
+
+/// Throws Error with what was seen if the KL is above ppo.max_kl, a number is not finite or the
+/// value loss explodes. `extra` keeps the first value loss for the checkpoints.
+void guard(const StepReport& report, std::int64_t step, const PpoOptions& options,
+           nlohmann::ordered_json& extra);
+
+/// The step's row of metrics.jsonl (RECIPE, small print), but for what TrainingRun adds.
+[[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);
+
+/// The longest time of any rank in each phase of the step becomes every rank's; `row` gets the
+/// phases' tokens per second.
+void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+                   std::int64_t epochs, Row& row);
+
+/// The first ppo.log_episodes rows of episodes.jsonl.
+[[nodiscard]] std::vector<Row> episode_rows(
+    std::span<const Experience> batch, std::int64_t step, std::uint64_t seed, double kl_coefficient,
+    const PpoOptions& options, const std::function<std::string(const Episode&)>& prompt_id);
+
+}  // namespace precis
