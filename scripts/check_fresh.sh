@@ -42,7 +42,7 @@ trap clean EXIT
 mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2> /dev/null \
   | grep -v snapshot | head -n 1 | tr -d ' ')
 say "A bare Debian 12 in $folder"
-debootstrap --variant=minbase bookworm "$folder/base" "${mirror:-http://deb.debian.org/debian}" > "$folder/debootstrap.log" \
+debootstrap --variant=minbase bookworm "$folder/base" ${mirror:+"$mirror"} > "$folder/debootstrap.log" \
   || fail "debootstrap failed; its messages are in $folder/debootstrap.log."
 for file in $(grep -lE 'Proxy|Check-(Date|Valid)' /etc/apt/apt.conf /etc/apt/apt.conf.d/* 2> /dev/null); do
   cp "$file" "$folder/base/etc/apt/apt.conf.d/"
