@@ -40,7 +40,7 @@ clean() {
 trap clean EXIT
 
 mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2> /dev/null \
-  | grep -v snapshot | head -n 1 | tr -d ' ')
+  | grep -v snapshot | head -n 1 | tr -d ' ' || true)
 say "A bare Debian 12 in $folder"
 debootstrap --variant=minbase bookworm "$folder/base" ${mirror:+"$mirror"} > "$folder/debootstrap.log" \
   || fail "debootstrap failed; its messages are in $folder/debootstrap.log."
