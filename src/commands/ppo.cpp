@@ -1,7 +1,9 @@
 // precis ppo: a policy improved by PPO against a reward model.
-#include <algorithm>
-#include <iostream>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "data/data_options.hpp"
@@ -10,6 +12,7 @@
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "rlhf/trainer.hpp"
+#include "train/plan.hpp"
 
 namespace precis {
 namespace {
@@ -162,21 +165,22 @@ std::int64_t context_of(const Heads& heads) {
 
 void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& heads,
                 std::size_t prompts) {
-  const auto line = [](const char* role, const ModelHead& head, int copies) {
-    const auto parameters = static_cast<double>(parameter_count(head.config));
-    std::cout << fmt::format("  {:<10} {:>14.0f} parameters, {:.1f} MiB{}\n", role, parameters,
-                             parameters * 4 * copies / 1048576,
-                             copies > 1 ? " with gradients and moments" : "");
+  const auto line = [](const char* role, const ModelHead& head, std::int64_t copies) {
+    const std::int64_t parameters = parameter_count(head.config);
+    const auto bytes =
+        static_cast<std::uint64_t>(parameters * copies * static_cast<std::int64_t>(sizeof(float)));
+    fmt::print("  {:<10} {:>16} parameters, {}\n", role, with_thousands(parameters),
+               byte_size(bytes));
   };
-  std::cout << describe(layout) << '\n'
-            << fmt::format("{} prompts; {} steps of {} episodes; {} epochs of {} mini-batches\n",
-                           prompts, o.train.steps, o.ppo.batch, o.ppo.epochs, o.ppo.mini_batches)
-            << "memory of a rank in each role, without activations:\n";
-  line("rollout", heads.policy, 1);
-  line("reward", heads.reward, 1);
-  line("reference", heads.reference, 1);
-  line("policy", heads.policy, 4);
-  line("value", heads.value, 4);
+  fmt::print("{}\n{} prompts; {} steps of {} episodes; {} epochs of {} mini-batches\n",
+             describe(layout), prompts, o.train.steps, o.ppo.batch, o.ppo.epochs,
+             o.ppo.mini_batches);
+  fmt::print("memory of a rank in each role, without activations:\n");
+  line("rollout", heads.policy, frozen_copies);
+  line("reward", heads.reward, frozen_copies);
+  line("reference", heads.reference, frozen_copies);
+  line("policy", heads.policy, trained_copies);
+  line("value", heads.value, trained_copies);
 }
 
 ExitStatus run(Context& context, PpoCommand& o) {

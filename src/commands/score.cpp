@@ -1,5 +1,4 @@
 // `precis score`: log-probs, rewards or values of given responses.
-#include <numeric>
 #include <string>
 
 #include "commands/commands.hpp"
@@ -126,10 +125,10 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   const auto rows = collectively(world, [&] { return read_rows(o, model, context.log); });
   RowOutput output(world, o.output);
 
-  std::vector<std::int64_t> all(rows.size());
-  std::iota(all.begin(), all.end(), 0);
+  const auto [begin, end] =
+      part_of(static_cast<std::int64_t>(rows.size()), world.rank(), world.size());
   std::vector<const PromptRow*> mine;
-  for (const std::int64_t row : rank_part(all, world.rank(), world.size())) {
+  for (std::int64_t row = begin; row < end; ++row) {
     mine.push_back(&rows[static_cast<std::size_t>(row)]);
   }
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,

@@ -24,13 +24,17 @@ std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch, std::
   return {order.begin() + begin, order.begin() + end};
 }
 
-std::vector<std::int64_t> rank_part(const std::vector<std::int64_t>& rows, std::int64_t rank,
-                                    std::int64_t ranks) {
-  const auto count = static_cast<std::int64_t>(rows.size());
+std::pair<std::int64_t, std::int64_t> part_of(std::int64_t count, std::int64_t rank,
+                                              std::int64_t ranks) {
   const std::int64_t each = count / ranks;
   const std::int64_t extra = count % ranks;
   const std::int64_t begin = rank * each + std::min(rank, extra);
-  const std::int64_t end = begin + each + (rank < extra ? 1 : 0);
+  return {begin, begin + each + (rank < extra ? 1 : 0)};
+}
+
+std::vector<std::int64_t> rank_part(const std::vector<std::int64_t>& rows, std::int64_t rank,
+                                    std::int64_t ranks) {
+  const auto [begin, end] = part_of(static_cast<std::int64_t>(rows.size()), rank, ranks);
   return {rows.begin() + begin, rows.begin() + end};
 }
 

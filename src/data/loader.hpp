@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace precis {
@@ -14,6 +15,11 @@ namespace precis {
 /// Purpose::row_shuffle, epoch). When `batch` >= `rows`, a step uses every row once.
 [[nodiscard]] std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch,
                                                   std::int64_t step, std::uint64_t seed);
+
+/// Rank `rank`'s part [first, second) of `count` things: contiguous, in rank order, of sizes that
+/// differ by at most one (the first ranks have the larger ones).
+[[nodiscard]] std::pair<std::int64_t, std::int64_t> part_of(std::int64_t count, std::int64_t rank,
+                                                            std::int64_t ranks);
 
 /// Rank `rank`'s part of a step's rows: contiguous, in rank order, of sizes that differ by at most
 /// one (the first ranks have the larger ones), so that all parts together are the step's rows for

@@ -1,7 +1,6 @@
 #include "rlhf/ppo.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "base/random.hpp"
@@ -143,12 +142,9 @@ UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, R
 
 void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
   Device& device = setup_.device;
-  std::vector<std::int64_t> places(members.size());
-  std::iota(places.begin(), places.end(), 0);
-  Members mine;
-  for (const std::int64_t place : rank_part(places, setup_.ranks.rank(), setup_.ranks.size())) {
-    mine.push_back(members[static_cast<std::size_t>(place)]);
-  }
+  const auto [begin, end] =
+      part_of(static_cast<std::int64_t>(members.size()), setup_.ranks.rank(), setup_.ranks.size());
+  const Members mine(members.begin() + begin, members.begin() + end);
   const std::int64_t tokens = tokens_of(members);
 
   Tensor policy_device = device.zeros({static_cast<std::int64_t>(policy_sums)}, DType::f64);
@@ -180,19 +176,24 @@ void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& r
   report.gradient_norm_value += value_norm;
 }
 
-void Ppo::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
-  Device& device = setup_.device;
+void Ppo::for_each_micro_batch(
+    const Members& mine,
+    const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const {
   const auto sequences = sequences_of(mine);
   for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
-    setup_.ranks.progress().tick("policy update");
     const auto first = static_cast<std::size_t>(micro.begin);
     const auto count = static_cast<std::size_t>(micro.end - micro.begin);
-    const auto part = std::span(sequences).subspan(first, count);
-    const auto members = std::span<const Experience* const>(mine).subspan(first, count);
+    visit(MemberSpan(mine).subspan(first, count), std::span(sequences).subspan(first, count));
+  }
+}
 
-    const TokenTargets targets = response_targets(part);
+void Ppo::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
+  Device& device = setup_.device;
+  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
+    setup_.ranks.progress().tick("policy update");
+    const TokenTargets targets = response_targets(sequences);
     const Parameters& parameters = setup_.policy.parameters;
-    const ConstView hidden = policy_stage_.forward(parameters, pack_inputs(part), 0);
+    const ConstView hidden = policy_stage_.forward(parameters, pack_inputs(sequences), 0);
     Workspace& workspace = policy_stage_.workspace(0);
     const View old = workspace.upload(joined(members, &Experience::logprobs));
     const View advantages = workspace.upload(joined(members, &Experience::advantages));
@@ -205,23 +206,17 @@ void Ppo::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
     (void)policy_head_.forward_backward(parameters, policy_optimizer_.gradients(), workspace,
                                         hidden, targets, setup_.options.temperature, loss, dhidden);
     policy_stage_.backward(parameters, policy_optimizer_.gradients(), 0, dhidden);
-  }
+  });
 }
 
 void Ppo::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
   Device& device = setup_.device;
-  const auto sequences = sequences_of(mine);
-  for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
+  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
     setup_.ranks.progress().tick("value update");
-    const auto first = static_cast<std::size_t>(micro.begin);
-    const auto count = static_cast<std::size_t>(micro.end - micro.begin);
-    const auto part = std::span(sequences).subspan(first, count);
-    const auto members = std::span<const Experience* const>(mine).subspan(first, count);
-
     const Parameters& parameters = setup_.value.parameters;
-    const ConstView hidden = value_stage_.forward(parameters, pack_inputs(part), 0);
+    const ConstView hidden = value_stage_.forward(parameters, pack_inputs(sequences), 0);
     Workspace& workspace = value_stage_.workspace(0);
-    const View rows = workspace.upload(response_targets(part).positions);
+    const View rows = workspace.upload(response_targets(sequences).positions);
     const ConstView values = value_head_.forward(parameters, workspace, hidden, rows);
     const View old = workspace.upload(joined(members, &Experience::values));
     const View returns = workspace.upload(joined(members, &Experience::returns));
@@ -233,7 +228,7 @@ void Ppo::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
     value_head_.backward(parameters, value_optimizer_.gradients(), workspace, hidden, rows, dvalues,
                          dhidden);
     value_stage_.backward(parameters, value_optimizer_.gradients(), 0, dhidden);
-  }
+  });
 }
 
 void Ppo::write(StateWriter& file) const {

@@ -65,7 +65,11 @@ class Ppo {
 
  private:
   using Members = std::vector<const Experience*>;
+  using MemberSpan = std::span<const Experience* const>;
 
+  void for_each_micro_batch(
+      const Members& mine,
+      const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const;
   /// Adds the gradients of this rank's episodes, whose mini-batch has `tokens` tokens over all
   /// ranks, and the sums of PolicySum or ValueSum to `sums` (device, f64).
   void policy_gradient(const Members& mine, std::int64_t tokens, View sums);

@@ -3,18 +3,9 @@
 #include <algorithm>
 
 #include "base/random.hpp"
+#include "data/loader.hpp"
 
 namespace precis {
-namespace {
-
-std::pair<std::int64_t, std::int64_t> part_of(std::int64_t count, int rank, int ranks) {
-  const std::int64_t each = count / ranks;
-  const std::int64_t larger = count % ranks;
-  const std::int64_t begin = rank * each + std::min<std::int64_t>(rank, larger);
-  return {begin, begin + each + (rank < larger ? 1 : 0)};
-}
-
-}  // namespace
 
 std::int64_t PromptOrder::row_of(std::int64_t number) {
   const std::int64_t pass = number / rows_;

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,30 +10,9 @@
 #include "model/generator.hpp"
 #include "rlhf/episode.hpp"
 #include "rlhf/prompts.hpp"
+#include "rlhf/replay.hpp"
 
 namespace precis {
-
-/// The prompts and responses of an episodes.jsonl by episode number.
-class Replay {
- public:
-  /// Throws Error with file and line for a row that lacks a field, has a token outside the
-  /// `vocabulary`, or does not fit the `context`.
-  Replay(const std::string& file, std::int64_t vocabulary, std::int64_t context);
-  /// Throws Error naming the first of the episodes [first, last) that the file does not have.
-  void require_episodes(std::int64_t first, std::int64_t last) const;
-  /// The episode as it was recorded; the file must have it.
-  [[nodiscard]] const Episode& at(std::int64_t number) const;
-  /// Empty where the file does not tell.
-  [[nodiscard]] const std::string& prompt_id_of(std::int64_t number) const;
-
- private:
-  struct Recorded {
-    Episode episode;
-    std::string prompt_id;
-  };
-  std::string file_;
-  std::map<std::int64_t, Recorded> episodes_;
-};
 
 class Rollout {
  public:

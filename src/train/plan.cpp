@@ -57,8 +57,7 @@ std::string describe(const TrainingPlan& plan) {
   const auto all = std::accumulate(plan.lengths.begin(), plan.lengths.end(), std::int64_t{0});
   const FirstStep first = first_step(plan);
   const std::int64_t parameters = parameter_count(c);
-  // Weights, gradients and two moments; two packed copies of the matrices; the best model.
-  const std::int64_t copies = 6 + (plan.train.keep == KeepModel::best ? 1 : 0);
+  const std::int64_t copies = trained_copies + (plan.train.keep == KeepModel::best ? 1 : 0);
   const auto state = static_cast<std::uint64_t>(copies * parameters * number_bytes);
   // Backward works on the gradients of one block at a time.
   const auto activations =

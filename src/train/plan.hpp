@@ -11,6 +11,11 @@
 
 namespace precis {
 
+/// Copies of a model's weights that a rank holds: those of a trained one are the weights,
+/// gradients, two moments and two packed copies; a frozen one has the weights and a packed copy.
+inline constexpr std::int64_t trained_copies = 6;
+inline constexpr std::int64_t frozen_copies = 2;
+
 struct TrainingPlan {
   const ModelConfig& config;
   const TrainOptions& train;

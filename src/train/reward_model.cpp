@@ -3,23 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <set>
 #include <tuple>
 
 #include "data/loader.hpp"
 
 namespace precis {
-namespace {
-
-/// This rank's part of rows 0 .. count-1.
-std::vector<std::int64_t> my_part(std::size_t count, const Communicator& ranks) {
-  std::vector<std::int64_t> all(count);
-  std::iota(all.begin(), all.end(), 0);
-  return rank_part(all, ranks.rank(), ranks.size());
-}
-
-}  // namespace
 
 RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
                                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
@@ -92,7 +81,9 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
 
 LossSums RewardObjective::validate() {
   std::vector<Sequence> sequences;
-  for (const std::int64_t row : my_part(valid_.size(), ranks_)) {
+  const auto [begin, end] =
+      part_of(static_cast<std::int64_t>(valid_.size()), ranks_.rank(), ranks_.size());
+  for (std::int64_t row = begin; row < end; ++row) {
     const Pair& pair = valid_[static_cast<std::size_t>(row)];
     sequences.push_back({pair.query, pair.chosen()});
     sequences.push_back({pair.query, pair.rejected()});
@@ -114,7 +105,9 @@ std::vector<std::array<float, 2>> pair_rewards(Device& device, const ModelConfig
                                                std::span<const Pair> pairs,
                                                std::int64_t micro_batch_tokens) {
   std::vector<Sequence> sequences;
-  for (const std::int64_t row : my_part(pairs.size(), ranks)) {
+  const auto [begin, end] =
+      part_of(static_cast<std::int64_t>(pairs.size()), ranks.rank(), ranks.size());
+  for (std::int64_t row = begin; row < end; ++row) {
     const Pair& pair = pairs[static_cast<std::size_t>(row)];
     sequences.push_back({pair.query, pair.responses[0]});
     sequences.push_back({pair.query, pair.responses[1]});

@@ -1,7 +1,5 @@
 #include "train/sft.hpp"
 
-#include <algorithm>
-
 #include "data/loader.hpp"
 
 namespace precis {
@@ -95,10 +93,10 @@ LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64
 }
 
 LossSums SftObjective::validate() {
-  std::vector<std::int64_t> all(valid_.size());
-  std::generate(all.begin(), all.end(), [n = std::int64_t{0}]() mutable { return n++; });
+  const auto [begin, end] =
+      part_of(static_cast<std::int64_t>(valid_.size()), ranks_.rank(), ranks_.size());
   std::vector<Sequence> sequences;
-  for (const std::int64_t row : rank_part(all, ranks_.rank(), ranks_.size())) {
+  for (std::int64_t row = begin; row < end; ++row) {
     sequences.push_back(valid_[static_cast<std::size_t>(row)].sequence());
   }
   LossSums out;
