@@ -64,6 +64,16 @@ std::vector<CheckpointEntry> CheckpointFolder::list() const {
   return entries;
 }
 
+void CheckpointFolder::set_aside_after(std::int64_t step) const {
+  for (const CheckpointEntry& entry : list()) {
+    if (entry.step > step) {
+      std::error_code error;
+      fs::rename(entry.path, entry.path.string() + ".damaged", error);
+      require(!error, "cannot rename {}: {}", entry.path.string(), error.message());
+    }
+  }
+}
+
 fs::path CheckpointFolder::write(std::int64_t step,
                                  const std::function<void(StateWriter&)>& describe) const {
   std::error_code error;

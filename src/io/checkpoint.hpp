@@ -37,6 +37,10 @@ class CheckpointFolder {
   std::filesystem::path write(std::int64_t step,
                               const std::function<void(StateWriter&)>& describe) const;
 
+  /// Renames the files of later steps, which a run that goes on from `step` found damaged, to
+  /// NAME.damaged: they must not count among those that are kept.
+  void set_aside_after(std::int64_t step) const;
+
   /// The newest checkpoint that is whole, every digest verified; nothing if the folder has none. A
   /// damaged one is passed over: `damaged` gets a message that names file and dataset, and the file
   /// that is used or tried instead. Throws Error if there are some and all are damaged.

@@ -132,6 +132,7 @@ void TrainingRun::begin(std::int64_t total_steps) {
     deck.write(deck_);
     deck.commit();
     run_folder_->cut_back(state_.step);
+    checkpoints_.set_aside_after(state_.step);
     metrics_ = std::make_unique<RowFile>(run_folder_->metrics());
     progress_ = std::make_unique<Progress>(log_, state_.command, first_step_, total_steps_,
                                            run_options_.log.every_seconds);

@@ -47,6 +47,17 @@ class Checkpoints : public testing::Test {
   std::vector<std::string> messages_;
 };
 
+TEST_F(Checkpoints, SetAsideDoNotPushOutTheGoodOne) {
+  write(10);
+  flip_bit_at(write(12), bytes_of(marker));
+  ASSERT_EQ(newest(), 10);
+  CheckpointFolder(path(), 2).set_aside_after(10);
+  EXPECT_THAT(steps(), ElementsAre(10));
+  EXPECT_TRUE(std::filesystem::exists(path() / "step_000012.h5.damaged"));
+  write(13, 2);
+  EXPECT_THAT(steps(), ElementsAre(13, 10));
+}
+
 TEST_F(Checkpoints, AreNamedByStep) {
   EXPECT_EQ(checkpoint_name(120), "step_000120.h5");
   EXPECT_EQ(checkpoint_name(1'234'567), "step_1234567.h5");
