@@ -80,8 +80,9 @@ using Rotary = void(Queue&, View x, ConstView positions, std::int64_t dims, doub
 /// What a packed matrix will be multiplied for.
 enum class PackFor : std::uint8_t { forward, input_gradient };
 
-/// A copy of weight (out,in) in the backend's layout for one product. `former` (may be empty) is a pack
-/// that is no longer needed, of the same weight before its last change: its memory is used again.
+/// A copy of weight (out,in) in the backend's layout for one product. `former` (may be empty) is a
+/// pack that is no longer needed, of the same weight before its last change: its memory is used
+/// again.
 using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, Pack former);
 /// y (N,out) = x (N,in) * weight^T + bias (out) + residual (N,out); bias and residual optional;
 /// weight packed for `forward`. residual may be y itself.

@@ -7,9 +7,8 @@
 namespace precis {
 
 /// Kernels given the same Queue run in the order of the calls. What a backend keeps for a queue (a
-/// CUDA stream; on the CPU the matrix library's stream, its cache of prepared products and scratch
-/// memory) is behind `state`, which only that backend looks into. One host thread at a time may use
-/// a queue.
+/// CUDA stream; on the CPU scratch memory) is behind `state`, which only that backend looks into.
+/// One host thread at a time may use a queue.
 class Queue {
  public:
   explicit Queue(std::shared_ptr<void> state) : state_(std::move(state)) {}

@@ -31,7 +31,7 @@ using RandomBlock = std::array<std::uint32_t, 4>;
 [[nodiscard]] RandomBlock random_block(std::uint64_t seed, Purpose purpose, std::uint64_t episode,
                                        std::uint32_t position, std::uint32_t index);
 
-/// A double in (0, 1): 53 random bits and a half.
+/// A double in (0, 1): 52 random bits and a half.
 [[nodiscard]] double uniform_from(std::uint32_t high, std::uint32_t low);
 
 /// Two independent standard normal deviates from one block (Box and Muller 1958), in double.

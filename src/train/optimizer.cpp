@@ -38,9 +38,7 @@ double Optimizer::update(Parameters& parameters, Communicator& data_parallel, co
                  .epsilon = o.epsilon,
                  .decay = 0.0,
                  .update = updates_,
-                 .epsilon_place = o.epsilon_placement == EpsilonPlacement::pytorch
-                                      ? EpsilonPlace::pytorch
-                                      : EpsilonPlace::tensorflow};
+                 .epsilon_place = o.epsilon_placement};
   for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
     const int index = static_cast<int>(i);
     settings.decay = parameters.specs()[i].is_matrix() ? o.weight_decay : 0.0;

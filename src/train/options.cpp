@@ -122,7 +122,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
             {.meaning = "Adam's epsilon",
              .source = use == TrainUse::ppo ? lm2019 : "Kingma and Ba 2015"});
   table.add("train.epsilon_placement", &o.epsilon_placement,
-            {{"pytorch", EpsilonPlacement::pytorch}, {"tensorflow", EpsilonPlacement::tensorflow}},
+            {{"pytorch", EpsilonPlace::pytorch}, {"tensorflow", EpsilonPlace::tensorflow}},
             {.meaning = "beside the corrected or the uncorrected root", .source = "PyTorch"});
   table.add("train.clip_norm", &o.clip_norm,
             {.meaning = "largest norm of the gradient; 0: off", .source = "precis"});

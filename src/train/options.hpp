@@ -6,6 +6,7 @@
 
 #include "base/log_options.hpp"
 #include "base/options.hpp"
+#include "kernels/kernels.hpp"
 
 namespace precis {
 
@@ -43,7 +44,6 @@ void add_checkpoint_options(OptionTable& table, CheckpointOptions& options);
 
 enum class Schedule { constant, linear, cosine };
 enum class KeepModel { last, best };
-enum class EpsilonPlacement { pytorch, tensorflow };
 
 struct TrainOptions {
   std::int64_t steps = 0;
@@ -59,7 +59,7 @@ struct TrainOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  EpsilonPlacement epsilon_placement = EpsilonPlacement::pytorch;
+  EpsilonPlace epsilon_placement = EpsilonPlace::pytorch;
   double clip_norm = 1.0;
   std::int64_t valid_every = 0;
   KeepModel keep = KeepModel::last;

@@ -130,8 +130,8 @@ TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
-    expect_refused(ranks, keys, 1, {"Step 3: the value loss is", "its last checkpoint is from before"},
-                   name);
+    expect_refused(ranks, keys, 1,
+                   {"Step 3: the value loss is", "its last checkpoint is from before"}, name);
     EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), 2);
     expect_loadable(file(name), "step_000002.h5");
   }
