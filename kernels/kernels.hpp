@@ -7,6 +7,10 @@
 // positions and offsets i32. A View is written, a ConstView read; "optional" arguments may be empty
 // views. Outputs never overlap inputs unless the comment says so.
 //
+// Activations are in f32 or, where the backend has it, bf16: in one call all of them in the same,
+// unless the comment says so. Parameters, their gradients, statistics (mean, rstd, log_sum,
+// log-probs, entropies), logits and losses are f32 always.
+//
 // In f32 on the CPU a row of a result has the same bits whatever other rows stand in the batch, and
 // decoding gives the bits of the packed forward pass: each kernel treats each row in one fixed
 // order.
@@ -27,7 +31,7 @@ enum class Write : std::uint8_t { overwrite, accumulate };
 
 /// out[i] = value.
 using Fill = void(Queue&, View out, double value);
-/// out = x, of the same shape and element type.
+/// out = x, of the same shape and element type, or one in f32 and the other in bf16.
 using Copy = void(Queue&, View out, ConstView x);
 /// out[i] += x[i].
 using Add = void(Queue&, View out, ConstView x);
@@ -80,12 +84,13 @@ using Rotary = void(Queue&, View x, ConstView positions, std::int64_t dims, doub
 /// What a packed matrix will be multiplied for.
 enum class PackFor : std::uint8_t { forward, input_gradient };
 
-/// A copy of weight (out,in) in the backend's layout for one product. `former` (may be empty) is a
-/// pack that is no longer needed, of the same weight before its last change: its memory is used
-/// again.
-using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, Pack former);
+/// A copy of weight (out,in) in the backend's layout for one product of activations in `precision`.
+/// `former` (may be empty) is a pack that is no longer needed, of the same weight before its last
+/// change: its memory is used again.
+using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, DType precision, Pack former);
 /// y (N,out) = x (N,in) * weight^T + bias (out) + residual (N,out); bias and residual optional;
-/// weight packed for `forward`. residual may be y itself.
+/// weight packed for `forward` in the precision of x. residual may be y itself. y may be f32 where
+/// x is bf16 (logits); residual has the precision of y.
 using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, ConstView bias,
                            ConstView residual);
 /// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.

@@ -1,9 +1,8 @@
 // Views: memory that somebody else owns, with its element type and shape.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +39,15 @@ enum class DType : std::uint8_t { f32, f64, bf16, i32, i64, u8 };
 struct BFloat16 {
   std::uint16_t bits;
 };
+/// x rounded to nearest even; a NaN stays one.
+[[nodiscard]] constexpr BFloat16 to_bf16(float x) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return {
+      static_cast<std::uint16_t>(x != x ? 0x7fffU : (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16)};
+}
+[[nodiscard]] constexpr float to_f32(BFloat16 x) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
 
 template <class T>
 struct DTypeOf;
@@ -105,13 +113,7 @@ class Shape {
 };
 
 /// "(3, 5)".
-[[nodiscard]] inline std::string to_string(const Shape& shape) {
-  std::string text = "(";
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    text += fmt::format("{}{}", axis == 0 ? "" : ", ", shape[axis]);
-  }
-  return text + ")";
-}
+[[nodiscard]] std::string to_string(const Shape& shape);
 
 /// Row-major elements; `Byte` is std::byte for a View, const std::byte for a ConstView. Dense:
 /// slices of axis 0 follow each other without gaps.

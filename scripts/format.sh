@@ -2,7 +2,7 @@
 # Formats the sources, or checks them.
 # usage: scripts/format.sh                  formats in place
 #        scripts/format.sh --check          says what would change; status 1 if anything would
-#        scripts/format.sh --tidy [FILE ..] clang-tidy over the given sources, or over all of them
+#        scripts/format.sh --tidy [FILE ..] clang-tidy over the given sources, or over all that are compiled
 . "$(dirname "$0")/common.sh"
 
 cd "$root"
@@ -11,8 +11,8 @@ cd "$root"
 sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 case ${1-} in
-  "") sources '*.cpp' '*.hpp' | xargs clang-format -i ;;
-  --check) sources '*.cpp' '*.hpp' | xargs clang-format --dry-run --Werror ;;
+  "") sources '*.cpp' '*.hpp' '*.cu' '*.h' | xargs clang-format -i ;;
+  --check) sources '*.cpp' '*.hpp' '*.cu' '*.h' | xargs clang-format --dry-run --Werror ;;
   --tidy)
     shift
     cmake --preset release > /dev/null
@@ -20,8 +20,8 @@ case ${1-} in
     if [ $# -gt 0 ]; then
       printf '%s\n' "$@"
     else
-      sources 'src/*.cpp' 'kernels/*.cpp' 'tests/*.cpp'
-    fi | xargs -P "$(parallel_jobs)" -n 4 clang-tidy -p build --quiet --warnings-as-errors='*'
+      sed -n 's/^ *"file": "\(.*\.cpp\)",\{0,1\}$/\1/p' build/compile_commands.json | sort -u
+    fi | xargs -P "$(parallel_jobs)" -n 1 clang-tidy -p build --quiet --warnings-as-errors='*'
     ;;
   *) fail "usage: scripts/format.sh [--check | --tidy [FILE ...]]" ;;
 esac

@@ -35,11 +35,23 @@ stage() {
 }
 
 # on_ranks N COMMAND ...: precis on N ranks of one thread each.
+# mpirun kills its ranks two seconds after a SIGINT or SIGTERM, which a long step does not survive; but
+# it passes SIGUSR1 on. So it is kept out of the terminal's reach, and Ctrl-C becomes a SIGUSR1: the
+# first one saves and stops, the second ends the ranks at once.
 on_ranks() {
-  local ranks=$1
+  local ranks=$1 job status=0
   shift
-  OMP_NUM_THREADS=1 mpirun --oversubscribe --bind-to none -n "$ranks" \
-    "$PRECIS" "$@" --seed "$seed" --threads 1
+  OMP_NUM_THREADS=1 setsid mpirun --oversubscribe --bind-to none -n "$ranks" \
+    "$PRECIS" "$@" --seed "$seed" --threads 1 &
+  job=$!
+  trap 'kill -USR1 "$job" 2>/dev/null || true' INT TERM HUP
+  wait "$job" || status=$?
+  while kill -0 "$job" 2>/dev/null; do  # the signal ended the wait, not the job
+    status=0
+    wait "$job" || status=$?
+  done
+  trap - INT TERM HUP
+  return "$status"
 }
 
 # rows FIRST COUNT FROM TO: lines of a file as RUN/TO, unless it is there.

@@ -6,8 +6,8 @@
 
 #include <cmath>
 
+#include "kernels/adamw_factors.hpp"
 #include "kernels/check.hpp"
-#include "kernels/cpu/adamw_factors.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/lanes-inl.hpp"
 
@@ -15,9 +15,9 @@ HWY_BEFORE_NAMESPACE();
 namespace precis::cpu::HWY_NAMESPACE {
 
 void adamw_chunk(float* parameter, float* first, float* second, const float* gradient,
-                 std::int64_t n, const AdamWFactors& factors) {
+                 std::int64_t n, float scale, const AdamWFactors& factors) {
   const Floats d;
-  const auto gradient_scale = hn::Set(d, factors.gradient_scale);
+  const auto gradient_scale = hn::Set(d, scale);
   const auto keep = hn::Set(d, factors.keep);
   const auto beta1_rest = hn::Set(d, factors.beta1_rest);
   const auto beta2 = hn::Set(d, factors.beta2);
@@ -58,14 +58,14 @@ void adamw_step(Queue&, View parameter, View first, View second, ConstView gradi
   check_argument(kernel, "gradient", gradient, DType::f32, parameter.shape());
   check_argument(kernel, "gradient_scale", gradient_scale, DType::f32, {1});
   const std::int64_t n = parameter.numel();
-  const AdamWFactors factors = adamw_factors(settings, *gradient_scale.data<float>());
+  const AdamWFactors factors = adamw_factors(settings);
   const auto update = &HWY_DYNAMIC_DISPATCH(adamw_chunk);
   constexpr std::int64_t chunk = 1 << 14;
 #pragma omp parallel for schedule(static) if (n > chunk)
   for (std::int64_t begin = 0; begin < n; begin += chunk) {
     update(parameter.data<float>() + begin, first.data<float>() + begin,
            second.data<float>() + begin, gradient.data<float>() + begin, std::min(chunk, n - begin),
-           factors);
+           *gradient_scale.data<float>(), factors);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"

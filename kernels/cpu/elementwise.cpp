@@ -21,6 +21,18 @@ void fill_with(View out, double value) {
   }
 }
 
+template <class Out, class In>
+void convert(View out, ConstView x, Out (&number)(In) noexcept) {
+  check_argument("copy", "x", x, x.dtype(), out.shape());
+  Out* const to = out.data<Out>();
+  const In* const from = x.data<In>();
+  const std::int64_t n = x.numel();
+#pragma omp parallel for schedule(static) if (n > worth_threads)
+  for (std::int64_t i = 0; i < n; ++i) {
+    to[i] = number(from[i]);
+  }
+}
+
 }  // namespace
 
 void fill(Queue&, View out, double value) {
@@ -41,6 +53,12 @@ void fill(Queue&, View out, double value) {
 }
 
 void copy(Queue&, View out, ConstView x) {
+  if (out.dtype() == DType::bf16 && x.dtype() == DType::f32) {
+    return convert<BFloat16, float>(out, x, to_bf16);
+  }
+  if (out.dtype() == DType::f32 && x.dtype() == DType::bf16) {
+    return convert<float, BFloat16>(out, x, to_f32);
+  }
   check_argument("copy", "x", x, out.dtype(), out.shape());
   constexpr std::int64_t piece = 1 << 18;
   const std::int64_t bytes = x.size_bytes();

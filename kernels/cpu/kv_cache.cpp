@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 

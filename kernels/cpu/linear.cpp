@@ -64,9 +64,11 @@ void add_column_sums(float* sums, const Matrix& x) {
 
 }  // namespace
 
-Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose, Pack former) {
+Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose, DType precision,
+                 Pack former) {
   check_rank("pack_weight", "weight", weight, 2);
   check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
+  check_that(precision == DType::f32, "pack_weight", "computes in f32 only; set precision = f32.");
   const Matrix w = matrix_of(weight);
   const Matrix b = purpose == PackFor::forward ? transposed(w) : w;
   auto packed = std::move(former).release<PackedWeight>();

@@ -20,7 +20,7 @@ constexpr std::int64_t short_depth = 16;
 // Packed rows of a, in floats, that are kept at a time.
 constexpr std::int64_t slab_floats = std::int64_t{8} << 20;
 // Fewer floats are packed sooner by one thread than by several that must then wait for each other.
-constexpr std::int64_t packed_by_one = 32 * 1024;
+constexpr std::int64_t packed_by_one = std::int64_t{32} << 10;
 // A product with fewer multiplications is not worth waking the other threads.
 constexpr std::int64_t multiplications_for_threads = 200'000;
 

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <vector>
 
+#include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"

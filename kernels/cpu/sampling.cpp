@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 #include <omp.h>
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"

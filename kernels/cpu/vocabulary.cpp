@@ -4,6 +4,7 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/vocabulary-inl.hpp"

@@ -31,6 +31,16 @@ void fill(Queue&, View out, double value) {
 }
 
 void copy(Queue&, View out, ConstView x) {
+  if (out.dtype() == DType::bf16 && x.dtype() == DType::f32) {
+    check_argument("copy", "x", x, DType::f32, out.shape());
+    std::transform(x.data<float>(), x.data<float>() + x.numel(), out.data<BFloat16>(), to_bf16);
+    return;
+  }
+  if (out.dtype() == DType::f32 && x.dtype() == DType::bf16) {
+    check_argument("copy", "x", x, DType::bf16, out.shape());
+    std::transform(x.data<BFloat16>(), x.data<BFloat16>() + x.numel(), out.data<float>(), to_f32);
+    return;
+  }
   check_argument("copy", "x", x, out.dtype(), out.shape());
   std::copy_n(x.bytes(), x.size_bytes(), out.bytes());
 }

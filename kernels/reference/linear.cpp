@@ -14,9 +14,11 @@ struct PlainPack {
 
 }  // namespace
 
-Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/, Pack /*former*/) {
-  require(weight.dtype() == DType::f32, "The reference packs f32 weights, not {}.",
-          name_of(weight.dtype()));
+Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/, DType precision,
+                 Pack /*former*/) {
+  require(weight.dtype() == DType::f32 && precision == DType::f32,
+          "The reference packs f32 weights for f32, not {} for {}.", name_of(weight.dtype()),
+          name_of(precision));
   const float* data = weight.data<float>();
   return Pack(std::make_shared<PlainPack>(PlainPack{
       weight.extent(0), weight.extent(1), std::vector<float>(data, data + weight.numel())}));

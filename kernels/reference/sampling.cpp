@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 #include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"

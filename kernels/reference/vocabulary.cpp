@@ -1,6 +1,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"
 #include "kernels/reference/softmax.hpp"

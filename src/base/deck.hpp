@@ -41,8 +41,8 @@ struct DeckDifference {
 [[nodiscard]] std::vector<DeckDifference> deck_differences(const std::vector<DeckEntry>& before,
                                                            const std::vector<DeckEntry>& after);
 
-/// Whether a key may differ when a run is continued: lengths, checkpoints, logs, threads, layout,
-/// times.
+/// Whether a key's text may differ when a run is continued: lengths, checkpoints, logs, threads,
+/// layout, times; and inputs, of which the content counts.
 [[nodiscard]] bool may_differ_when_continued(std::string_view key);
 
 /// Throws UsageError naming each key of a continued run that differs and may not, with both values.

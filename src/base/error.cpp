@@ -6,7 +6,7 @@
 namespace precis {
 
 std::string with_errno(const std::string& what) {
-  return what + ": " + std::generic_category().message(errno);
+  return what + ": " + std::generic_category().message(errno) + ".";
 }
 
 }  // namespace precis

@@ -8,12 +8,13 @@ void add_log_options(OptionTable& table, LogOptions& options) {
              {"info", LogLevel::info},
              {"warning", LogLevel::warning},
              {"error", LogLevel::error}},
-            {.meaning = "least important messages that are written"});
+            {.meaning = "least important messages that are written", .source = "precis"});
   table.add("log.every_seconds", &options.every_seconds,
             {.unit = "seconds",
-             .meaning = "time between two progress lines where stderr is not a terminal"});
+             .meaning = "time between two progress lines where stderr is not a terminal",
+             .source = "precis"});
   table.add("log.all_ranks", &options.all_ranks,
-            {.meaning = "every rank writes messages, not rank 0 alone"});
+            {.meaning = "every rank writes messages, not rank 0 alone", .source = "precis"});
 }
 
 void apply(const LogOptions& options, int rank, Log& log) {

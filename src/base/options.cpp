@@ -319,17 +319,16 @@ void OptionTable::parse(std::span<const std::string> words) {
       description.add_options()(option.key.c_str(), po::value<std::string>());
     }
     std::map<std::string, std::string> where;
-    std::string deck_name;
-    const po::parsed_options line = read_command_line(*this, words, description, deck_name);
+    const po::parsed_options line = read_command_line(*this, words, description, deck_);
     for (const po::option& option : line.options) {
       if (!where.emplace(option.string_key, "--" + option.string_key).second) {
         fail_usage("--{} is given twice.", option.string_key);
       }
     }
     po::parsed_options deck(&description);
-    if (!deck_name.empty()) {
-      for (const DeckEntry& entry : read_deck(deck_name)) {
-        const std::string place = fmt::format("{}:{}", deck_name, entry.line);
+    if (!deck_.empty()) {
+      for (const DeckEntry& entry : read_deck(deck_)) {
+        const std::string place = fmt::format("{}:{}", deck_, entry.line);
         if (find(entry.key) == nullptr) {
           fail_unknown(*this, entry.key, place);
         }

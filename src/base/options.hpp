@@ -20,6 +20,10 @@ namespace precis {
 /// For `OptionInfo::minimum`: negative numbers are allowed without bound.
 inline constexpr double unbounded = -std::numeric_limits<double>::infinity();
 
+/// Whether a key names files, and what the command does with them: what it writes must not be what
+/// it reads.
+enum class FileUse { none, input, output };
+
 /// What is known about a key beside its name, its variable and its default. Every field may be left
 /// out; `meaning` should not be.
 struct OptionInfo {
@@ -33,6 +37,7 @@ struct OptionInfo {
   std::vector<std::string> choices = {};  ///< strings only: the allowed words
   bool required = false;                  ///< must be given, and not as an empty string or list
   std::string default_text = {};          ///< help shows this for a default set after parsing
+  FileUse file = FileUse::none;           ///< texts and lists only
 };
 
 /// One registered key: its description, and its variable behind text.
@@ -86,6 +91,8 @@ class OptionTable {
   /// Throws UsageError saying that `key` must be given, with the key's meaning, unless it was:
   /// for keys that only some other value makes necessary (`why`, e.g. "without model").
   void require_given(const std::string& key, const std::string& why) const;
+  /// The deck that `parse` read, or empty.
+  [[nodiscard]] const std::string& deck() const { return deck_; }
   /// The present value of a key as text, as a deck would hold it (not quoted).
   [[nodiscard]] std::string text(const std::string& key) const;
 
@@ -111,6 +118,7 @@ class OptionTable {
   std::map<std::string, std::size_t, std::less<>> index_;
   std::map<std::string, std::string, std::less<>> origins_;
   std::string positional_;
+  std::string deck_;
 };
 
 /// Whether `--help` or `-h` is among the words.

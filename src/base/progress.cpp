@@ -9,12 +9,13 @@
 namespace precis {
 
 Progress::Progress(Log& log, std::string what, std::int64_t first_step, std::int64_t total_steps,
-                   double plain_seconds)
+                   double plain_seconds, std::string unit)
     : log_(log),
       what_(std::move(what)),
       first_step_(first_step),
       total_steps_(total_steps),
-      plain_seconds_(plain_seconds) {}
+      plain_seconds_(plain_seconds),
+      unit_(std::move(unit)) {}
 
 Progress::~Progress() { log_.clear_live_line(); }
 
@@ -38,7 +39,7 @@ void Progress::report(std::int64_t step, const ProgressNumbers& numbers) {
 
 std::string Progress::line(std::int64_t step, const ProgressNumbers& numbers,
                            double elapsed_seconds) const {
-  std::string text = fmt::format("{}  step {}", what_, with_thousands(step));
+  std::string text = fmt::format("{}  {} {}", what_, unit_, with_thousands(step));
   if (total_steps_ > 0) {
     text += "/" + with_thousands(total_steps_);
   }

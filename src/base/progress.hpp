@@ -24,8 +24,9 @@ class Progress {
  public:
   /// `what` begins the line ("sft"); `first_step` is the number of steps already done when the loop
   /// begins, so that the time left is estimated from this launch only. `total_steps` 0: unknown.
+  /// `unit` is what the line calls a step.
   Progress(Log& log, std::string what, std::int64_t first_step, std::int64_t total_steps,
-           double plain_seconds = 30);
+           double plain_seconds = 30, std::string unit = "step");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -43,6 +44,7 @@ class Progress {
   std::int64_t first_step_;
   std::int64_t total_steps_;
   double plain_seconds_;
+  std::string unit_;
   Stopwatch since_start_;
   Stopwatch since_line_;
   bool any_line_ = false;

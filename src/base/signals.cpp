@@ -1,6 +1,9 @@
 #include "base/signals.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
 
 #include "base/error.hpp"
 
@@ -24,7 +27,7 @@ extern "C" void note_signal(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(const std::function<void(int signal)>& acknowledge) {
   signal_received = 0;
   struct sigaction action {};
   action.sa_handler = note_signal;
@@ -34,6 +37,17 @@ StopSignals::StopSignals() {
     require(sigaction(stop_signals[i], &action, &former_[i]) == 0, "{}",
             with_errno(fmt::format("Cannot set a handler for {}", name(stop_signals[i]))));
   }
+  watch_ = std::jthread([acknowledge](const std::stop_token& end) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!end.stop_requested() && signal_received == 0) {
+      wake.wait_for(lock, end, std::chrono::milliseconds(100), [] { return false; });
+    }
+    if (signal_received != 0) {
+      acknowledge(signal_received);
+    }
+  });
 }
 
 StopSignals::~StopSignals() {

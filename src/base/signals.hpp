@@ -4,16 +4,19 @@
 #include <csignal>
 
 #include <array>
+#include <functional>
+#include <thread>
 
 namespace precis {
 
 /// While it lives, the first SIGTERM, SIGUSR1 or SIGINT only sets a flag, and the next one of them
-/// ends the program as if it had not been caught. The flag is looked at
-/// and agreed between ranks at the end of each step. At most one object at a time.
+/// ends the program as if it had not been caught. The flag is looked at and agreed between ranks at
+/// the end of each step. At most one object at a time.
 class StopSignals {
  public:
-  /// Throws Error if a handler cannot be set.
-  StopSignals();
+  /// `acknowledge` is called with the first signal within a tenth of a second, from a thread of its
+  /// own, however long the step takes. Throws Error if a handler cannot be set.
+  explicit StopSignals(const std::function<void(int signal)>& acknowledge);
   /// Puts the former handlers back.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
@@ -26,6 +29,7 @@ class StopSignals {
 
  private:
   std::array<struct sigaction, 3> former_{};
+  std::jthread watch_;
 };
 
 }  // namespace precis

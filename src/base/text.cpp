@@ -32,17 +32,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> words) {
+  const auto name_of = [](std::string_view key) { return key.substr(key.rfind('.') + 1); };
   std::optional<std::string> nearest;
-  std::size_t smallest = 0;
+  std::pair<bool, std::size_t> smallest;
   for (const std::string& candidate : words) {
+    const std::string_view name = name_of(candidate);
     std::size_t distance = edit_distance(word, candidate);
-    const auto dot = candidate.rfind('.');
-    if (dot != std::string::npos && word.find('.') == std::string_view::npos) {
-      distance = std::min(distance, edit_distance(word, candidate.substr(dot + 1)));
+    if (word.find('.') == std::string_view::npos) {
+      distance = std::min(distance, edit_distance(word, name));
     }
-    if (!nearest || distance < smallest) {
+    const std::pair<bool, std::size_t> rank{name != name_of(word), distance};
+    if (!nearest || rank < smallest) {
       nearest = candidate;
-      smallest = distance;
+      smallest = rank;
     }
   }
   return nearest;

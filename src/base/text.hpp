@@ -16,7 +16,8 @@ namespace precis {
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The word of `words` with the smallest edit distance to `word`, the first of several; nothing
-/// when there are no words. A word `section.name` is also compared by its name alone.
+/// when there are no words. A word `section.name` is also compared by its name alone, and words
+/// whose name is that of `word` come before all others.
 [[nodiscard]] std::optional<std::string> nearest_word(std::string_view word,
                                                       std::span<const std::string> words);
 

@@ -1,9 +1,13 @@
-// The options that `encode` and `decode` share.
+// What `encode` and `decode` share: their options, and rows in, rows out.
 #pragma once
 
-#include "base/options.hpp"
-
+#include <functional>
 #include <string>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "commands/command.hpp"
+#include "io/jsonl.hpp"
 
 namespace precis {
 
@@ -20,11 +24,36 @@ inline void add_coding_options(OptionTable& table, CodingOptions& options,
       "tokenizer", &options.tokenizer,
       {.meaning = "a tokenizer.json, a model file, or a folder with tokenizer.json, vocab.json + "
                   "merges.txt or encoder.json + vocab.bpe",
-       .required = true});
-  table.add("input", &options.input, {.meaning = "rows " + input_rows, .required = true});
-  table.add("output", &options.output, {.meaning = "rows " + output_rows, .required = true});
+       .required = true,
+       .file = FileUse::input});
+  table.add("input", &options.input,
+            {.meaning = "rows " + input_rows, .required = true, .file = FileUse::input});
+  table.add("output", &options.output,
+            {.meaning = "rows " + output_rows + "; a name that ends in .gz is compressed",
+             .required = true,
+             .file = FileUse::output});
   table.add("data.skip_bad", &options.skip_bad,
-            {.meaning = "skip and count rows that cannot be read instead of stopping"});
+            {.meaning = "skip and count rows that cannot be read instead of stopping",
+             .source = "precis"});
+}
+
+/// Writes `code(row)` of every row of the input, and says how many.
+inline ExitStatus code_rows(Context& context, const CodingOptions& options,
+                            const std::function<nlohmann::ordered_json(const JsonRow&)>& code) {
+  const Stopwatch watch;
+  JsonlWriter output(options.output);
+  std::int64_t written = 0;
+  const auto skipped = for_each_row(options.input, options.skip_bad, [&](const JsonRow& row) {
+    output.write(code(row));
+    ++written;
+  });
+  output.commit();
+  if (skipped > 0) {
+    context.log.warning("{} rows could not be read and were skipped.", with_thousands(skipped));
+  }
+  context.log.info("Rows written to {}: {}, in {}.", options.output, with_thousands(written),
+                   duration_text(watch.seconds()));
+  return ExitStatus::done;
 }
 
 }  // namespace precis

@@ -4,7 +4,6 @@
 #include "commands/commands.hpp"
 #include "data/byte_text.hpp"
 #include "data/tokenizer.hpp"
-#include "io/jsonl.hpp"
 
 namespace precis {
 namespace {
@@ -38,20 +37,14 @@ std::vector<std::int32_t> parse_ids(const JsonRow& row, const Tokenizer& tokeniz
 
 ExitStatus run(Context& context, CodingOptions& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
-  JsonlWriter output(options.output);
-  const auto skipped = for_each_row(options.input, options.skip_bad, [&](const JsonRow& row) {
+  return code_rows(context, options, [&](const JsonRow& row) {
     const std::string bytes = tokenizer.decode(parse_ids(row, tokenizer));
     nlohmann::ordered_json result = {{"text", replace_invalid_utf8(bytes)}};
     if (invalid_utf8_at(bytes)) {
       result["bytes"] = base64(bytes);
     }
-    output.write(result);
+    return result;
   });
-  output.commit();
-  if (skipped > 0) {
-    context.log.warning("{} rows could not be read and were skipped.", with_thousands(skipped));
-  }
-  return ExitStatus::done;
 }
 
 }  // namespace

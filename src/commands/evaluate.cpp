@@ -22,19 +22,27 @@ struct EvaluateWinOptions {
 };
 
 void add_options(OptionTable& table, EvaluateWinOptions& options) {
-  table.add("input", &options.input,
-            {.meaning = "TL;DR rows of `precis synthesize`", .required = true});
+  table.add(
+      "input", &options.input,
+      {.meaning = "TL;DR rows of `precis synthesize`", .required = true, .file = FileUse::input});
   table.add("a", &options.a,
-            {.meaning = "a file of `precis sample` on these rows", .required = true});
+            {.meaning = "a file of `precis sample` on these rows",
+             .required = true,
+             .file = FileUse::input});
   table.add("b", &options.b,
-            {.meaning = "another one, or `references` for the rows' own summaries"});
+            {.meaning = "another one, or `references` for the rows' own summaries",
+             .source = "Stiennon 2020: policies are compared with the references",
+             .file = FileUse::input});
   table.add("output", &options.output,
             {.meaning = "one line a comparison, with both texts and gold scores (JSON Lines); "
-                        "empty: not written"});
-  table.add("json", &options.json, {.meaning = "the table as one JSON object; empty: not written"});
+                        "empty: not written",
+             .file = FileUse::output});
+  table.add(
+      "json", &options.json,
+      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
 }
 
-nlohmann::ordered_json score_json(const Sample& sample, const GoldScore& gold) {
+nlohmann::ordered_json score_json(const SampledSummary& sample, const GoldScore& gold) {
   return {{"text", sample.response},
           {"gold", gold.overall},
           {"coverage", gold.coverage},

@@ -32,16 +32,23 @@ struct EvaluateRewardOptions {
 
 void add_options(OptionTable& table, EvaluateRewardOptions& o) {
   table.add("model", &o.model,
-            {.meaning = "reward model, or a checkpoint with one", .required = true});
+            {.meaning = "reward model, or a checkpoint with one",
+             .required = true,
+             .file = FileUse::input});
   table.add("part", &o.part,
             {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
   table.add("input", &o.input,
-            {.meaning = "comparisons, names or globs with commas between", .required = true});
+            {.meaning = "comparisons, names or globs with commas between",
+             .required = true,
+             .file = FileUse::input});
   table.add("split", &o.split, {.meaning = "use the comparisons of this `split` only; empty: all"});
   table.add("output", &o.output,
             {.meaning = "one line a comparison with both rewards and, where the post is of the "
-                        "embedded data set, gold scores (JSON Lines); empty: not written"});
-  table.add("json", &o.json, {.meaning = "the table as one JSON object; empty: not written"});
+                        "embedded data set, gold scores (JSON Lines); empty: not written",
+             .file = FileUse::output});
+  table.add(
+      "json", &o.json,
+      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);

@@ -25,34 +25,42 @@ struct EvaluateTableOptions {
 };
 
 void add_options(OptionTable& table, EvaluateTableOptions& options) {
-  table.add("input", &options.input,
-            {.meaning = "TL;DR rows of `precis synthesize`", .required = true});
+  table.add(
+      "input", &options.input,
+      {.meaning = "TL;DR rows of `precis synthesize`", .required = true, .file = FileUse::input});
   table.add(
       "samples", &options.samples,
       {.meaning = "files of `precis sample` on these rows, one a policy; the first is the one "
                   "the others started from",
-       .required = true});
+       .required = true,
+       .file = FileUse::input});
   table.add("names", &options.names,
             {.meaning = "names of the policies, one a file", .required = true});
   table.add(
       "scores", &options.scores,
       {.meaning = "for each file after the first, what `precis score` with the first policy's "
-                  "model wrote for it, for the KL; empty: no KL"});
+                  "model wrote for it, for the KL; empty: no KL",
+       .file = FileUse::input});
   table.add("posts", &options.posts,
-            {.unit = "posts", .meaning = "shown with their summaries, the first ones"});
-  table.add("json", &options.json, {.meaning = "the table as one JSON object; empty: not written"});
+            {.unit = "posts",
+             .meaning = "shown with their summaries, the first ones",
+             .source = "precis"});
+  table.add(
+      "json", &options.json,
+      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
 }
 
 std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
                                         const std::vector<GoldRow>& rows) {
   const std::size_t files = options.samples.size();
   if (options.names.size() != files) {
-    fail_usage("names has {} names for {} files of samples; give one name a file.",
+    fail_usage("names and samples differ in number, {} and {}: give one name a file of samples.",
                options.names.size(), files);
   }
   if (!options.scores.empty() && options.scores.size() + 1 != files) {
-    fail_usage("scores has {} files for {} files of samples; expected one for each but the first.",
-               options.scores.size(), files);
+    fail_usage(
+        "There are {} files of scores and {} of samples; expected scores for each but the first.",
+        options.scores.size(), files);
   }
   std::vector<JudgedPolicy> policies;
   for (std::size_t i = 0; i < files; ++i) {

@@ -18,11 +18,15 @@ struct ExportOptions {
 
 void add_options(OptionTable& table, ExportOptions& options) {
   table.add("from", &options.from,
-            {.meaning = "model file or checkpoint of a language model", .required = true});
+            {.meaning = "model file or checkpoint of a language model",
+             .required = true,
+             .file = FileUse::input});
   table.add("to", &options.to,
-            {.meaning = "folder to write; an earlier export there is replaced", .required = true});
+            {.meaning = "folder to write; an earlier export there is replaced",
+             .required = true,
+             .file = FileUse::output});
   table.add("part", &options.part,
-            {.meaning = "part of a checkpoint", .default_text = "the policy, or the only part"});
+            {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
 }
 
 ExitStatus run(Context&, ExportOptions& options) {

@@ -18,8 +18,10 @@ struct ImportOptions {
 void add_options(OptionTable& table, ImportOptions& options) {
   table.add("from", &options.from,
             {.meaning = "Hugging Face folder: config.json, *.safetensors, tokenizer files",
-             .required = true});
-  table.add("to", &options.to, {.meaning = "model file to write", .required = true});
+             .required = true,
+             .file = FileUse::input});
+  table.add("to", &options.to,
+            {.meaning = "model file to write", .required = true, .file = FileUse::output});
 }
 
 ExitStatus run(Context& context, ImportOptions& options) {

@@ -23,7 +23,8 @@ void add_options(OptionTable& table, InspectOptions& options) {
   table.add("file", &options.file,
             {.meaning = "the model file or checkpoint; also the first word", .required = true});
   table.set_positional("file");
-  table.add("verify", &options.verify, {.meaning = "read everything and compare with its digests"});
+  table.add("verify", &options.verify,
+            {.meaning = "read everything and compare with its digests", .source = "precis"});
   table.add("diff", &options.diff, {.meaning = "another file, to be compared with the first"});
 }
 

@@ -28,42 +28,56 @@ struct LabelOptions {
 };
 
 void add_options(OptionTable& table, LabelOptions& options) {
-  table.add("input", &options.input,
-            {.meaning = "TL;DR rows of `precis synthesize`", .required = true});
+  table.add(
+      "input", &options.input,
+      {.meaning = "TL;DR rows of `precis synthesize`", .required = true, .file = FileUse::input});
   table.add("samples", &options.samples,
             {.meaning = "files of `precis sample` on these rows, one a policy; not needed with "
-                        "label.contrast_share 1"});
+                        "label.contrast_share 1",
+             .file = FileUse::input});
   table.add("output", &options.output,
-            {.meaning = "comparisons in OpenAI's schema (JSON Lines)", .required = true});
-  table.add("label.seed", &options.seed, {.meaning = "of the pairs, the splits and the noise"});
+            {.meaning = "comparisons in OpenAI's schema (JSON Lines)",
+             .required = true,
+             .file = FileUse::output});
+  table.add("label.seed", &options.seed,
+            {.meaning = "of the pairs, the splits and the noise", .source = "precis"});
   table.add("label.pairs", &options.pairs.pairs,
-            {.unit = "pairs", .meaning = "how many comparisons; 0: one a row", .maximum = 1e9});
+            {.unit = "pairs",
+             .meaning = "how many comparisons; 0: one a row",
+             .source = "precis",
+             .maximum = 1e9});
   table.add("label.temperature", &options.labeler.temperature,
             {.meaning = "noise: the better summary is chosen with probability sigmoid(gold margin "
                         "/ temperature); 0: always",
              .source = "a prototype: some 84% agreement with gold"});
   table.add("label.reliability", &options.labeler.reliability,
             {.meaning = "share of comparisons that are judged; the others are coin tosses",
+             .source = "precis",
              .maximum = 1});
   table.add(
       "label.reference_share", &options.pairs.reference_share,
       {.meaning =
            "share of pairs of a sample and the reference summary; the others are of two samples",
        .source = "a prototype",
-       .maximum = 1});
+       .maximum = 1,
+       .default_text = "1/3"});
   table.add("label.contrast_share", &options.pairs.contrast_share,
             {.meaning =
                  "share of pairs that differ in one wrong fact, taken before label.reference_share",
+             .source = "precis",
              .maximum = 1});
   table.add("label.valid_share", &options.pairs.valid_share,
             {.meaning = "share of posts whose comparisons are of split valid1 instead of train",
+             .source = "precis",
              .maximum = 1});
   table.add("label.policies", &options.policies,
-            {.meaning = "names of the policies that sampled: one for all files, or one a file"});
+            {.meaning = "names of the policies that sampled: one for all files, or one a file",
+             .source = "precis"});
   table.add("label.worker", &options.worker,
-            {.meaning = "the labeler's name, on which its noise depends",
-             .default_text = "gold-TEMPERATURE"});
-  table.add("label.batch", &options.batch, {.meaning = "the batch named in the comparisons"});
+            {.meaning = "the labeler's name, on which its noise depends; empty: gold- and the "
+                        "temperature"});
+  table.add("label.batch", &options.batch,
+            {.meaning = "the batch named in the comparisons", .source = "precis"});
 }
 
 std::vector<PolicySamples> read_policies(const LabelOptions& options,
@@ -71,8 +85,9 @@ std::vector<PolicySamples> read_policies(const LabelOptions& options,
   const auto names = options.policies.size();
   const auto files = options.samples.size();
   if (names != 1 && names != files) {
-    fail_usage("label.policies has {} names for {} files of samples; give one name, or one a file.",
-               names, files);
+    fail_usage(
+        "label.policies and samples differ in number, {} and {}: give one name, or one a file.",
+        names, files);
   }
   std::vector<PolicySamples> policies;
   for (std::size_t i = 0; i < files; ++i) {

@@ -15,6 +15,9 @@ std::optional<Tokenizer> tokenizer_of(const ModelConfig& config,
   require(tokenizer.vocabulary() <= config.vocabulary,
           "{}: the tokenizer has {} tokens, the model only {}. They do not belong together.", where,
           tokenizer.vocabulary(), config.vocabulary);
+  if (!config.end_tokens.empty()) {
+    tokenizer.set_end_token(config.end_token());
+  }
   return tokenizer;
 }
 

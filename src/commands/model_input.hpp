@@ -9,7 +9,8 @@
 
 namespace precis {
 
-/// The model's tokenizer; nothing if it has none. `where` names the model in errors.
+/// The model's tokenizer, with the model's end token; nothing if it has none. `where` names the
+/// model in errors.
 [[nodiscard]] std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where);
 /// The same of a model's configuration and the bytes of its tokenizer.json.
 [[nodiscard]] std::optional<Tokenizer> tokenizer_of(const ModelConfig& config,

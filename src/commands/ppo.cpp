@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
@@ -12,6 +13,7 @@
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "rlhf/trainer.hpp"
+#include "train/input_digests.hpp"
 #include "train/plan.hpp"
 
 namespace precis {
@@ -163,6 +165,22 @@ std::int64_t context_of(const Heads& heads) {
                    heads.reward.config.context, heads.value.config.context});
 }
 
+struct Inputs {
+  Examples prompts, shown;
+  std::optional<Replay> replay;
+};
+
+/// What the run is begun with.
+std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs& inputs) {
+  return {{"policy", digest_of_model(o.policy)},
+          {"reference", digest_of_model(o.reference)},
+          {"reward", digest_of_model(o.reward)},
+          {"value", digest_of_model(o.value)},
+          {"data.prompts", digest_of(inputs.prompts.examples)},
+          {"data.valid", digest_of(inputs.shown.examples)},
+          {"ppo.replay", inputs.replay ? inputs.replay->digest() : ""}};
+}
+
 void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& heads,
                 std::size_t prompts) {
   const auto line = [](const char* role, const ModelHead& head, std::int64_t copies) {
@@ -194,12 +212,23 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
   Machine machine = collectively(
       world, [&] { return start_machine(o.run.machine, mpi, context.log, describe(layout)); });
+  std::optional<TrainingRun> training;
+  if (!o.run.dry_run) {
+    training.emplace(TrainingRun::Setup{.log = context.log,
+                                        .options = context.options,
+                                        .world = world,
+                                        .run = o.run,
+                                        .checkpoint = o.checkpoint,
+                                        .stop_after = o.train.stop_after,
+                                        .command = "ppo",
+                                        .layout = machine.layout,
+                                        .final_files = {"policy.h5", "value.h5"}});
+    training->check_deck();
+    if (training->is_complete(o.train.steps)) {
+      return ExitStatus::done;
+    }
+  }
   const Heads heads = collectively(world, [&] { return read_heads(o); });
-
-  struct Inputs {
-    Examples prompts, shown;
-    std::optional<Replay> replay;
-  };
   const Inputs inputs = collectively(world, [&] {
     require(heads.tokenizer.has_value(),
             "{} has no tokenizer, which the posts in data.prompts need. Import it with one.",
@@ -225,25 +254,14 @@ ExitStatus run(Context& context, PpoCommand& o) {
     return ExitStatus::done;
   }
 
+  training->check_inputs(collectively(world, [&] { return digests_of(o, inputs); }));
   RoleModels models = collectively(
       world, [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); });
-  TrainingRun training({.log = context.log,
-                        .options = context.options,
-                        .world = world,
-                        .run = o.run,
-                        .checkpoint = o.checkpoint,
-                        .stop_after = o.train.stop_after,
-                        .command = "ppo",
-                        .layout = machine.layout,
-                        .final_files = {"policy.h5", "value.h5"}});
-  if (training.is_complete(o.train.steps)) {
-    return ExitStatus::done;
-  }
   const auto& shown =
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   PpoTrainer trainer({.machine = machine,
                       .world = world,
-                      .run = training,
+                      .run = *training,
                       .layout = layout,
                       .models = models,
                       .prompts = inputs.prompts.examples,
@@ -252,7 +270,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                       .train = o.train,
                       .max_response_tokens = o.data.max_response_tokens,
                       .replay = inputs.replay ? &*inputs.replay : nullptr});
-  if (training.resave()) {
+  if (training->resave()) {
     trainer.resave();
     return ExitStatus::done;
   }
@@ -260,7 +278,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
   if (status == ExitStatus::done) {
     trainer.save_final();
     context.log.info("The policy is in {}, the value network in {}.",
-                     training.file("policy.h5").string(), training.file("value.h5").string());
+                     training->file("policy.h5").string(), training->file("value.h5").string());
   }
   return status;
 }

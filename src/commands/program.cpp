@@ -11,6 +11,7 @@
 
 #include "base/help.hpp"
 #include "base/text.hpp"
+#include "commands/separate_outputs.hpp"
 #include "commands/version.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/mpi_session.hpp"
@@ -77,6 +78,7 @@ int run_alone(const Command& command, const std::string& program,
   OptionTable options;
   const Command::Run run = command.prepare(options);
   options.parse(words);
+  require_separate_outputs(options);
   Context context{
       .program = program, .command = command.name, .options = options, .log = log, .mpi = nullptr};
   const ExitStatus status = run(context);
@@ -104,6 +106,7 @@ int run_on_ranks(const Command& command, const std::string& program,
     const Command::Run run = collectively(mpi.world(), [&] {
       Command::Run prepared = command.prepare(options);
       options.parse(words);
+      require_separate_outputs(options);
       return prepared;
     });
     Context context{
@@ -203,9 +206,13 @@ FoundCommand find_command(const std::vector<Command>& table, std::span<const std
   if (!seconds.empty()) {
     fail_usage("{} is not a command. Expected one of: {}.", two, joined(seconds, ", "));
   }
-  const auto nearest = nearest_word(one, names);
-  fail_usage("{} is not a command.{} `precis --help` lists them.", one,
-             nearest ? fmt::format(" The nearest one is {}.", *nearest) : "");
+  // More than one slip of the hand is another word: a guess would mislead.
+  const auto nearest = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return edit_distance(one, name.substr(0, name.find(' '))) <= 1;
+  });
+  fail_usage("{} is not a command.{} The commands are: {}.", one,
+             nearest != names.end() ? fmt::format(" The nearest one is {}.", *nearest) : "",
+             joined(names, ", "));
 }
 
 std::string program_help(const std::vector<Command>& table) {

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +15,7 @@
 #include "eval/reward_report.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/input_digests.hpp"
 #include "train/plan.hpp"
 #include "train/reward_model.hpp"
 
@@ -93,6 +96,18 @@ Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
   return pairs;
 }
 
+/// What the run is begun with. A start model that is gone is not needed any more when the run goes
+/// on.
+std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comparisons& pairs,
+                                              bool goes_on) {
+  std::map<std::string, std::string> digests{{"data.train", digest_of(pairs.train.pairs)},
+                                             {"data.valid", digest_of(pairs.valid.pairs)}};
+  if (!goes_on || std::filesystem::exists(o.model)) {
+    digests["model"] = digest_of_model(o.model);
+  }
+  return digests;
+}
+
 TrainingPlan plan_of(const RewardOptions& o, const Model& model, const Machine& machine, int ranks,
                      const Comparisons& pairs) {
   TrainingPlan plan{.config = model.config,
@@ -140,7 +155,28 @@ ExitStatus run(Context& context, RewardOptions& o) {
     const GridShape grid = data_parallel_grid(o.run.machine, mpi);
     return start_machine(o.run.machine, mpi, context.log, to_string(grid));
   });
-  Model model = collectively(world, [&] { return start_model(o, machine.device, context.log); });
+  std::optional<TrainingRun> training_run;
+  if (!o.run.dry_run) {
+    training_run.emplace(TrainingRun::Setup{.log = context.log,
+                                            .options = context.options,
+                                            .world = world,
+                                            .run = o.run,
+                                            .checkpoint = o.checkpoint,
+                                            .stop_after = o.train.stop_after,
+                                            .command = context.command,
+                                            .layout = machine.layout,
+                                            .final_files = {final_model}});
+    training_run->check_deck();
+    if (is_complete(*training_run, o.train)) {
+      return ExitStatus::done;
+    }
+  }
+  const bool goes_on = training_run && training_run->checkpoint();
+  Model model = collectively(world, [&] {
+    return goes_on ? load_model(machine.device, *training_run->checkpoint(), {ModelKind::reward},
+                                trained_part)
+                   : start_model(o, machine.device, context.log);
+  });
   const Comparisons pairs = collectively(world, [&] {
     return read_comparisons(o, required_tokenizer(model, o.model), model.config.context,
                             context.log);
@@ -152,21 +188,13 @@ ExitStatus run(Context& context, RewardOptions& o) {
     return ExitStatus::done;
   }
 
-  TrainingRun training_run({.log = context.log,
-                            .options = context.options,
-                            .world = world,
-                            .run = o.run,
-                            .checkpoint = o.checkpoint,
-                            .stop_after = o.train.stop_after,
-                            .command = context.command,
-                            .layout = machine.layout,
-                            .final_files = {final_model}});
+  training_run->check_inputs(collectively(world, [&] { return digests_of(o, pairs, goes_on); }));
   std::optional<RewardObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {
     objective.emplace(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, training_run, world, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
   });
   if (const auto status = training->run_to_end()) {
     return *status;
@@ -180,7 +208,7 @@ ExitStatus run(Context& context, RewardOptions& o) {
   ModelConfig config = model.config;
   config.reward_shift = reference_shift(
       pairs, rewards, [&] { return rewards_of(pairs.train.pairs); }, context.log);
-  const auto path = training_run.file(final_model);
+  const auto path = training_run->file(final_model);
   collectively(world, [&] {
     if (world.rank() == 0) {
       save_model(path, config, model.tokenizer, training->kept(), machine.device);

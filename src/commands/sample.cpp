@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/progress.hpp"
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "commands/row_output.hpp"
@@ -42,15 +44,20 @@ struct SampleOptions {
 
 void add_options(OptionTable& table, SampleOptions& o) {
   table.add("model", &o.model,
-            {.meaning = "language model, or a checkpoint with one", .required = true});
+            {.meaning = "language model, or a checkpoint with one",
+             .required = true,
+             .file = FileUse::input});
   table.add("part", &o.part,
             {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
   table.add("input", &o.input,
-            {.meaning = "TL;DR or CNN/DM rows, or rows with a prompt or prompt_ids (JSON Lines)"});
+            {.meaning = "TL;DR or CNN/DM rows, or rows with a prompt or prompt_ids (JSON Lines)",
+             .file = FileUse::input});
   table.add("prompt", &o.prompt,
             {.meaning = "a prompt in place of input and output: what follows it is printed"});
   table.add("output", &o.output,
-            {.meaning = "one line a sample, in the order of the input (JSON Lines)"});
+            {.meaning = "one line a sample, in the order of the input (JSON Lines); a name that "
+                        "ends in .gz is compressed",
+             .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
@@ -87,6 +94,10 @@ void check_keys(const SampleOptions& o) {
     fail_usage(
         "--prompt stands in place of --input and --output: its samples are printed. Leave one of "
         "them out.");
+  }
+  if (const auto at = invalid_utf8_at(o.prompt)) {
+    fail_usage("--prompt is not UTF-8: its byte {} cannot stand there. Give it as UTF-8 text.",
+               *at + 1);
   }
 }
 
@@ -149,8 +160,8 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
   const Stopwatch watch;
   std::int64_t done = 0;
   std::int64_t tokens = 0;
-  Progress progress(log, "sample", 0, static_cast<std::int64_t>(samples.size()),
-                    o.log.every_seconds);
+  Progress progress(log, world.size() == 1 ? "sampling" : "sampling, rank 0's part", 0,
+                    static_cast<std::int64_t>(samples.size()), o.log.every_seconds, "sample");
   Generator generator(machine.device, model.config, model.parameters);
   generator.run(
       model.parameters, prompts, rule,
@@ -188,6 +199,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
+  const Stopwatch watch;
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
     check_keys(o);
@@ -224,6 +236,10 @@ ExitStatus run(Context& context, SampleOptions& o) {
     lines.push_back(sample_line(sample, row, sample.episode % o.n, text));
   }
   output->finish(lines);
+  context.log.info("Samples written to {}: {} of {} rows, in {}.", o.output,
+                   with_thousands(static_cast<std::int64_t>(rows.size()) * o.n),
+                   with_thousands(static_cast<std::int64_t>(rows.size())),
+                   duration_text(watch.seconds()));
   return ExitStatus::done;
 }
 

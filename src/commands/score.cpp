@@ -1,6 +1,8 @@
 // `precis score`: log-probs, rewards or values of given responses.
 #include <string>
 
+#include "base/clock.hpp"
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "commands/row_output.hpp"
@@ -28,18 +30,22 @@ struct ScoreOptions {
 };
 
 void add_options(OptionTable& table, ScoreOptions& o) {
-  table.add(
-      "model", &o.model,
-      {.meaning = "language, reward or value model, or a checkpoint with one", .required = true});
+  table.add("model", &o.model,
+            {.meaning = "language, reward or value model, or a checkpoint with one",
+             .required = true,
+             .file = FileUse::input});
   table.add("part", &o.part,
             {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
   table.add("input", &o.input,
             {.meaning = "TL;DR or CNN/DM rows, or rows with prompt and response, or prompt_ids and "
                         "response_ids (JSON Lines)",
-             .required = true});
-  table.add(
-      "output", &o.output,
-      {.meaning = "one line a row, in the order of the input (JSON Lines)", .required = true});
+             .required = true,
+             .file = FileUse::input});
+  table.add("output", &o.output,
+            {.meaning = "one line a row, in the order of the input (JSON Lines); a name that ends "
+                        "in .gz is compressed",
+             .required = true,
+             .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
@@ -113,6 +119,7 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
+  const Stopwatch watch;
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
     const GridShape grid = data_parallel_grid(o.machine, mpi);
@@ -134,6 +141,9 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
                       [&] { world.progress().tick("scoring"); });
   output.finish(score(evaluator, model, mine));
+  context.log.info("Scores written to {}: {} rows, in {}.", o.output,
+                   with_thousands(static_cast<std::int64_t>(rows.size())),
+                   duration_text(watch.seconds()));
   return ExitStatus::done;
 }
 

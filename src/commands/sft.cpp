@@ -1,15 +1,19 @@
 // `precis sft`: supervised fine-tuning.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/input_digests.hpp"
 #include "train/plan.hpp"
 #include "train/sft.hpp"
 
@@ -78,32 +82,54 @@ void check_keys(const SftOptions& o) {
   }
 }
 
-/// The model that training starts from. The `model.` keys then describe it, so that the effective
-/// deck does; one that was given and says something else is an error.
-Model start_model(const OptionTable& table, SftOptions& o, Device& device) {
-  const auto given = given_model_keys(table);
-  if (o.model.empty()) {
-    const Tokenizer tokenizer = Tokenizer::load(o.tokenizer);
-    o.config.vocabulary = tokenizer.vocabulary();
-    o.config.end_tokens = {tokenizer.end_token()};
-    try {
-      complete(o.config);
-    } catch (const Error& error) {
-      throw UsageError(error.what());
-    }
-    const std::string& json = tokenizer.to_json();
-    return make_model(device, o.config, {json.begin(), json.end()},
-                      static_cast<std::uint64_t>(o.run.machine.seed));
+/// The `model.` keys describe a model with random weights, but for what its tokenizer says.
+void complete_config(SftOptions& o, std::int64_t vocabulary, std::vector<std::int32_t> end_tokens) {
+  o.config.vocabulary = vocabulary;
+  o.config.end_tokens = std::move(end_tokens);
+  try {
+    complete(o.config);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
   }
-  Model model = load_model(device, o.model, {ModelKind::language}, o.part);
-  o.config = model.config;
+}
+
+/// The `model.` keys are made to describe a given model, so that the effective deck does; one that
+/// was given and says something else is an error.
+void take_config(const OptionTable& table, SftOptions& o, const ModelConfig& config) {
+  const auto given = given_model_keys(table);
+  o.config = config;
   for (const auto& [key, text] : given) {
     if (table.text(key) != text) {
       fail_usage("{} is {}, but the model {} has {}. Leave the model. keys out with --model.", key,
                  text, o.model, table.text(key));
     }
   }
+}
+
+/// The model that training starts from.
+Model start_model(const OptionTable& table, SftOptions& o, Device& device) {
+  if (o.model.empty()) {
+    const Tokenizer tokenizer = Tokenizer::load(o.tokenizer);
+    complete_config(o, tokenizer.vocabulary(), {tokenizer.end_token()});
+    const std::string& json = tokenizer.to_json();
+    return make_model(device, o.config, {json.begin(), json.end()},
+                      static_cast<std::uint64_t>(o.run.machine.seed));
+  }
+  Model model = load_model(device, o.model, {ModelKind::language}, o.part);
+  take_config(table, o, model.config);
   return model;
+}
+
+/// The `model.` keys of a run that goes on: its checkpoint knows what the files it was begun with
+/// said.
+void continue_config(const OptionTable& table, SftOptions& o, const std::string& checkpoint) {
+  const ModelConfig config =
+      load_model_head(ModelReader(checkpoint, trained_part), {ModelKind::language}).config;
+  if (o.model.empty()) {
+    complete_config(o, config.vocabulary, config.end_tokens);
+  } else {
+    take_config(table, o, config);
+  }
 }
 
 struct Rows {
@@ -121,6 +147,21 @@ Rows read_rows(const SftOptions& o, const Tokenizer& tokenizer, std::int64_t con
     log.info("Validation rows, {}: {}", joined(o.data.valid, ","), rows.valid.counts.describe());
   }
   return rows;
+}
+
+/// What the run is begun with. A start model or tokenizer that is gone is not needed any more when
+/// the run goes on.
+std::map<std::string, std::string> digests_of(const SftOptions& o, const Rows& rows, bool goes_on) {
+  std::map<std::string, std::string> digests{{"data.train", digest_of(rows.train.examples)},
+                                             {"data.valid", digest_of(rows.valid.examples)}};
+  if (!goes_on || std::filesystem::exists(o.model)) {
+    digests["model"] = o.model.empty() ? "" : digest_of_model(o.model);
+  }
+  if (!goes_on || std::filesystem::exists(o.tokenizer)) {
+    digests["tokenizer"] =
+        o.tokenizer.empty() ? "" : digest_of_text(Tokenizer::load(o.tokenizer).to_json());
+  }
+  return digests;
 }
 
 TrainingPlan plan_of(const SftOptions& o, const Machine& machine, int ranks, const Rows& rows) {
@@ -148,8 +189,31 @@ ExitStatus run(Context& context, SftOptions& o) {
     const GridShape grid = data_parallel_grid(o.run.machine, mpi);
     return start_machine(o.run.machine, mpi, context.log, to_string(grid));
   });
-  Model model =
-      collectively(world, [&] { return start_model(context.options, o, machine.device); });
+  std::optional<TrainingRun> training_run;
+  if (!o.run.dry_run) {
+    training_run.emplace(TrainingRun::Setup{.log = context.log,
+                                            .options = context.options,
+                                            .world = world,
+                                            .run = o.run,
+                                            .checkpoint = o.checkpoint,
+                                            .stop_after = o.train.stop_after,
+                                            .command = context.command,
+                                            .layout = machine.layout,
+                                            .final_files = {final_model}});
+  }
+  const bool goes_on = training_run && training_run->checkpoint();
+  if (goes_on) {
+    collectively(world, [&] { continue_config(context.options, o, *training_run->checkpoint()); });
+    training_run->check_deck();
+    if (is_complete(*training_run, o.train)) {
+      return ExitStatus::done;
+    }
+  }
+  Model model = collectively(world, [&] {
+    return goes_on ? load_model(machine.device, *training_run->checkpoint(), {ModelKind::language},
+                                trained_part)
+                   : start_model(context.options, o, machine.device);
+  });
   const Rows rows = collectively(world, [&] {
     const Tokenizer tokenizer = required_tokenizer(model, o.model.empty() ? o.tokenizer : o.model);
     return read_rows(o, tokenizer, model.config.context, context.log);
@@ -161,26 +225,18 @@ ExitStatus run(Context& context, SftOptions& o) {
     return ExitStatus::done;
   }
 
-  TrainingRun training_run({.log = context.log,
-                            .options = context.options,
-                            .world = world,
-                            .run = o.run,
-                            .checkpoint = o.checkpoint,
-                            .stop_after = o.train.stop_after,
-                            .command = context.command,
-                            .layout = machine.layout,
-                            .final_files = {final_model}});
+  training_run->check_inputs(collectively(world, [&] { return digests_of(o, rows, goes_on); }));
   std::optional<SftObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {
     objective.emplace(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, training_run, world, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
   });
   if (const auto status = training->run_to_end()) {
     return *status;
   }
-  const auto path = training_run.file(final_model);
+  const auto path = training_run->file(final_model);
   collectively(world, [&] {
     if (world.rank() == 0) {
       save_model(path, model.config, model.tokenizer, training->kept(), machine.device);

@@ -4,13 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <system_error>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "feedback/synthesize.hpp"
 #include "io/jsonl.hpp"
+#include "io/output_folder.hpp"
 
 namespace precis {
 namespace {
@@ -33,9 +33,11 @@ void add_options(OptionTable& table, SynthesizeOptions& options) {
       {.unit = "rows",
        .meaning = "of every 20 rows one goes to valid.jsonl, one to test.jsonl, the others to "
                   "train.jsonl",
+       .source = "a prototype of this data set: 28,800 rows to train on",
        .minimum = 1,
        .maximum = static_cast<double>(fact_space())});
-  table.add("seed", &options.seed, {.meaning = "row i is a function of the seed and i"});
+  table.add("seed", &options.seed,
+            {.meaning = "row i is a function of the seed and i", .source = "precis"});
 
   const std::string source = "a prototype of this data set";
   const auto share = [&](const char* key, double* value, const char* meaning) {
@@ -51,12 +53,16 @@ void add_options(OptionTable& table, SynthesizeOptions& options) {
   share("synthesize.invent", &faults.invent, "share of stated facts that are wrong in references");
   share("synthesize.confuse", &options.synthesis.post.confuse,
         "share of distractors that name a second person, object or place");
-  table.add(
-      "synthesize.least_distractors", &options.least_distractors,
-      {.unit = "sentences", .meaning = "fewest sentences a post without a fact", .maximum = 16});
-  table.add(
-      "synthesize.most_distractors", &options.most_distractors,
-      {.unit = "sentences", .meaning = "most sentences a post without a fact", .maximum = 16});
+  table.add("synthesize.least_distractors", &options.least_distractors,
+            {.unit = "sentences",
+             .meaning = "fewest sentences a post without a fact",
+             .source = source,
+             .maximum = 16});
+  table.add("synthesize.most_distractors", &options.most_distractors,
+            {.unit = "sentences",
+             .meaning = "most sentences a post without a fact",
+             .source = source,
+             .maximum = 16});
 }
 
 nlohmann::ordered_json row_json(const SyntheticRow& row) {
@@ -75,10 +81,7 @@ ExitStatus run(Context&, SynthesizeOptions& options) {
   (void)synthesize_row(seed, 0, options.synthesis);
 
   const std::filesystem::path folder = options.output;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require(!error, "{}: the folder cannot be made: {}. Give --output a folder that can be written.",
-          folder.string(), error.message());
+  const NewFolders made(folder);
 
   std::array<JsonlWriter, 3> files = {JsonlWriter((folder / "train.jsonl").string()),
                                       JsonlWriter((folder / "valid.jsonl").string()),

@@ -23,7 +23,8 @@ void add_options(OptionTable& table, TokenizerOptions& options) {
   table.add("input", &options.input,
             {.meaning = "JSON Lines, names or globs with commas between; the text fields `text`, "
                         "`title`, `post`, `summary`, `article`, `highlights` are learned from",
-             .required = true});
+             .required = true,
+             .file = FileUse::input});
   table.add(
       "vocab", &options.vocabulary,
       {.unit = "tokens",
@@ -32,9 +33,10 @@ void add_options(OptionTable& table, TokenizerOptions& options) {
        .maximum = 1 << 24,
        .required = true});
   table.add("output", &options.output,
-            {.meaning = "the tokenizer.json to write", .required = true});
+            {.meaning = "the tokenizer.json to write", .required = true, .file = FileUse::output});
   table.add("data.skip_bad", &options.skip_bad,
-            {.meaning = "skip and count rows that cannot be read instead of stopping"});
+            {.meaning = "skip and count rows that cannot be read instead of stopping",
+             .source = "precis"});
 }
 
 ExitStatus run(Context& context, TokenizerOptions& options) {

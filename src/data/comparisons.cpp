@@ -44,6 +44,12 @@ std::string Comparison::where() const { return fmt::format("{}:{}", file, line);
 
 Comparison parse_comparison(const JsonRow& row) {
   const std::string where = row.where();
+  if (find_field(row.value, "info") == nullptr &&
+      (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr)) {
+    throw BadRow(where +
+                 ": this is a post with one summary, a comparison (`info`, `summaries`, `choice`) "
+                 "was expected. Such rows are what `precis sft` trains on.");
+  }
   const nlohmann::json& info = required_field(row.value, "info", where);
   if (!info.is_object()) {
     throw BadRow(fmt::format("{}: the field `info` is {}, an object was expected.", where,

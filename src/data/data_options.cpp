@@ -20,7 +20,11 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   }
   if (use != DataUse::rows) {
     table.add("data.valid", &options.valid,
-              {.meaning = rows + " held out for validation, names or globs with commas between"});
+              {.meaning = use == DataUse::ppo
+                              ? rows + " whose posts are summarized in samples.jsonl now and then; "
+                                       "empty: the first of data.prompts"
+                              : rows + " held out for validation, names or globs with commas "
+                                       "between"});
   }
   if (pairs) {
     table.add("data.train_split", &options.train_split,
@@ -31,7 +35,7 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   table.add("data.max_query_tokens", &options.max_query_tokens,
             {.unit = "tokens",
              .meaning = "longer queries are cut",
-             .source = "Stiennon et al. 2020; OpenAI's released code",
+             .source = "Stiennon 2020; OpenAI's released code",
              .minimum = 1});
   if (use != DataUse::rows) {
     table.add(
@@ -40,7 +44,7 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
          .meaning = use == DataUse::ppo
                         ? "the longest response that is generated, end token included"
                         : "rows with a longer response, end token included, are not trained on",
-         .source = "Stiennon et al. 2020; OpenAI's released code",
+         .source = "Stiennon 2020; OpenAI's released code",
          .minimum = 1});
   }
   if (use != DataUse::rows) {
@@ -50,16 +54,20 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
                     std::string(pairs ? "" : ", duplicate bodies") +
                     std::string(use == DataUse::sft ? ", summaries outside 24 to 48 tokens" : "") +
                     (trains ? "; training rows only" : ""),
-         .source = "Stiennon et al. 2020"});
+         .source =
+             use == DataUse::sft ? "Stiennon 2020" : "precis: off, as rows are chosen already"});
     table.add("data.subreddits", &options.subreddits,
               {.meaning = "use posts of these subreddits only; empty: of all" +
                           std::string(trains ? "; training rows only" : "")});
   }
   table.add("data.skip_bad", &options.skip_bad,
-            {.meaning = "skip and count rows that cannot be read instead of stopping"});
+            {.meaning = "skip and count rows that cannot be read instead of stopping",
+             .source = "precis"});
   if (use != DataUse::rows) {
     table.add("data.limit", &options.limit,
-              {.unit = "rows", .meaning = "use the first rows of each set only; 0: all"});
+              {.unit = "rows",
+               .meaning = "use the first rows of each set only; 0: all",
+               .source = "precis"});
   }
   table.add(
       "data.template", &options.query_template,

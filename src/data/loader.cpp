@@ -14,14 +14,17 @@ std::int64_t steps_per_epoch(std::int64_t rows, std::int64_t batch) {
   return rows / batch + (rows % batch != 0 ? 1 : 0);
 }
 
-std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch, std::int64_t step,
-                                    std::uint64_t seed) {
-  const std::int64_t steps = steps_per_epoch(rows, batch);
-  const std::vector<std::int64_t> order =
-      permutation(rows, seed, Purpose::row_shuffle, static_cast<std::uint64_t>(step / steps));
-  const std::int64_t begin = step % steps * batch;
-  const std::int64_t end = begin + std::min(batch, rows - begin);
-  return {order.begin() + begin, order.begin() + end};
+StepRows::StepRows(std::int64_t rows, std::int64_t batch, std::uint64_t seed)
+    : rows_(rows), batch_(batch), seed_(seed), steps_(steps_per_epoch(rows, batch)) {}
+
+std::vector<std::int64_t> StepRows::of(std::int64_t step) {
+  if (const std::int64_t epoch = step / steps_; epoch != epoch_) {
+    order_ = permutation(rows_, seed_, Purpose::row_shuffle, static_cast<std::uint64_t>(epoch));
+    epoch_ = epoch;
+  }
+  const std::int64_t begin = step % steps_ * batch_;
+  const std::int64_t end = begin + std::min(batch_, rows_ - begin);
+  return {order_.begin() + begin, order_.begin() + end};
 }
 
 std::pair<std::int64_t, std::int64_t> part_of(std::int64_t count, std::int64_t rank,

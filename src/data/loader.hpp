@@ -11,10 +11,24 @@ namespace precis {
 /// UsageError unless both are positive.
 [[nodiscard]] std::int64_t steps_per_epoch(std::int64_t rows, std::int64_t batch);
 
-/// The rows of step `step` (from 0) in their order: a piece of the epoch's permutation by (seed,
-/// Purpose::row_shuffle, epoch). When `batch` >= `rows`, a step uses every row once.
-[[nodiscard]] std::vector<std::int64_t> step_rows(std::int64_t rows, std::int64_t batch,
-                                                  std::int64_t step, std::uint64_t seed);
+/// Which rows each step uses. Keeps the permutation of the epoch that it was asked for last.
+class StepRows {
+ public:
+  /// Throws as `steps_per_epoch`.
+  StepRows(std::int64_t rows, std::int64_t batch, std::uint64_t seed);
+
+  /// The rows of step `step` (from 0) in their order: a piece of the epoch's permutation by (seed,
+  /// Purpose::row_shuffle, epoch). When `batch` >= `rows`, a step uses every row once.
+  [[nodiscard]] std::vector<std::int64_t> of(std::int64_t step);
+
+ private:
+  std::int64_t rows_;
+  std::int64_t batch_;
+  std::uint64_t seed_;
+  std::int64_t steps_;       // of an epoch
+  std::int64_t epoch_ = -1;  // whose permutation `order_` is
+  std::vector<std::int64_t> order_;
+};
 
 /// Rank `rank`'s part [first, second) of `count` things: contiguous, in rank order, of sizes that
 /// differ by at most one (the first ranks have the larger ones).

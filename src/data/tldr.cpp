@@ -37,6 +37,12 @@ Post parse_post(const nlohmann::json& object, const std::string& where) {
 }
 
 SummaryRow parse_summary_row(const JsonRow& row, bool with_summary) {
+  if (find_field(row.value, "summaries") != nullptr && find_field(row.value, "info") != nullptr) {
+    throw BadRow(
+        row.where() +
+        ": this is a comparison (`info`, `summaries`), a TL;DR or CNN/DM row was expected. "
+        "Comparisons are what `precis reward` trains on.");
+  }
   SummaryRow result;
   result.post = parse_post(row.value, row.where());
   result.file = row.file;
@@ -107,8 +113,9 @@ Examples read_examples(const std::vector<std::string>& files, RowUse use,
   };
   read_rows(files, options.skip_bad, counts, visit);
   if (use != RowUse::validation) {
-    require(!result.examples.empty(), "{}: no row is left to use. {}", joined(files, ","),
-            counts.describe());
+    require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
+            counts.describe(),
+            options.filter ? " `--data.filter false` switches the filters off." : "");
   }
   return result;
 }

@@ -192,7 +192,7 @@ std::optional<std::int32_t> Tokenizer::find_added(std::string_view content) cons
 }
 
 std::int32_t Tokenizer::end_token() const {
-  const auto id = find_added(end_of_text);
+  const auto id = end_token_ ? end_token_ : find_added(end_of_text);
   require(id.has_value(),
           "{}: the tokenizer has no token {}, which ends a summary. Use a tokenizer that has it.",
           name_, end_of_text);

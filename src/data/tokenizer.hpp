@@ -35,7 +35,7 @@ struct TokenizerParts {
   bool nfc = false;   // Unicode normalization form C before splitting
 };
 
-/// A byte-level BPE tokenizer. Immutable: many threads may use one.
+/// A byte-level BPE tokenizer. Many threads may use one.
 class Tokenizer {
  public:
   /// Throws Error where `parts` do not make a tokenizer that can encode all UTF-8 text. `name` is
@@ -77,8 +77,12 @@ class Tokenizer {
   [[nodiscard]] const std::string& token(std::int32_t id) const { return parts_.tokens.at(id); }
   /// The id of an added token such as "<|endoftext|>".
   [[nodiscard]] std::optional<std::int32_t> find_added(std::string_view content) const;
-  /// The id of "<|endoftext|>". Throws Error if the tokenizer has none.
+  /// The id that ends a response: that of `set_end_token`, else of "<|endoftext|>". Throws Error if
+  /// there is neither.
   [[nodiscard]] std::int32_t end_token() const;
+  /// A model's own end token, which may be another than the tokenizer's name for it says. To be
+  /// called before the tokenizer is shared.
+  void set_end_token(std::int32_t id) { end_token_ = id; }
   /// The most bytes of text that one token beginning with `byte` can stand for.
   [[nodiscard]] std::size_t longest_token(unsigned char byte) const { return longest_[byte]; }
 
@@ -111,6 +115,7 @@ class Tokenizer {
   // Pieces that become one token: most words of a text.
   std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>> whole_;
   std::array<std::size_t, 256> longest_{};
+  std::optional<std::int32_t> end_token_;
 };
 
 }  // namespace precis

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "data/tokenizer.hpp"
 #include "data/tokenizer_json.hpp"
+#include "io/jsonl.hpp"
 #include "io/model_file.hpp"
 #include "io/text_file.hpp"
 
@@ -27,9 +28,14 @@ Tokenizer load_model_file(const std::string& path) {
           "{}: the model has no tokenizer (it was imported without one). Give a tokenizer.json or "
           "a folder with one.",
           model.where());
-  return Tokenizer::from_json(
+  auto tokenizer = Tokenizer::from_json(
       std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
       model.where() + ", /tokenizer");
+  const auto config = parse_json(model.config(), model.where() + ", /config");
+  if (const auto ends = config.value("end_tokens", std::vector<std::int32_t>{}); !ends.empty()) {
+    tokenizer.set_end_token(ends.front());
+  }
+  return tokenizer;
 }
 
 Tokenizer load_folder(const fs::path& folder) {

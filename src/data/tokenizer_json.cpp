@@ -216,7 +216,7 @@ void check_model(const json& model, const std::string& name) {
           "{}: the tokenizer has BPE dropout, which precis does not support.", name);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json& value = member(model, key, name);
-    require(value.is_null() || value == "",
+    require(value.is_null() || value == json(""),
             "{}: the tokenizer has a `{}`, which precis does not support.", name, key);
   }
   require(!flag(model, "ignore_merges", false, name),
@@ -266,14 +266,14 @@ TokenizerParts parse_vocabulary_and_merges(std::string_view vocabulary,
 }
 
 std::string write_tokenizer_json(const TokenizerParts& parts) {
-  using ordered = nlohmann::ordered_json;
+  using Ordered = nlohmann::ordered_json;
   const auto byte_level = [&](bool add_prefix_space) {
-    return ordered::object({{"type", "ByteLevel"},
+    return Ordered::object({{"type", "ByteLevel"},
                             {"add_prefix_space", add_prefix_space},
                             {"trim_offsets", true},
                             {"use_regex", parts.split}});
   };
-  ordered added = ordered::array();
+  Ordered added = Ordered::array();
   std::map<std::int32_t, const AddedToken*> added_by_id;
   for (const AddedToken& token : parts.added) {
     added_by_id.emplace(token.id, &token);
@@ -289,28 +289,28 @@ std::string write_tokenizer_json(const TokenizerParts& parts) {
   }
   // Pushed in order: keys are unique, so the search that ordered_json's operator[] makes for each
   // would only take time (quadratic in the vocabulary).
-  ordered vocabulary = ordered::object();
-  auto& entries = vocabulary.get_ref<ordered::object_t&>();
+  Ordered vocabulary = Ordered::object();
+  auto& entries = vocabulary.get_ref<Ordered::object_t&>();
   const auto written = [&](std::size_t id) {
     const auto token = added_by_id.find(static_cast<std::int32_t>(id));
     return token != added_by_id.end() ? token->second->content : to_alphabet(parts.tokens[id]);
   };
   for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
     if (!parts.tokens[id].empty()) {
-      entries.push_back({written(id), ordered(static_cast<std::int64_t>(id))});
+      entries.push_back({written(id), Ordered(static_cast<std::int64_t>(id))});
     }
   }
-  ordered merges = ordered::array();
+  Ordered merges = Ordered::array();
   for (const Merge& merge : parts.merges) {
     merges.push_back(written(static_cast<std::size_t>(merge.left)) + " " +
                      written(static_cast<std::size_t>(merge.right)));
   }
-  const ordered file = {
+  const Ordered file = {
       {"version", "1.0"},
       {"truncation", nullptr},
       {"padding", nullptr},
       {"added_tokens", std::move(added)},
-      {"normalizer", parts.nfc ? ordered::object({{"type", "NFC"}}) : ordered(nullptr)},
+      {"normalizer", parts.nfc ? Ordered::object({{"type", "NFC"}}) : Ordered(nullptr)},
       {"pre_tokenizer", byte_level(parts.add_prefix_space)},
       {"post_processor", byte_level(true)},
       {"decoder", byte_level(true)},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct Word {
 struct Pair {
   std::int32_t left = 0;
   std::int32_t right = 0;
-  auto operator<=>(const Pair&) const = default;
+  bool operator==(const Pair&) const = default;
 };
 
 struct PairHash {
@@ -41,7 +42,8 @@ struct Candidate {
   Pair pair;
   /// The heap's top is the most frequent pair, then the lowest ids.
   bool operator<(const Candidate& other) const {
-    return count != other.count ? count < other.count : pair > other.pair;
+    return std::tie(count, other.pair.left, other.pair.right) <
+           std::tie(other.count, pair.left, pair.right);
   }
 };
 

@@ -31,7 +31,7 @@ const nlohmann::json& field(const JsonRow& row, const char* name, const char* co
 
 std::vector<TotalLogProb> read_samples_log_probs(const std::string& path) {
   std::vector<TotalLogProb> totals;
-  for_each_row(path, false, [&](const JsonRow& row) {
+  for_each_row(path, [&](const JsonRow& row) {
     TotalLogProb total{.where = row.where(), .id = row.text("id")};
     for (const auto& value : field(row, "logprobs", "sample")) {
       total.value += number(value, row, "logprobs");
@@ -43,7 +43,7 @@ std::vector<TotalLogProb> read_samples_log_probs(const std::string& path) {
 
 std::vector<TotalLogProb> read_scores(const std::string& path) {
   std::vector<TotalLogProb> totals;
-  for_each_row(path, false, [&](const JsonRow& row) {
+  for_each_row(path, [&](const JsonRow& row) {
     totals.push_back({.where = row.where(),
                       .id = row.text("id"),
                       .value = number(field(row, "logprob", "score"), row, "logprob")});

@@ -12,7 +12,7 @@ namespace precis {
 /// One policy's samples, a list a row.
 struct JudgedPolicy {
   std::string name;
-  std::vector<std::vector<Sample>> samples;
+  std::vector<std::vector<SampledSummary>> samples;
   std::optional<double> kl = {};  ///< to the first policy, nats a summary, where it was measured
 };
 

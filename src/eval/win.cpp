@@ -43,9 +43,9 @@ GoldMeans mean_of(const std::vector<GoldScore>& scores) {
   return means;
 }
 
-std::vector<std::vector<Sample>> reference_samples(const std::vector<GoldRow>& rows,
-                                                   std::size_t count) {
-  std::vector<std::vector<Sample>> samples;
+std::vector<std::vector<SampledSummary>> reference_samples(const std::vector<GoldRow>& rows,
+                                                           std::size_t count) {
+  std::vector<std::vector<SampledSummary>> samples;
   samples.reserve(rows.size());
   for (const GoldRow& row : rows) {
     auto& of_row = samples.emplace_back();
@@ -58,8 +58,9 @@ std::vector<std::vector<Sample>> reference_samples(const std::vector<GoldRow>& r
   return samples;
 }
 
-WinResult compare(const std::vector<GoldRow>& rows, const std::vector<std::vector<Sample>>& a,
-                  const std::vector<std::vector<Sample>>& b) {
+WinResult compare(const std::vector<GoldRow>& rows,
+                  const std::vector<std::vector<SampledSummary>>& a,
+                  const std::vector<std::vector<SampledSummary>>& b) {
   require(!rows.empty(), "There are no rows to compare summaries of.");
   require(a.size() == rows.size() && b.size() == rows.size(),
           "There are samples of {} and {} rows; expected {}.", a.size(), b.size(), rows.size());

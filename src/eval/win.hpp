@@ -38,8 +38,8 @@ struct GoldMeans {
 struct WinRow {
   std::size_t row = 0;
   std::int64_t index = 0;
-  Sample a;
-  Sample b;
+  SampledSummary a;
+  SampledSummary b;
   GoldScore gold_a;
   GoldScore gold_b;
 };
@@ -55,13 +55,13 @@ struct WinResult {
 };
 
 /// The rows' own summaries as samples: `count` times each, ended.
-[[nodiscard]] std::vector<std::vector<Sample>> reference_samples(const std::vector<GoldRow>& rows,
-                                                                 std::size_t count);
+[[nodiscard]] std::vector<std::vector<SampledSummary>> reference_samples(
+    const std::vector<GoldRow>& rows, std::size_t count);
 
 /// Compares sample by sample. Both sides must have the same number of samples for each row: throws
 /// Error otherwise.
 [[nodiscard]] WinResult compare(const std::vector<GoldRow>& rows,
-                                const std::vector<std::vector<Sample>>& a,
-                                const std::vector<std::vector<Sample>>& b);
+                                const std::vector<std::vector<SampledSummary>>& a,
+                                const std::vector<std::vector<SampledSummary>>& b);
 
 }  // namespace precis

@@ -12,8 +12,8 @@
 namespace precis {
 namespace {
 
-Sample parse_sample(const JsonRow& row) {
-  Sample sample;
+SampledSummary parse_sample(const JsonRow& row) {
+  SampledSummary sample;
   sample.response = row.text("response");
   const auto* const index = find_field(row.value, "index");
   if (index == nullptr || !index->is_number_integer() || *index < 0) {
@@ -47,7 +47,7 @@ std::string some_of(const std::vector<std::string>& names) {
 std::vector<GoldRow> read_gold_rows(const std::string& path) {
   std::vector<GoldRow> rows;
   std::unordered_map<std::string, std::int64_t> lines;
-  for_each_row(path, false, [&](const JsonRow& json) {
+  for_each_row(path, [&](const JsonRow& json) {
     GoldRow row;
     row.row = parse_summary_row(json, true);
     row.id = row.row.post.id.empty() ? fmt::format("{}", json.line - 1) : row.row.post.id;
@@ -70,16 +70,16 @@ std::vector<GoldRow> read_gold_rows(const std::string& path) {
   return rows;
 }
 
-std::vector<std::vector<Sample>> read_samples(const std::string& path,
-                                              const std::vector<GoldRow>& rows) {
+std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
+                                                      const std::vector<GoldRow>& rows) {
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     places.emplace(rows[i].id, i);
   }
-  std::vector<std::vector<Sample>> samples(rows.size());
+  std::vector<std::vector<SampledSummary>> samples(rows.size());
   std::vector<std::string> unknown;
-  for_each_row(path, false, [&](const JsonRow& json) {
-    Sample sample = parse_sample(json);
+  for_each_row(path, [&](const JsonRow& json) {
+    SampledSummary sample = parse_sample(json);
     const std::string& id = json.text("id");
     const auto place = places.find(id);
     if (place == places.end()) {
@@ -87,7 +87,7 @@ std::vector<std::vector<Sample>> read_samples(const std::string& path,
       return;
     }
     auto& of_row = samples[place->second];
-    const bool twice = std::any_of(of_row.begin(), of_row.end(), [&](const Sample& other) {
+    const bool twice = std::any_of(of_row.begin(), of_row.end(), [&](const SampledSummary& other) {
       return other.index == sample.index;
     });
     require(!twice, "{}: sample {} of the row with id {} is there a second time.", json.where(),
@@ -104,7 +104,7 @@ std::vector<std::vector<Sample>> read_samples(const std::string& path,
       missing.push_back(rows[i].id);
     }
     std::sort(samples[i].begin(), samples[i].end(),
-              [](const Sample& a, const Sample& b) { return a.index < b.index; });
+              [](const SampledSummary& a, const SampledSummary& b) { return a.index < b.index; });
   }
   require(missing.empty(), "{}: there are no samples of the rows with id {} of {}. {}", path,
           some_of(missing), rows.front().row.file, advice);
@@ -118,7 +118,7 @@ std::vector<std::vector<Sample>> read_samples(const std::string& path,
   return samples;
 }
 
-GoldScore gold_score(const GoldRow& row, const Sample& sample) {
+GoldScore gold_score(const GoldRow& row, const SampledSummary& sample) {
   return gold_score(row.facts, sample.response, sample.ended);
 }
 

@@ -24,7 +24,7 @@ struct GoldRow {
 [[nodiscard]] std::vector<GoldRow> read_gold_rows(const std::string& path);
 
 /// A line of `precis sample`.
-struct Sample {
+struct SampledSummary {
   std::string response;  ///< Without the end token.
   bool ended = false;    ///< `finish` is "eos".
   std::int64_t index = 0;
@@ -33,9 +33,9 @@ struct Sample {
 /// Reads a file of `precis sample` and gives the samples of each row, by rising index, the same
 /// number for each. Throws Error naming what is wrong: ids that no row has, rows without samples,
 /// an index twice, or rows with different numbers of samples.
-[[nodiscard]] std::vector<std::vector<Sample>> read_samples(const std::string& path,
-                                                            const std::vector<GoldRow>& rows);
+[[nodiscard]] std::vector<std::vector<SampledSummary>> read_samples(
+    const std::string& path, const std::vector<GoldRow>& rows);
 
-[[nodiscard]] GoldScore gold_score(const GoldRow& row, const Sample& sample);
+[[nodiscard]] GoldScore gold_score(const GoldRow& row, const SampledSummary& sample);
 
 }  // namespace precis

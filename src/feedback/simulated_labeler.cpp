@@ -27,7 +27,8 @@ std::string with_space(const std::string& text) {
   return text.starts_with(' ') ? text : " " + text;
 }
 
-Candidate candidate_of(const Sample& sample, const GoldRow& row, const std::string& policy) {
+Candidate candidate_of(const SampledSummary& sample, const GoldRow& row,
+                       const std::string& policy) {
   return {.text = with_space(sample.response),
           .policy = policy,
           .note = sample.ended ? "" : "length",
@@ -58,9 +59,9 @@ std::array<Candidate, 2> draw_contrast(const GoldRow& row, ReferenceFaults omiss
 }
 
 // The samples of a row, of all policies.
-std::vector<std::pair<const Sample*, const std::string*>> samples_of(
+std::vector<std::pair<const SampledSummary*, const std::string*>> samples_of(
     const std::vector<PolicySamples>& policies, std::size_t row) {
-  std::vector<std::pair<const Sample*, const std::string*>> samples;
+  std::vector<std::pair<const SampledSummary*, const std::string*>> samples;
   for (const auto& policy : policies) {
     for (const auto& sample : policy.samples[row]) {
       samples.emplace_back(&sample, &policy.policy);

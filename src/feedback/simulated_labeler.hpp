@@ -71,7 +71,7 @@ struct CandidatePair {
 /// The samples of one policy, a list a row.
 struct PolicySamples {
   std::string policy;
-  std::vector<std::vector<Sample>> samples;
+  std::vector<std::vector<SampledSummary>> samples;
 };
 
 struct CandidatePairs {

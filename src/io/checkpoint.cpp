@@ -58,7 +58,7 @@ std::vector<CheckpointEntry> CheckpointFolder::list() const {
       entries.push_back({*step, entry->path()});
     }
   }
-  require(!error, "cannot read the folder {}: {}", folder_.string(), error.message());
+  require(!error, "cannot read the folder {}: {}.", folder_.string(), error.message());
   std::sort(entries.begin(), entries.end(),
             [](const CheckpointEntry& a, const CheckpointEntry& b) { return a.step > b.step; });
   return entries;
@@ -69,23 +69,25 @@ void CheckpointFolder::set_aside_after(std::int64_t step) const {
     if (entry.step > step) {
       std::error_code error;
       fs::rename(entry.path, entry.path.string() + ".damaged", error);
-      require(!error, "cannot rename {}: {}", entry.path.string(), error.message());
+      require(!error, "cannot rename {}: {}.", entry.path.string(), error.message());
     }
   }
 }
 
 fs::path CheckpointFolder::write(std::int64_t step,
-                                 const std::function<void(StateWriter&)>& describe) const {
+                                 const std::function<void(StateWriter&)>& describe,
+                                 OldCheckpoints old) const {
   std::error_code error;
   fs::create_directories(folder_, error);
-  require(!error, "cannot create the folder {}: {}", folder_.string(), error.message());
+  require(!error, "cannot create the folder {}: {}.", folder_.string(), error.message());
   fs::path path = folder_ / checkpoint_name(step);
   StateWriter writer(path, checkpoint_format);
   describe(writer);
   writer.commit();
   write_file(folder_ / "latest", checkpoint_name(step) + "\n");
-
-  remove_old(step);
+  if (old == OldCheckpoints::remove) {
+    remove_old(step);
+  }
   return path;
 }
 
@@ -98,7 +100,7 @@ void CheckpointFolder::remove_old(std::int64_t written) const {
   std::error_code error;
   for (std::size_t i = static_cast<std::size_t>(keep_); i < entries.size(); ++i) {
     fs::remove(entries[i].path, error);
-    require(!error, "cannot remove the old checkpoint {}: {}", entries[i].path.string(),
+    require(!error, "cannot remove the old checkpoint {}: {}.", entries[i].path.string(),
             error.message());
   }
   // What a killed process left half written; the run's lock keeps others from writing here.

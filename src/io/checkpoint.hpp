@@ -17,6 +17,9 @@ struct CheckpointEntry {
   std::filesystem::path path;
 };
 
+/// Whether a checkpoint that is written may push out the oldest.
+enum class OldCheckpoints { remove, keep };
+
 /// "step_000120.h5".
 [[nodiscard]] std::string checkpoint_name(std::int64_t step);
 
@@ -32,10 +35,10 @@ class CheckpointFolder {
 
   /// Writes the checkpoint of a step: `describe` fills it (scalars first: "state", "deck"; then
   /// parts). It is synced and renamed, then `latest` names it, then all but the last `keep` are
-  /// removed. Returns its path. Throws Error with nothing under the final name; the message names
-  /// the file.
-  std::filesystem::path write(std::int64_t step,
-                              const std::function<void(StateWriter&)>& describe) const;
+  /// removed, unless `old` says otherwise. Returns its path. Throws Error with nothing under the
+  /// final name; the message names the file.
+  std::filesystem::path write(std::int64_t step, const std::function<void(StateWriter&)>& describe,
+                              OldCheckpoints old = OldCheckpoints::remove) const;
 
   /// Renames the files of later steps, which a run that goes on from `step` found damaged, to
   /// NAME.damaged: they must not count among those that are kept.

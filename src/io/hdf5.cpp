@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "base/text.hpp"
 #include "io/output_file.hpp"
 
 namespace precis::hdf5 {
@@ -122,8 +123,16 @@ Handle open_file(const std::filesystem::path& path) {
         "makes a model file from a Hugging Face folder.",
         path.string());
   }
-  return Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose,
-                fmt::format("{} is damaged and cannot be opened", path.string()));
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id());
+  if (file < 0) {
+    const std::string reason = take_error_message();
+    fail("{} is damaged: {}.", path.string(),
+         reason.starts_with("truncated file")
+             ? fmt::format("it is truncated, {} are left",
+                           byte_size(std::filesystem::file_size(path)))
+             : fmt::format("HDF5 cannot open it ({})", reason));
+  }
+  return Handle(file, H5Fclose, "cannot open a file");
 }
 
 void flush(hid_t file) { check(H5Fflush(file, H5F_SCOPE_LOCAL), "cannot write it"); }

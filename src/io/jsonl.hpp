@@ -45,9 +45,12 @@ struct JsonRow {
 /// `object[field]`, or null if it is missing.
 [[nodiscard]] const nlohmann::json* find_field(const nlohmann::json& object, const char* field);
 
-/// Calls `visit` for each row of the file in order and returns how many rows were skipped. A line
-/// that is not UTF-8, not JSON or not an object, a blank line before the last row, and a BadRow
-/// thrown by `visit` are errors with file and line, or with `skip_bad` skipped and counted.
+/// Calls `visit` for each row of the file in order. A line that is not UTF-8, not JSON or not an
+/// object, a blank line before the last row, and a BadRow thrown by `visit` are errors with file
+/// and line.
+void for_each_row(const std::string& path, const std::function<void(const JsonRow&)>& visit);
+/// The same for commands with the key data.skip_bad, which errors name: if it is true, such rows
+/// are skipped. Returns how many were.
 std::int64_t for_each_row(const std::string& path, bool skip_bad,
                           const std::function<void(const JsonRow&)>& visit);
 

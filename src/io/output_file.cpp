@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cerrno>
 #include <utility>
@@ -42,6 +43,26 @@ void write_all(int descriptor, std::string_view text, const fs::path& path) {
   }
 }
 
+/// The text as one gzip member; a file of several is gzip as well (RFC 1952, section 2.2).
+std::string gzip_member(std::string_view text) {
+  z_stream stream{};
+  constexpr int gzip_window = 15 + 16;  // the largest window, and a gzip header
+  constexpr int memory_level = 8;
+  require(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_window, memory_level,
+                       Z_DEFAULT_STRATEGY) == Z_OK,
+          "zlib cannot compress: deflateInit2 failed.");
+  std::string member(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(member.data());
+  stream.avail_out = static_cast<uInt>(member.size());
+  const int code = deflate(&stream, Z_FINISH);
+  member.resize(stream.total_out);
+  deflateEnd(&stream);
+  require(code == Z_STREAM_END, "zlib cannot compress: deflate gave {}.", code);
+  return member;
+}
+
 /// Whether the path is another name of an open file, as /dev/stdout and /dev/fd/3 are.
 bool names_descriptor(const fs::path& path) {
   std::error_code error;
@@ -69,12 +90,20 @@ OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
           "cannot write {}: the folder {} does not exist.", path_.string(), folder.string());
   renames_ = !descriptor && (!fs::exists(status) || fs::is_regular_file(status));
   partial_ = path_;
-  if (renames_) {
-    partial_ += ".partial";
+  if (!renames_) {
+    open(O_APPEND);  // standard output may be a file that others write to as well
+    return;
   }
-  // Standard output may be a file that others write to as well.
-  const int how = renames_ ? O_CREAT | O_TRUNC : O_APPEND;
-  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CLOEXEC | how, 0666);
+  partial_ += ".partial";
+  gzip_ = path_.extension() == ".gz";
+  open(O_TRUNC);
+  ::close(std::exchange(descriptor_, -1));
+  ::unlink(partial_.c_str());
+}
+
+void OutputFile::open(int how) {
+  const int create = renames_ ? O_CREAT : 0;
+  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CLOEXEC | create | how, 0666);
   require(descriptor_ >= 0, "{}", with_errno("cannot write " + partial_.string()));
 }
 
@@ -83,26 +112,28 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       partial_(std::move(other.partial_)),
       buffer_(std::move(other.buffer_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      renames_(other.renames_) {}
+      renames_(other.renames_),
+      gzip_(other.gzip_),
+      done_(std::exchange(other.done_, true)) {}
 
 OutputFile::~OutputFile() {
   if (descriptor_ >= 0) {
     ::close(descriptor_);
-    if (renames_) {
-      ::unlink(partial_.c_str());
-    }
+  }
+  if (!done_ && renames_) {
+    ::unlink(partial_.c_str());
   }
 }
 
 void OutputFile::write(std::string_view text) {
-  if (buffer_.size() + text.size() > buffer_bytes) {
-    flush();
+  while (buffer_.size() + text.size() > buffer_bytes) {
+    const std::size_t room = buffer_bytes - buffer_.size();
+    buffer_ += text.substr(0, room);
+    text.remove_prefix(room);
+    write_through(buffer_);
+    buffer_.clear();
   }
-  if (text.size() > buffer_bytes) {
-    write_all(descriptor_, text, path_);
-  } else {
-    buffer_ += text;
-  }
+  buffer_ += text;
 }
 
 void OutputFile::write_line(std::string_view text) {
@@ -110,19 +141,28 @@ void OutputFile::write_line(std::string_view text) {
   write("\n");
 }
 
-void OutputFile::flush() {
-  write_all(descriptor_, buffer_, path_);
-  buffer_.clear();
+void OutputFile::write_through(std::string_view text) {
+  if (descriptor_ < 0) {
+    open(0);
+  }
+  write_all(descriptor_, gzip_ ? gzip_member(text) : text, path_);
 }
 
 void OutputFile::commit() {
-  flush();
+  // What a library has written by name stands there already.
+  std::error_code ignored;
+  if (!buffer_.empty() || !fs::exists(partial_, ignored)) {
+    write_through(std::exchange(buffer_, {}));
+  }
   if (renames_) {
+    if (descriptor_ < 0) {
+      open(0);
+    }
     require(::fsync(descriptor_) == 0, "{}", with_errno("cannot write " + path_.string()));
     require(::rename(partial_.c_str(), path_.c_str()) == 0, "{}",
             with_errno("cannot rename " + partial_.string() + " to " + path_.string()));
   }
-  // From here on the destructor must not remove what was renamed.
+  done_ = true;
   const int result = ::close(std::exchange(descriptor_, -1));
   require(result == 0, "{}", with_errno("cannot write " + path_.string()));
   if (renames_) {

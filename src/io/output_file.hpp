@@ -9,11 +9,13 @@ namespace precis {
 
 /// Writes NAME.partial; commit() syncs it and renames it to NAME. Destroyed without commit, it
 /// removes NAME.partial, and what NAME held before stays. A NAME that is a pipe, a character device
-/// or an open file (for example /dev/stdout) is written as it is. Not for several threads.
+/// or an open file (for example /dev/stdout) is written as it is. Text written to a NAME that ends
+/// in .gz is compressed by gzip. Not for several threads.
 class OutputFile {
  public:
-  /// Creates NAME.partial, empty. Throws Error if NAME is a folder, its folder does not exist or
-  /// cannot be written.
+  /// Tries whether NAME.partial can be made, and leaves none before something is written: a command
+  /// that is killed while it computes leaves nothing. Throws Error if NAME is a folder, its folder
+  /// does not exist or cannot be written.
   explicit OutputFile(std::filesystem::path path);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
@@ -35,13 +37,16 @@ class OutputFile {
   void commit();
 
  private:
-  void flush();
+  void open(int how);
+  void write_through(std::string_view text);
 
   std::filesystem::path path_;
   std::filesystem::path partial_;
   std::string buffer_;
   int descriptor_ = -1;
   bool renames_ = true;
+  bool gzip_ = false;
+  bool done_ = false;  // committed or moved from: the destructor has nothing to remove
 };
 
 /// Writes a whole file through OutputFile.

@@ -30,6 +30,30 @@ void rename_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+NewFolders::NewFolders(const fs::path& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  require(!fs::exists(status) || fs::is_directory(status),
+          "{} is a file, where a folder is expected.", folder.string());
+  fs::path path = fs::absolute(folder).lexically_normal();
+  for (; !path.empty() && !fs::exists(path, error); path = path.parent_path()) {
+    if (path.has_filename()) {
+      made_.push_back(path);
+    }
+  }
+  fs::create_directories(folder, error);
+  require(!error, "cannot create the folder {}: {}.", folder.string(), error.message());
+}
+
+NewFolders::~NewFolders() {
+  for (const fs::path& folder : made_) {
+    std::error_code not_empty;
+    if (!fs::remove(folder, not_empty)) {
+      return;
+    }
+  }
+}
+
 OutputFolder::OutputFolder(const fs::path& path, const std::vector<std::string>& replaceable) {
   std::error_code error;
   path_ = fs::weakly_canonical(path, error);
@@ -62,7 +86,15 @@ void OutputFolder::commit() {
     fs::remove_all(replaced, ignored);
     rename_folder(path_, replaced);
   }
-  rename_folder(partial_, path_);
+  try {
+    rename_folder(partial_, path_);
+  } catch (...) {
+    if (replaces) {
+      std::error_code ignored;
+      fs::rename(replaced, path_, ignored);
+    }
+    throw;
+  }
   committed_ = true;
   if (replaces) {
     std::error_code ignored;

@@ -1,4 +1,5 @@
-// A folder that appears under its name only when it is complete.
+// Folders for output: one that appears under its name only when it is complete, and ones that go
+// again if nothing was written.
 #pragma once
 
 #include <filesystem>
@@ -6,6 +7,22 @@
 #include <vector>
 
 namespace precis {
+
+/// Creates a folder and those above it; those that are still empty at destruction go again.
+class NewFolders {
+ public:
+  /// Throws Error if it cannot be created, or a file has its name.
+  explicit NewFolders(const std::filesystem::path& folder);
+  ~NewFolders();
+  NewFolders(const NewFolders&) = delete;
+  NewFolders& operator=(const NewFolders&) = delete;
+
+  /// Whether there was something to create.
+  [[nodiscard]] bool any() const noexcept { return !made_.empty(); }
+
+ private:
+  std::vector<std::filesystem::path> made_;  // the innermost first
+};
 
 /// Files are written into DIR.partial; commit() renames it to DIR. Destroyed without commit, it
 /// removes DIR.partial, and what DIR held before stays.

@@ -1,12 +1,12 @@
 #include "io/run_folder.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -60,15 +60,22 @@ std::string describe(const Holder& holder) {
                      holder.job, holder.time);
 }
 
+/// Throws Error, with nothing but an empty file left, if the disk is full.
 void write_holder(int descriptor, const fs::path& file) {
   const nlohmann::ordered_json json{{"host", host_name()},
                                     {"process", static_cast<std::int64_t>(::getpid())},
                                     {"job", job_name()},
                                     {"time", utc_now()}};
   const std::string text = json.dump() + "\n";
-  require(::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, text.data(), text.size(), 0) ==
-                                                 static_cast<ssize_t>(text.size()),
-          "{}", with_errno("cannot write " + file.string()));
+  bool good = ::ftruncate(descriptor, 0) == 0;
+  // A disk that fills up takes a part; only the next write says why.
+  for (std::size_t written = 0; good && written < text.size();) {
+    const ssize_t count = ::pwrite(descriptor, text.data() + written, text.size() - written,
+                                   static_cast<off_t>(written));
+    good = count >= 0;
+    written += good ? static_cast<std::size_t>(count) : 0;
+  }
+  require(good, "{}", with_errno("cannot write " + file.string()));
 }
 
 /// Whether the process that the lock names is surely dead: asked for only where the file system
@@ -95,16 +102,6 @@ bool has_name(int descriptor, const fs::path& file) {
   struct stat named {};
   return ::fstat(descriptor, &opened) == 0 && ::stat(file.c_str(), &named) == 0 &&
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
-fs::path create_folder(const fs::path& folder) {
-  std::error_code error;
-  const fs::file_status status = fs::status(folder, error);
-  require(!fs::exists(status) || fs::is_directory(status),
-          "{} is a file, where a run folder is expected.", folder.string());
-  fs::create_directories(folder, error);
-  require(!error, "cannot create the run folder {}: {}", folder.string(), error.message());
-  return folder;
 }
 
 /// The `step` of a row, or nothing if the line is not a whole row.
@@ -138,7 +135,13 @@ RunLock::RunLock(fs::path file) : file_(std::move(file)) {
     }
     ::close(std::exchange(descriptor_, -1));
   }
-  write_holder(descriptor_, file_);
+  try {
+    write_holder(descriptor_, file_);
+  } catch (...) {
+    ::unlink(file_.c_str());
+    ::close(descriptor_);
+    throw;
+  }
 }
 
 RunLock::RunLock(RunLock&& other) noexcept
@@ -152,7 +155,7 @@ RunLock::~RunLock() {
 }
 
 RunFolder::RunFolder(const fs::path& folder)
-    : folder_(create_folder(folder)), lock_(folder_ / "lock") {}
+    : folder_(folder), made_(folder), lock_(folder_ / "lock") {}
 
 void RunFolder::cut_back(std::int64_t step) const {
   cut_back_rows(metrics(), step);

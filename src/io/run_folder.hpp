@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "io/output_folder.hpp"
+
 namespace precis {
 
 /// Held while a process works in a run folder (flock on RUN/lock, which the system releases when
@@ -30,8 +32,10 @@ class RunLock {
 class RunFolder {
  public:
   /// Creates the folder if need be and locks it. Throws Error if it cannot be written, if a file
-  /// has its name, or if another process is at work in it.
+  /// has its name, or if another process is at work in it. A new folder that nothing was written to
+  /// is removed again at destruction: a command refused for its input leaves none.
   explicit RunFolder(const std::filesystem::path& folder);
+  [[nodiscard]] bool is_new() const noexcept { return made_.any(); }
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   [[nodiscard]] std::filesystem::path deck() const { return folder_ / "deck.cfg"; }
@@ -47,6 +51,7 @@ class RunFolder {
 
  private:
   std::filesystem::path folder_;
+  NewFolders made_;
   RunLock lock_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/digest.hpp"
 #include "io/host_name.hpp"
 
@@ -185,6 +186,34 @@ herr_t collect_attribute(hid_t /*object*/, const char* name, const H5A_info_t* /
   return 0;
 }
 
+/// The path, unless it is a folder: then an error that says which file to give in its place.
+const std::filesystem::path& require_no_folder(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) {
+    return path;
+  }
+  if (fs::exists(path / "config.json")) {
+    fail(
+        "{0} is a Hugging Face folder, where a model file is expected. `precis import --from {0} "
+        "--to model.h5` makes one.",
+        path.string());
+  }
+  for (const char* name : {"model.h5", "policy.h5"}) {
+    require(!fs::exists(path / name),
+            "{} is a run folder, where a model file is expected. Give {}.", path.string(),
+            (path / name).string());
+  }
+  for (const fs::path& folder : {path / "checkpoints", path}) {
+    if (const fs::path latest = folder / "latest"; fs::exists(latest)) {
+      fail(
+          "{} is a folder of a run, where a model file is expected. Give its newest checkpoint, "
+          "{}.",
+          path.string(), (folder / split(read_file(latest), '\n').front()).string());
+    }
+  }
+  return path;
+}
+
 const char* root_if_empty(const std::string& group) { return group.empty() ? "/" : group.c_str(); }
 
 }  // namespace
@@ -258,7 +287,7 @@ void StateWriter::commit() {
 }
 
 StateReader::StateReader(const std::filesystem::path& path)
-    : path_(path), file_(hdf5::open_file(path)) {
+    : path_(path), file_(hdf5::open_file(require_no_folder(path))) {
   const std::string found = format();
   require(found.empty() || found == model_format || found == checkpoint_format,
           "{} has the format '{}'. This version of precis reads '{}' and '{}'.", path.string(),

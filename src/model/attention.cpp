@@ -33,7 +33,7 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
     c.kernels().rotary(c.queue(), saved.k, batch.positions, rotary_dims, rotary_base,
                        Rotation::forward);
   }
-  saved.mixed = c.workspace.take(of_queries);
+  saved.mixed = c.workspace.take(of_queries, x.dtype());
   if (cache != nullptr) {
     c.kernels().kv_write(c.queue(), cache->keys, cache->values, saved.k, saved.v, cache->slots);
   }
@@ -53,11 +53,12 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   const std::int64_t n = dout.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
-  View dmixed = c.workspace.take(of_queries);
+  const DType precision = dout.dtype();
+  View dmixed = c.workspace.take(of_queries, precision);
   output.input_gradient(c, dmixed.reshaped({n, heads * head_dim}), dout, Write::overwrite);
-  View dq = c.workspace.take(of_queries);
-  View dk = c.workspace.take(of_keys);
-  View dv = c.workspace.take(of_keys);
+  View dq = c.workspace.take(of_queries, precision);
+  View dk = c.workspace.take(of_keys, precision);
+  View dv = c.workspace.take(of_keys, precision);
   c.kernels().attention_backward(c.queue(), dq, dk, dv, dmixed, saved.mixed, saved.log_sum, saved.q,
                                  saved.k, saved.v, batch.offsets, scale);
   if (rotary_dims > 0) {
@@ -70,7 +71,7 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
          .dq = dq.reshaped({n, heads * head_dim}),
          .dk = dk.reshaped({n, kv_heads * head_dim}),
          .dv = dv.reshaped({n, kv_heads * head_dim})};
-  View dx = c.workspace.take(saved.x.shape());
+  View dx = c.workspace.take(saved.x.shape(), precision);
   query.input_gradient(c, dx, out.dq, Write::overwrite);
   key.input_gradient(c, dx, out.dk, Write::accumulate);
   value.input_gradient(c, dx, out.dv, Write::accumulate);

@@ -24,14 +24,14 @@ View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x
 View Block::input_gradient(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
                            ConstView dout, const Saved& saved, Gradients& out) const {
   const ConstView dmlp = mlp.input_gradient(c, dout, saved.mlp, out.mlp);
-  View dattended = c.workspace.take(dout.shape());
+  View dattended = c.workspace.take(dout.shape(), dout.dtype());
   c.kernels().copy(c.queue(), dattended, dout);
   if (residual == ResidualKind::sequential) {
     mlp_norm.backward(c, gradients, dattended, dmlp, saved.mlp_norm);
   }
   const ConstView dattention =
       attention.input_gradient(c, batch, dattended, saved.attention, out.attention);
-  View dx = c.workspace.take(dout.shape());
+  View dx = c.workspace.take(dout.shape(), dout.dtype());
   c.kernels().copy(c.queue(), dx, dattended);
   if (residual == ResidualKind::parallel) {
     mlp_norm.backward(c, gradients, dx, dmlp, saved.mlp_norm);

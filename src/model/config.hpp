@@ -67,7 +67,7 @@ void complete(ModelConfig& config);
 
 /// The flat JSON object of a model file's /config, and back. `where` names the file in errors.
 [[nodiscard]] std::string to_json(const ModelConfig& config);
-[[nodiscard]] ModelConfig config_from_json(std::string_view json, const std::string& where);
+[[nodiscard]] ModelConfig config_from_json(std::string_view text, const std::string& where);
 
 /// Registers the `model.` keys (CONTRACT section 2).
 void add_model_options(OptionTable& table, ModelConfig& config);

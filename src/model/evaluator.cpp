@@ -95,6 +95,15 @@ void Evaluator::for_each_micro_batch(std::span<const Sequence> sequences, const 
   }
 }
 
+ConstView Evaluator::in_precision(ConstView x, DType precision) {
+  if (x.dtype() == precision) {
+    return x;
+  }
+  View out = workspace_.take(x.shape(), precision);
+  device_->backend().copy(device_->queue(), out, x);
+  return out;
+}
+
 TokenStatistics Evaluator::statistics(const Parameters& parameters,
                                       std::span<const Sequence> sequences, double temperature,
                                       std::optional<Reference> reference) {
@@ -112,9 +121,9 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
       }
       const auto width = static_cast<std::int64_t>(rows.size()) /
                          std::max<std::int64_t>(1, targets.size());  // the reference's own C
-      other.emplace(
-          LanguageHead::Reference{reference->head, reference->parameters,
-                                  workspace_.upload(rows).reshaped({targets.size(), width})});
+      const ConstView uploaded = workspace_.upload(rows).reshaped({targets.size(), width});
+      other.emplace(LanguageHead::Reference{reference->head, reference->parameters,
+                                            in_precision(uploaded, device_->precision())});
     }
     const auto of =
         language_->statistics(parameters, workspace_, hidden, targets, temperature, other);
@@ -137,10 +146,10 @@ std::vector<std::vector<float>> Evaluator::hidden_states(
     const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
     const auto of = language_->statistics(parameters, workspace_, hidden, targets, temperature);
     scatter(device_->to_host<float>(of.logprob), part, 1, logprobs);
-    View rows = workspace_.take({targets.size(), hidden.extent(1)});
+    View rows = workspace_.take({targets.size(), hidden.extent(1)}, hidden.dtype());
     device_->backend().gather_rows(device_->queue(), rows, hidden,
                                    workspace_.upload(targets.positions));
-    scatter(device_->to_host<float>(rows), part, hidden.extent(1), out);
+    scatter(device_->to_host<float>(in_precision(rows, DType::f32)), part, hidden.extent(1), out);
   });
   return out;
 }

@@ -73,6 +73,8 @@ class Evaluator {
 
  private:
   using Visit = std::function<void(std::span<const Sequence>, std::int64_t begin)>;
+  /// x, or a copy of it in f32 or bf16.
+  [[nodiscard]] ConstView in_precision(ConstView x, DType precision);
   void for_each_micro_batch(std::span<const Sequence> sequences, const Visit& visit);
 
   Device* device_;

@@ -40,7 +40,7 @@ constexpr const char* source_dtype_key = "source_dtype";
 // reading
 
 Json read_object(const fs::path& file) {
-  const Json json = parse_json(read_file(file), file.string());
+  Json json = parse_json(read_file(file), file.string());
   require(json.is_object(), "{}: found {}, expected a JSON object.", file.string(),
           json.type_name());
   return json;
@@ -117,7 +117,7 @@ bool has_tokenizer(const fs::path& folder) {
 void add_tokenizer(ImportedModel& imported, const fs::path& folder) {
   ModelConfig& config = imported.model.config;
   if (!has_tokenizer(folder)) {
-    imported.notes.push_back(
+    imported.notes.emplace_back(
         "The folder has no tokenizer: the model takes and gives token ids only.");
   } else {
     const Tokenizer tokenizer = Tokenizer::load(folder.string());
@@ -132,7 +132,7 @@ void add_tokenizer(ImportedModel& imported, const fs::path& folder) {
     }
   }
   if (config.end_tokens.empty()) {
-    imported.notes.push_back(
+    imported.notes.emplace_back(
         "The model has no end token: `eos_token_id` names none, and neither does a tokenizer.");
   }
 }
@@ -308,6 +308,8 @@ ImportedModel import_folder(Device& device, const fs::path& folder) {
           folder.string());
   const fs::path config_file = folder / config_name;
   const std::string where = config_file.string();
+  require(fs::exists(config_file), "{} has no {}; expected a Hugging Face folder, which has one.",
+          folder.string(), config_name);
   const Json json = read_object(config_file);
   const Family& family = find_family(json, where);
   require(

@@ -111,7 +111,8 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     cache_->release(sequences[b]);
   }
   if (!admitted.empty()) {
-    View rows = workspace_.take({static_cast<std::int64_t>(last.size()), hidden.extent(1)});
+    View rows =
+        workspace_.take({static_cast<std::int64_t>(last.size()), hidden.extent(1)}, hidden.dtype());
     device_->backend().gather_rows(device_->queue(), rows, hidden, workspace_.upload(last));
     sample(parameters, rows, admitted, rule);
     retire(rule, finished);

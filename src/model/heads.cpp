@@ -10,9 +10,19 @@ namespace {
 constexpr std::int64_t chunk_numbers = std::int64_t{1} << 23;
 
 View gather(const LayerContext& c, ConstView hidden, ConstView positions) {
-  View rows = c.workspace.take({positions.extent(0), hidden.extent(1)});  // (P,C)
+  View rows = c.workspace.take({positions.extent(0), hidden.extent(1)}, hidden.dtype());  // (P,C)
   c.kernels().gather_rows(c.queue(), rows, hidden, positions);
   return rows;
+}
+
+/// A gradient of f32 results in the precision that their layer works in.
+ConstView rounded(const LayerContext& c, ConstView gradient, DType precision) {
+  if (gradient.dtype() == precision) {
+    return gradient;
+  }
+  View out = c.workspace.take(gradient.shape(), precision);
+  c.kernels().copy(c.queue(), out, gradient);
+  return out;
 }
 
 }  // namespace
@@ -31,20 +41,20 @@ std::int64_t LanguageHead::chunk_rows(const Parameters& parameters) const {
 
 View LanguageHead::logits(const Parameters& parameters, Workspace& workspace,
                           ConstView hidden) const {
-  return output_.forward({*device_, parameters, workspace}, hidden);
+  return output_.forward_as(DType::f32, {*device_, parameters, workspace}, hidden);
 }
 
 LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
                                                   Workspace& workspace, ConstView hidden,
-                                                  const TokenTargets& of, double temperature,
+                                                  const TokenTargets& targets, double temperature,
                                                   std::optional<Reference> reference) const {
   const LayerContext c{*device_, parameters, workspace};
-  const std::int64_t count = of.size();
+  const std::int64_t count = targets.size();
   Statistics out{.logprob = workspace.take({count}),
                  .entropy = workspace.take({count}),
                  .kl = reference ? workspace.take({count}) : View{}};
-  const View positions = workspace.upload(of.positions);
-  const View targets = workspace.upload(of.targets);
+  const View positions = workspace.upload(targets.positions);
+  const View ids = workspace.upload(targets.targets);
   const std::int64_t chunk = chunk_rows(parameters);
   for (std::int64_t begin = 0; begin < count; begin += chunk) {
     const std::int64_t end = std::min(begin + chunk, count);
@@ -53,7 +63,7 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
     const ConstView logit = logits(parameters, workspace, rows);  // (chunk,V)
     View log_sum = workspace.take({end - begin});
     c.kernels().log_softmax_forward(c.queue(), out.logprob.rows(begin, end), log_sum,
-                                    out.entropy.rows(begin, end), logit, targets.rows(begin, end),
+                                    out.entropy.rows(begin, end), logit, ids.rows(begin, end),
                                     temperature);
     if (reference) {
       const ConstView other = reference->head.logits(reference->parameters, workspace,
@@ -61,7 +71,7 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
       View other_log_sum = workspace.take({end - begin});
       View other_logprob = workspace.take({end - begin});
       c.kernels().log_softmax_forward(c.queue(), other_logprob, other_log_sum, View{}, other,
-                                      targets.rows(begin, end), temperature);
+                                      ids.rows(begin, end), temperature);
       c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum, other,
                                 other_log_sum, temperature);
     }
@@ -70,14 +80,14 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
 }
 
 View LanguageHead::forward_backward(const Parameters& parameters, Parameters& gradients,
-                                    Workspace& workspace, ConstView hidden, const TokenTargets& of,
-                                    double temperature, const LossGradient& loss_gradient,
-                                    View dhidden) const {
+                                    Workspace& workspace, ConstView hidden,
+                                    const TokenTargets& targets, double temperature,
+                                    const LossGradient& loss_gradient, View dhidden) const {
   const LayerContext c{*device_, parameters, workspace};
-  const std::int64_t count = of.size();
+  const std::int64_t count = targets.size();
   View logprob = workspace.take({count});
-  const View positions = workspace.upload(of.positions);
-  const View targets = workspace.upload(of.targets);
+  const View positions = workspace.upload(targets.positions);
+  const View ids = workspace.upload(targets.targets);
   const std::int64_t chunk = chunk_rows(parameters);
   for (std::int64_t begin = 0; begin < count; begin += chunk) {
     const std::int64_t end = std::min(begin + chunk, count);
@@ -87,13 +97,14 @@ View LanguageHead::forward_backward(const Parameters& parameters, Parameters& gr
     View log_sum = workspace.take({end - begin});
     View dlogprob = workspace.take({end - begin});
     c.kernels().log_softmax_forward(c.queue(), logprob.rows(begin, end), log_sum, View{}, logit,
-                                    targets.rows(begin, end), temperature);
+                                    ids.rows(begin, end), temperature);
     loss_gradient(dlogprob, logprob.rows(begin, end), begin, end);
-    c.kernels().log_softmax_backward(c.queue(), logit, log_sum, targets.rows(begin, end), dlogprob,
+    c.kernels().log_softmax_backward(c.queue(), logit, log_sum, ids.rows(begin, end), dlogprob,
                                      temperature);
-    View drows = workspace.take(rows.shape());
-    output_.input_gradient(c, drows, logit, Write::overwrite);
-    output_.weight_gradient(c, gradients, logit, rows);
+    const ConstView dlogit = rounded(c, logit, rows.dtype());
+    View drows = workspace.take(rows.shape(), rows.dtype());
+    output_.input_gradient(c, drows, dlogit, Write::overwrite);
+    output_.weight_gradient(c, gradients, dlogit, rows);
     c.kernels().scatter_add_rows(c.queue(), dhidden, drows, positions.rows(begin, end));
   }
   return logprob;
@@ -108,7 +119,8 @@ View ScalarHead::forward(const Parameters& parameters, Workspace& workspace, Con
   const std::int64_t count = positions.extent(0);
   View minus_shift = workspace.take({count, 1});
   c.kernels().fill(c.queue(), minus_shift, -shift_);
-  return output_.forward(c, gather(c, hidden, positions), minus_shift).reshaped({count});
+  return output_.forward_as(DType::f32, c, gather(c, hidden, positions), minus_shift)
+      .reshaped({count});
 }
 
 void ScalarHead::backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
@@ -116,8 +128,8 @@ void ScalarHead::backward(const Parameters& parameters, Parameters& gradients, W
                           View dhidden) const {
   const LayerContext c{*device_, parameters, workspace};
   const ConstView rows = gather(c, hidden, positions);
-  const ConstView dcolumn = dout.reshaped({dout.extent(0), 1});
-  View drows = workspace.take(rows.shape());
+  const ConstView dcolumn = rounded(c, dout.reshaped({dout.extent(0), 1}), rows.dtype());
+  View drows = workspace.take(rows.shape(), rows.dtype());
   output_.input_gradient(c, drows, dcolumn, Write::overwrite);
   output_.weight_gradient(c, gradients, dcolumn, rows);
   c.kernels().scatter_add_rows(c.queue(), dhidden, drows, positions);

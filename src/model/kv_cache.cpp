@@ -10,8 +10,10 @@ namespace precis {
 KvCache::KvCache(Device& device, const ModelConfig& config, std::int64_t blocks)
     : device_(&device), layers_(config.layers), references_(static_cast<std::size_t>(blocks), 0) {
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    keys_.push_back(device.zeros({blocks, config.kv_heads, config.head_dim, attention_block}));
-    values_.push_back(device.zeros({blocks, config.kv_heads, attention_block, config.head_dim}));
+    keys_.push_back(device.zeros({blocks, config.kv_heads, config.head_dim, attention_block},
+                                 device.precision()));
+    values_.push_back(device.zeros({blocks, config.kv_heads, attention_block, config.head_dim},
+                                   device.precision()));
   }
   for (std::int64_t block = blocks; block-- > 0;) {
     free_.push_back(static_cast<std::int32_t>(block));
@@ -72,34 +74,35 @@ void KvCache::copy_block(std::int32_t from, std::int32_t to) {
   }
 }
 
-void KvCache::append(int number, std::int64_t tokens, std::vector<std::int32_t>& slots) {
-  (void)at(number);
-  Sequence& sequence = sequences_[static_cast<std::size_t>(number)];
+void KvCache::append(int sequence, std::int64_t tokens, std::vector<std::int32_t>& slots) {
+  (void)at(sequence);
+  Sequence& state = sequences_[static_cast<std::size_t>(sequence)];
   for (std::int64_t i = 0; i < tokens; ++i) {
-    const auto block = static_cast<std::size_t>(sequence.length / attention_block);
-    const std::int64_t place = sequence.length % attention_block;
-    if (block == sequence.blocks.size()) {
-      sequence.blocks.push_back(take_block());
-    } else if (std::int32_t& mine = sequence.blocks[block];
+    const auto block = static_cast<std::size_t>(state.length / attention_block);
+    const std::int64_t place = state.length % attention_block;
+    if (block == state.blocks.size()) {
+      state.blocks.push_back(take_block());
+    } else if (std::int32_t& mine = state.blocks[block];
                references_[static_cast<std::size_t>(mine)] > 1) {
       const std::int32_t copy = take_block();
       copy_block(mine, copy);
       --references_[static_cast<std::size_t>(mine)];
       mine = copy;
     }
-    slots.push_back(static_cast<std::int32_t>(sequence.blocks[block] * attention_block + place));
-    ++sequence.length;
+    slots.push_back(static_cast<std::int32_t>(state.blocks[block] * attention_block + place));
+    ++state.length;
   }
 }
 
-std::vector<std::int32_t> KvCache::tables(std::span<const int> numbers, std::int64_t& width) const {
+std::vector<std::int32_t> KvCache::tables(std::span<const int> sequences,
+                                          std::int64_t& width) const {
   width = 0;
-  for (const int number : numbers) {
-    width = std::max(width, static_cast<std::int64_t>(at(number).blocks.size()));
+  for (const int sequence : sequences) {
+    width = std::max(width, static_cast<std::int64_t>(at(sequence).blocks.size()));
   }
-  std::vector<std::int32_t> tables(numbers.size() * static_cast<std::size_t>(width), 0);
-  for (std::size_t b = 0; b < numbers.size(); ++b) {
-    const auto& blocks = at(numbers[b]).blocks;
+  std::vector<std::int32_t> tables(sequences.size() * static_cast<std::size_t>(width), 0);
+  for (std::size_t b = 0; b < sequences.size(); ++b) {
+    const auto& blocks = at(sequences[b]).blocks;
     std::copy(blocks.begin(), blocks.end(),
               tables.begin() + static_cast<std::ptrdiff_t>(b) * width);
   }

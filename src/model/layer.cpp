@@ -16,8 +16,9 @@ Linear Linear::find(const Parameters& parameters, const std::string& name) {
   return {parameters.find(name + "/weight"), parameters.find(name + "/bias")};
 }
 
-View Linear::forward(const LayerContext& c, ConstView x, ConstView residual) const {
-  View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)});  // (N, out)
+View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
+                        ConstView residual) const {
+  View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)}, precision);
   c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
                              optional(c.parameters, bias), residual);
   return y;
@@ -41,7 +42,7 @@ Norm Norm::find(const Parameters& parameters, const ModelConfig& config, const s
 
 View Norm::forward(const LayerContext& c, ConstView x, Saved& saved) const {
   const std::int64_t n = x.extent(0);
-  View out = c.workspace.take(x.shape());  // (N,C)
+  View out = c.workspace.take(x.shape(), x.dtype());  // (N,C)
   saved.x = x;
   saved.rstd = c.workspace.take({n});
   if (kind == NormKind::layer_norm) {

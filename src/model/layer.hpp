@@ -26,9 +26,14 @@ struct Linear {
 
   [[nodiscard]] static Linear find(const Parameters& parameters, const std::string& name);
 
-  /// (N, out) from x (N, in), plus residual (N, out) if given.
+  /// (N, out) from x (N, in), plus residual (N, out) if given, in the precision of x.
   [[nodiscard]] View forward(const LayerContext& context, ConstView x,
-                             ConstView residual = {}) const;
+                             ConstView residual = {}) const {
+    return forward_as(x.dtype(), context, x, residual);
+  }
+  /// The same with the result, and the residual, in `precision`: that of x, or f32.
+  [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
+                                ConstView residual = {}) const;
   /// dx (N, in) = or += for dy (N, out).
   void input_gradient(const LayerContext& context, View dx, ConstView dy, Write write) const;
   /// Adds to the gradients of W and b for dy (N, out) and the layer's input x (N, in).

@@ -19,7 +19,7 @@ Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std
 View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved& saved) const {
   saved.x = x;
   saved.up = up.forward(c, x);
-  saved.activated = c.workspace.take(saved.up.shape());
+  saved.activated = c.workspace.take(saved.up.shape(), x.dtype());
   if (activation == ActivationKind::gated_silu) {
     saved.gate = gate.forward(c, x);
     c.kernels().gated_silu_forward(c.queue(), saved.activated, saved.gate, saved.up);
@@ -32,12 +32,13 @@ View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved&
 View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& saved,
                          Gradients& out) const {
   out.dout = dout;
-  out.dup = c.workspace.take(saved.up.shape());
-  View dx = c.workspace.take(saved.x.shape());
+  const DType precision = dout.dtype();
+  out.dup = c.workspace.take(saved.up.shape(), precision);
+  View dx = c.workspace.take(saved.x.shape(), precision);
   if (activation == ActivationKind::gated_silu) {
-    View dactivated = c.workspace.take(saved.activated.shape());
+    View dactivated = c.workspace.take(saved.activated.shape(), precision);
     down.input_gradient(c, dactivated, dout, Write::overwrite);
-    out.dgate = c.workspace.take(saved.gate.shape());
+    out.dgate = c.workspace.take(saved.gate.shape(), precision);
     c.kernels().gated_silu_backward(c.queue(), out.dgate, out.dup, dactivated, saved.gate,
                                     saved.up);
     up.input_gradient(c, dx, out.dup, Write::overwrite);

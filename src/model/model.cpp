@@ -16,6 +16,19 @@ std::string names_of(std::initializer_list<ModelKind> kinds) {
   return names;
 }
 
+/// What makes models of this kind.
+std::string_view origin_of(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::language:
+      return "`precis import`, `sft` (model.h5) and `ppo` (policy.h5) make them.";
+    case ModelKind::reward:
+      return "`precis reward` makes them (model.h5).";
+    case ModelKind::value:
+      break;
+  }
+  return "`precis ppo` makes them (value.h5).";
+}
+
 /// Reads a tensor by way of host memory, since a file knows nothing of devices.
 template <class Read>
 void read_to_device(Device& device, View tensor, Read&& read) {
@@ -46,8 +59,8 @@ Model make_model(Device& device, const ModelConfig& config, std::vector<std::uin
 ModelHead load_model_head(const ModelReader& file, std::initializer_list<ModelKind> wanted) {
   ModelHead head{config_from_json(file.config(), file.where()), file.tokenizer()};
   require(std::find(wanted.begin(), wanted.end(), head.config.kind) != wanted.end(),
-          "{} is a {} model; expected a {} model.", file.where(), to_string(head.config.kind),
-          names_of(wanted));
+          "{} is a {} model; expected a {} model. {}", file.where(), to_string(head.config.kind),
+          names_of(wanted), origin_of(*wanted.begin()));
   return head;
 }
 

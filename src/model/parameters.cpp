@@ -135,8 +135,8 @@ int Parameters::index_of(std::string_view name) const {
 const Pack& Parameters::packed(int index, PackFor purpose) const {
   VersionedPack& entry = packs_[static_cast<std::size_t>(index)][static_cast<std::size_t>(purpose)];
   if (entry.version != version_) {
-    entry.pack =
-        device_->backend().pack_weight(device_->queue(), at(index), purpose, std::move(entry.pack));
+    entry.pack = device_->backend().pack_weight(device_->queue(), at(index), purpose,
+                                                device_->precision(), std::move(entry.pack));
     entry.version = version_;
   }
   return entry.pack;

@@ -23,7 +23,8 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
 }
 
 View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
-  View x = c.workspace.take({batch.tokens.extent(0), config_.width});  // (N,C)
+  View x =
+      c.workspace.take({batch.tokens.extent(0), config_.width}, device_->precision());  // (N,C)
   c.kernels().embedding_forward(c.queue(), x, c.parameters.at(token_embedding_), batch.tokens,
                                 Write::overwrite);
   if (position_embedding_ >= 0) {
@@ -56,7 +57,7 @@ void Stage::backward(const Parameters& parameters, Parameters& gradients, int sl
   gradient_workspace_.reset();
   const LayerContext context{*device_, parameters, gradient_workspace_};
 
-  View dx = gradient_workspace_.zeros(dhidden.shape());  // (N,C)
+  View dx = gradient_workspace_.zeros(dhidden.shape(), dhidden.dtype());  // (N,C)
   final_norm_.backward(context, gradients, dx, dhidden, slot.final_norm);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {
     // Only dx goes on to the block below, so the rest of this block's memory is given back.

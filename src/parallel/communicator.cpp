@@ -19,7 +19,7 @@ constexpr std::int64_t chunk_elements = std::int64_t{1} << 28;
 
 /// From here on a blocking collective, entered once all ranks have arrived, beats the non-blocking
 /// one, whose rounds advance only when it is polled.
-constexpr std::int64_t large_bytes = 64 * 1024;
+constexpr std::int64_t large_bytes = std::int64_t{64} << 10;
 
 template <class F>
 void for_each_chunk(std::int64_t total, F f) {

@@ -55,8 +55,8 @@ GridShape parse_grid(std::string_view text, std::string_view key) {
     const std::size_t index = axis == "dp" ? 0 : axis == "pp" ? 1 : axis == "tp" ? 2 : 3;
     if (equals == std::string_view::npos || index == 3) {
       fail_usage(
-          "{} = {}: '{}' is not an axis of a grid. Give dp, pp and tp as in dp=2,pp=1,tp=2; an "
-          "axis left out is 1.",
+          "{} = {}: '{}' is not an axis of a grid. The axes are dp, pp and tp; write dp=2, as one "
+          "left out is 1 and this version divides work over dp only.",
           key, text, item);
     }
     if (seen[index]) {

@@ -134,14 +134,14 @@ BatchReport report_of(std::span<const Experience> batch, double kl_coefficient) 
       }
     });
   };
-  const double residual =
-      over_tokens([](const Experience& e, std::size_t t) {
-        return static_cast<double>(e.returns[t]) - static_cast<double>(e.values[t]);
-      }).variance;
+  const Moments residual = over_tokens([](const Experience& e, std::size_t t) {
+    return static_cast<double>(e.returns[t]) - static_cast<double>(e.values[t]);
+  });
   const double total = over_tokens([](const Experience& e, std::size_t t) {
                          return static_cast<double>(e.returns[t]);
                        }).variance;
-  out.explained_variance = total > 0 ? 1.0 - residual / total : 0.0;
+  out.explained_variance = total > 0 ? 1.0 - residual.variance / total : 0.0;
+  out.value_loss = 0.5 * (residual.variance + residual.mean * residual.mean);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "rlhf/ppo.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/random.hpp"
@@ -117,17 +118,19 @@ std::vector<Experience> Ppo::experience(std::vector<Episode> mine, double kl_coe
 UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {
   const PpoOptions& o = setup_.options;
   UpdateReport report;
-  for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
+  bool finite = true;
+  for (std::int64_t epoch = 0; finite && epoch < o.epochs; ++epoch) {
     const auto part = mini_batches_of(static_cast<std::int64_t>(batch.size()), o.mini_batches,
                                       setup_.seed, step, epoch);
-    for (std::int64_t mini_batch = 0; mini_batch < o.mini_batches; ++mini_batch) {
+    for (std::int64_t mini_batch = 0; finite && mini_batch < o.mini_batches; ++mini_batch) {
       Members members;  // in episode order
       for (std::size_t i = 0; i < batch.size(); ++i) {
         if (part[i] == mini_batch) {
           members.push_back(&batch[i]);
         }
       }
-      update_mini_batch(members, rates, report);
+      finite = update_mini_batch(members, rates, report);
+      report.applied += finite ? 1 : 0;
     }
   }
   const auto updates = static_cast<double>(o.epochs * o.mini_batches);
@@ -140,7 +143,7 @@ UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, R
   return report;
 }
 
-void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
+bool Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
   Device& device = setup_.device;
   const auto [begin, end] =
       part_of(static_cast<std::int64_t>(members.size()), setup_.ranks.rank(), setup_.ranks.size());
@@ -159,10 +162,8 @@ void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& r
   const double ratio_max = all_max(setup_.ranks, at(policy, PolicySum::ratio_max));
   setup_.ranks.all_reduce(view_of(policy), Reduction::sum);
   setup_.ranks.all_reduce(view_of(value), Reduction::sum);
-  const double policy_norm =
-      policy_optimizer_.update(setup_.policy.parameters, setup_.ranks, setup_.train, rates.policy);
-  const double value_norm =
-      value_optimizer_.update(setup_.value.parameters, setup_.ranks, setup_.train, rates.value);
+  const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
+  const double value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
 
   const auto count = static_cast<double>(tokens);
   report.policy_loss += at(policy, PolicySum::loss) / count;
@@ -174,6 +175,12 @@ void Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& r
   report.clip_fraction_value += at(value, ValueSum::clipped) / count;
   report.gradient_norm_policy += policy_norm;
   report.gradient_norm_value += value_norm;
+  if (!std::isfinite(report.policy_loss + report.value_loss + policy_norm + value_norm)) {
+    return false;
+  }
+  policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
+  value_optimizer_.apply(setup_.value.parameters, setup_.train, rates.value);
+  return true;
 }
 
 void Ppo::for_each_micro_batch(
@@ -197,7 +204,7 @@ void Ppo::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
     Workspace& workspace = policy_stage_.workspace(0);
     const View old = workspace.upload(joined(members, &Experience::logprobs));
     const View advantages = workspace.upload(joined(members, &Experience::advantages));
-    View dhidden = workspace.zeros(hidden.shape());
+    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
     const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
       device.backend().ppo_policy_loss(device.queue(), dlogprob, sums, logprob,
                                        old.rows(begin, end), advantages.rows(begin, end),
@@ -224,7 +231,7 @@ void Ppo::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
     device.backend().ppo_value_loss(device.queue(), dvalues, sums, values, old, returns,
                                     setup_.options.value_clip,
                                     setup_.options.value_coefficient / static_cast<double>(tokens));
-    View dhidden = workspace.zeros(hidden.shape());
+    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
     value_head_.backward(parameters, value_optimizer_.gradients(), workspace, hidden, rows, dvalues,
                          dhidden);
     value_stage_.backward(parameters, value_optimizer_.gradients(), 0, dhidden);

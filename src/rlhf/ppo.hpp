@@ -20,6 +20,7 @@ struct UpdateReport {
   double clip_fraction_policy = 0, clip_fraction_value = 0;
   double ratio_mean = 0, ratio_max = 0;
   double gradient_norm_policy = 0, gradient_norm_value = 0;
+  std::int64_t applied = 0;  ///< updates that changed the parameters
 };
 
 /// The mini-batch of each episode of a batch in one epoch: equal parts of a permutation by (seed,
@@ -50,7 +51,8 @@ class Ppo {
                                                    double kl_coefficient);
 
   /// Collective: ppo.epochs passes over the batch. `rates` are the policy's and the value
-  /// network's.
+  /// network's. Stops before an update whose losses or norms are not finite, which the report then
+  /// shows.
   struct Rates {
     double policy = 0;
     double value = 0;
@@ -74,7 +76,8 @@ class Ppo {
   /// ranks, and the sums of PolicySum or ValueSum to `sums` (device, f64).
   void policy_gradient(const Members& mine, std::int64_t tokens, View sums);
   void value_gradient(const Members& mine, std::int64_t tokens, View sums);
-  void update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
+  /// Adds to the sums of `report`; false if there was no update, since a number is not finite.
+  bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
 
   Setup setup_;
   Stage policy_stage_, value_stage_;

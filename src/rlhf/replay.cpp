@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "io/jsonl.hpp"
+#include "train/input_digests.hpp"
 
 namespace precis {
 namespace {
@@ -24,7 +25,7 @@ void read_field(const JsonRow& row, const char* name, T& value) {
 
 Replay::Replay(const std::string& file, std::int64_t vocabulary, std::int64_t context)
     : file_(file) {
-  for_each_row(file, false, [&](const JsonRow& row) {
+  for_each_row(file, [&](const JsonRow& row) {
     Recorded recorded;
     Episode& episode = recorded.episode;
     std::string finish;
@@ -75,6 +76,17 @@ void Replay::require_episodes(std::int64_t first, std::int64_t last) const {
 }
 
 const Episode& Replay::at(std::int64_t number) const { return episodes_.at(number).episode; }
+
+std::string Replay::digest() const {
+  TokenDigest digest;
+  for (const auto& [number, recorded] : episodes_) {
+    digest.add(number);
+    digest.add(recorded.episode.query);
+    digest.add(recorded.episode.response);
+    digest.add(std::int64_t{recorded.episode.ended});
+  }
+  return digest.text();
+}
 
 const std::string& Replay::prompt_id_of(std::int64_t number) const {
   return episodes_.at(number).prompt_id;

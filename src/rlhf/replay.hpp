@@ -19,6 +19,8 @@ class Replay {
   void require_episodes(std::int64_t first, std::int64_t last) const;
   /// The episode as it was recorded; the file must have it.
   [[nodiscard]] const Episode& at(std::int64_t number) const;
+  /// Of all that is replayed.
+  [[nodiscard]] std::string digest() const;
   /// Empty where the file does not tell.
   [[nodiscard]] const std::string& prompt_id_of(std::int64_t number) const;
 

@@ -28,24 +28,22 @@ void broadcast(StepReport& report, MpiCommunicator& world, int root) {
                   root);
 }
 
-bool exceeds_max_kl(const BatchReport& batch, const PpoOptions& options) {
-  return options.max_kl > 0 && !(batch.kl_k1 <= options.max_kl);
+void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
+                 nlohmann::ordered_json& extra) {
+  require(options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
+          "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
+          "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, keeps the policy closer.",
+          step, batch.kl_k1, options.max_kl);
+  guard_finite(step, "score_mean", batch.score_mean);
+  guard_finite(step, "kl_k1", batch.kl_k1);
+  guard_loss(step, "the value loss", batch.value_loss, extra);
 }
 
-void guard(const StepReport& report, std::int64_t step, const PpoOptions& options,
-           nlohmann::ordered_json& extra) {
-  require(
-      !exceeds_max_kl(report.batch, options),
-      "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows {:.4g}. "
-      "The run stops before this update; its last checkpoint is from before. A larger ppo.kl, "
-      "or a lower train.learning_rate, keeps the policy closer.",
-      step, report.batch.kl_k1, options.max_kl);
-  guard_finite(step, "score_mean", report.batch.score_mean);
-  guard_finite(step, "kl_k1", report.batch.kl_k1);
-  guard_finite(step, "policy_loss", report.update.policy_loss);
-  guard_finite(step, "gradient_norm_policy", report.update.gradient_norm_policy);
-  guard_loss(step, "the value loss", report.update.value_loss, report.update.gradient_norm_value,
-             extra);
+void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra) {
+  guard_finite(step, "policy_loss", update.policy_loss);
+  guard_finite(step, "gradient_norm_policy", update.gradient_norm_policy);
+  guard_finite(step, "gradient_norm_value", update.gradient_norm_value);
+  guard_loss(step, "the value loss", update.value_loss, extra);
 }
 
 Row metrics_row(const StepReport& report, std::int64_t weight_version) {

@@ -28,13 +28,12 @@ struct StepReport {
 /// From world rank `root` to all.
 void broadcast(StepReport& report, MpiCommunicator& world, int root);
 
-/// Whether the batch is too far from the reference to be trained on (ppo.max_kl).
-[[nodiscard]] bool exceeds_max_kl(const BatchReport& batch, const PpoOptions& options);
-
-/// Throws Error with what was seen if the KL is above ppo.max_kl, a number is not finite or the
-/// value loss explodes. `extra` keeps the first value loss for the checkpoints.
-void guard(const StepReport& report, std::int64_t step, const PpoOptions& options,
-           nlohmann::ordered_json& extra);
+/// Before the updates: throws Error with what was seen if the KL is above ppo.max_kl, a number is
+/// not finite or the value loss explodes. `extra` keeps the first value loss for the checkpoints.
+void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
+                 nlohmann::ordered_json& extra);
+/// After them: throws Error if a number is not finite or the value loss explodes.
+void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra);
 
 /// The step's row of metrics.jsonl (RECIPE, small print), but for what TrainingRun adds.
 [[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);

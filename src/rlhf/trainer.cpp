@@ -148,12 +148,16 @@ ExitStatus PpoTrainer::train() {
     }
     StepReport report;
     std::vector<Row> episodes;
+    const std::vector<Experience> batch = ppo_ ? experience(report) : std::vector<Experience>{};
+    broadcast(report, setup_.world, setup_.layout.learner.ranks.front());
+    auto& extra = setup_.run.state().extra;
+    setup_.run.guard([&] { guard_batch(report.batch, step, setup_.options, extra); }, describe());
     if (ppo_) {
-      report = learn(step, episodes);
+      learn(step, batch, report, episodes);
     }
     share(report, episodes);
-    collectively(setup_.world,
-                 [&] { guard(report, step, setup_.options, setup_.run.state().extra); });
+    setup_.run.guard([&] { guard_update(report.update, step, extra); }, describe(),
+                     report.update.applied == 0);
     if (setup_.models.policy) {
       const auto timed = setup_.run.phases().phase("sync");
       weight_sync_.run(setup_.machine.device, setup_.models.policy->parameters);
@@ -214,19 +218,17 @@ std::vector<Episode> PpoTrainer::receive_scored() {
   return mine;
 }
 
-StepReport PpoTrainer::learn(std::int64_t step, std::vector<Row>& episodes) {
-  StepReport report;
+std::vector<Experience> PpoTrainer::experience(StepReport& report) {
   report.kl_coefficient = kl_coefficient();
   std::vector<Episode> mine = receive_scored();
-  std::vector<Experience> batch;
-  {
-    const auto timed = setup_.run.phases().phase("experience");
-    batch = ppo_->experience(std::move(mine), report.kl_coefficient);
-  }
+  const auto timed = setup_.run.phases().phase("experience");
+  std::vector<Experience> batch = ppo_->experience(std::move(mine), report.kl_coefficient);
   report.batch = report_of(batch, report.kl_coefficient);
-  if (exceeds_max_kl(report.batch, setup_.options)) {
-    return report;
-  }
+  return batch;
+}
+
+void PpoTrainer::learn(std::int64_t step, std::span<const Experience> batch, StepReport& report,
+                       std::vector<Row>& episodes) {
   const auto timed = setup_.run.phases().phase("update");
   const TrainOptions& train = setup_.train;
   report.learning_rate = learning_rate(train, train.learning_rate, step - 1, train.steps);
@@ -241,7 +243,6 @@ StepReport PpoTrainer::learn(std::int64_t step, std::vector<Row>& episodes) {
   }
   episodes = episode_rows(batch, step, setup_.run.seed(), report.kl_coefficient, setup_.options,
                           [this](const Episode& episode) { return prompt_id_of(episode); });
-  return report;
 }
 
 std::string PpoTrainer::prompt_id_of(const Episode& episode) const {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,9 @@ class PpoTrainer {
   void load();
   void rollout(std::int64_t step);
   void score();
-  [[nodiscard]] StepReport learn(std::int64_t step, std::vector<Row>& episodes);
+  [[nodiscard]] std::vector<Experience> experience(StepReport& report);
+  void learn(std::int64_t step, std::span<const Experience> batch, StepReport& report,
+             std::vector<Row>& episodes);
   void share(StepReport& report, std::vector<Row>& episodes);
   void show_samples(std::int64_t step);
   void record(const StepReport& report, std::int64_t step, const std::vector<Row>& episodes);

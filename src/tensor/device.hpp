@@ -12,10 +12,13 @@ namespace precis {
 
 class Device {
  public:
-  explicit Device(const Backend& backend) : backend_(&backend), queue_(backend.make_queue()) {}
+  /// `precision` (f32 or bf16): of the activations of models on this device.
+  explicit Device(const Backend& backend, DType precision = DType::f32)
+      : backend_(&backend), queue_(backend.make_queue()), precision_(precision) {}
 
   [[nodiscard]] const Backend& backend() const noexcept { return *backend_; }
   [[nodiscard]] Queue& queue() noexcept { return queue_; }
+  [[nodiscard]] DType precision() const noexcept { return precision_; }
 
   /// Memory that holds whatever it held before.
   [[nodiscard]] Tensor allocate(const Shape& shape, DType dtype = DType::f32) const {
@@ -35,10 +38,13 @@ class Device {
  private:
   const Backend* backend_;
   Queue queue_;
+  DType precision_;
 };
 
-/// The device of a `device` key: `auto`, `cpu` or `cuda`. Throws UsageError when it is not there.
-[[nodiscard]] Device open_device(std::string_view name);
+/// The device of the keys `device` (auto: a GPU if there is one, cpu, cuda) and `precision` (auto:
+/// bf16 on a GPU, f32 on the CPU; f32, bf16). Throws UsageError when there is no such device, or it
+/// does not compute so.
+[[nodiscard]] Device open_device(std::string_view name, std::string_view precision = "auto");
 
 /// Sets the threads of this rank's kernels; 0 means all that this rank may run on. Returns their
 /// number.

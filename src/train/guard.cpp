@@ -8,22 +8,20 @@ namespace precis {
 
 void guard_finite(std::int64_t step, const char* name, double value) {
   require(std::isfinite(value),
-          "Step {}: {} is {}. The run stops; its last checkpoint is from before. Try a lower "
-          "train.learning_rate or a smaller train.clip_norm, and look at the step's data.",
+          "Step {}: {} is {}. Try a lower train.learning_rate or a smaller train.clip_norm, and "
+          "look at the step's data.",
           step, name, value);
 }
 
-void guard_loss(std::int64_t step, const char* name, double loss, double gradient_norm,
-                nlohmann::ordered_json& extra) {
+void guard_loss(std::int64_t step, const char* name, double loss, nlohmann::ordered_json& extra) {
   guard_finite(step, name, loss);
-  guard_finite(step, "the gradient's norm", gradient_norm);
   if (!extra.contains("first_loss")) {
     extra["first_loss"] = loss;
   }
   const double first = extra["first_loss"].get<double>();
   require(loss <= 10 || loss <= 10 * first,
-          "Step {}: {} is {:.4g}, more than ten times the {:.4g} it began with. The run stops; "
-          "its last checkpoint is from before. Try a lower train.learning_rate.",
+          "Step {}: {} is {:.4g}, more than ten times the {:.4g} it began with. Try a lower "
+          "train.learning_rate.",
           step, name, loss, first);
 }
 

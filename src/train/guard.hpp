@@ -1,4 +1,4 @@
-// Stops a run that has gone wrong, before it overwrites its last good checkpoint.
+// What a run that has gone wrong is known by; TrainingRun::guard ends it.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,10 @@
 
 namespace precis {
 
-/// `name` is "the loss" in messages. Throws Error with step and value if the loss or the gradient's
-/// norm is not finite, or if the loss is above 10 and above ten times the run's first loss. `extra`
-/// keeps the first loss for the checkpoints.
-void guard_loss(std::int64_t step, const char* name, double loss, double gradient_norm,
-                nlohmann::ordered_json& extra);
+/// `name` is "the loss" in messages. Throws Error with step and value if the loss is not finite, or
+/// above 10 and above ten times the run's first loss. `extra` keeps the first loss for the
+/// checkpoints.
+void guard_loss(std::int64_t step, const char* name, double loss, nlohmann::ordered_json& extra);
 
 /// Throws Error if a number is not finite.
 void guard_finite(std::int64_t step, const char* name, double value);

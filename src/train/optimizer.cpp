@@ -1,7 +1,5 @@
 #include "train/optimizer.hpp"
 
-#include <cmath>
-
 #include "model/model.hpp"
 
 namespace precis {
@@ -19,18 +17,17 @@ void Optimizer::zero_gradients() {
   device_->backend().fill(device_->queue(), gradients_.flat(), 0.0);
 }
 
-double Optimizer::update(Parameters& parameters, Communicator& data_parallel, const TrainOptions& o,
-                         double rate) {
+double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
   kernels.synchronize(queue);
   data_parallel.all_reduce(gradients_.flat(), Reduction::sum);
   kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients_.flat(), Write::overwrite);
-  kernels.clip_scale(queue, scale_.view(), norm_.view(), sum_of_squares_.view(), o.clip_norm);
-  const double norm = device_->to_host<double>(norm_.view())[0];
-  if (!std::isfinite(norm)) {
-    return norm;
-  }
+  kernels.clip_scale(queue, scale_.view(), norm_.view(), sum_of_squares_.view(), clip_norm);
+  return device_->to_host<double>(norm_.view())[0];
+}
+
+void Optimizer::apply(Parameters& parameters, const TrainOptions& o, double rate) {
   ++updates_;
   AdamW settings{.rate = rate,
                  .beta1 = o.beta1,
@@ -42,11 +39,10 @@ double Optimizer::update(Parameters& parameters, Communicator& data_parallel, co
   for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
     const int index = static_cast<int>(i);
     settings.decay = parameters.specs()[i].is_matrix() ? o.weight_decay : 0.0;
-    kernels.adamw_step(queue, parameters.at(index), first_.at(index), second_.at(index),
-                       gradients_.at(index), scale_.view(), settings);
+    device_->backend().adamw_step(device_->queue(), parameters.at(index), first_.at(index),
+                                  second_.at(index), gradients_.at(index), scale_.view(), settings);
   }
   parameters.changed();
-  return norm;
 }
 
 void Optimizer::write(StateWriter& file, std::string_view part) const {

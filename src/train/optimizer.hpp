@@ -17,11 +17,11 @@ class Optimizer {
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
   void zero_gradients();
 
-  /// Sums the gradients over the ranks, clips them and updates the parameters. Returns the norm
-  /// before clipping. Without a finite norm nothing is updated: the caller's guard says what was
-  /// seen.
-  double update(Parameters& parameters, Communicator& data_parallel, const TrainOptions& options,
-                double rate);
+  /// Sums the gradients over the ranks. Returns their norm, before clipping to `clip_norm`: a guard
+  /// looks at it before anything is changed.
+  [[nodiscard]] double reduce(Communicator& data_parallel, double clip_norm);
+  /// Updates the parameters by the gradients that `reduce` summed and clipped.
+  void apply(Parameters& parameters, const TrainOptions& options, double rate);
 
   [[nodiscard]] std::int64_t updates() const noexcept { return updates_; }
 

@@ -10,13 +10,16 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
              .source = "precis"});
   table.add(
       "grid", &o.grid,
-      {.meaning = "layout of the ranks, as dp=2; empty: dp = number of ranks", .source = "precis"});
-  table.add(
-      "device", &o.device,
-      {.meaning = "where to compute", .source = "precis", .choices = {"auto", "cpu", "cuda"}});
+      {.meaning =
+           "layout of the ranks, as dp=2 (this version: dp only); empty: dp = number of ranks",
+       .source = "precis"});
+  table.add("device", &o.device,
+            {.meaning = "where to compute; this version: on the CPU, and cuda is refused",
+             .source = "precis",
+             .choices = {"auto", "cpu", "cuda"}});
   table.add("precision", &o.precision,
-            {.meaning = "of parameters and activations",
-             .source = "precis: f32 on the CPU",
+            {.meaning = "of parameters and activations; this version: f32, and bf16 is refused",
+             .source = "precis",
              .choices = {"f32", "bf16"}});
   table.add("watchdog_seconds", &o.watchdog_seconds,
             {.unit = "seconds",
@@ -111,7 +114,9 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
   table.add("train.warmup_steps", &o.warmup_steps,
             {.unit = "steps", .meaning = "over which the rate rises", .source = "precis: none"});
   table.add("train.final_rate", &o.final_rate,
-            {.meaning = "rate at the end, as a part of the peak", .source = paper, .maximum = 1});
+            {.meaning = "rate at the end, as a part of the peak",
+             .source = supervised ? "precis" : paper,
+             .maximum = 1});
   table.add("train.weight_decay", &o.weight_decay,
             {.meaning = "decoupled, on matrices only", .source = "precis: none"});
   table.add("train.beta1", &o.beta1,
@@ -133,7 +138,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
                .source = "precis"});
     table.add("train.keep", &o.keep, {{"last", KeepModel::last}, {"best", KeepModel::best}},
               {.meaning = "the model that is kept at the end",
-               .source = "Stiennon 2020: best by validation for reward models",
+               .source = use == TrainUse::reward ? paper + ": best by validation" : "precis",
                .default_text = use == TrainUse::reward ? "best with data.valid, else last" : ""});
   }
 }

@@ -24,7 +24,7 @@ struct FirstStep {
 
 FirstStep first_step(const TrainingPlan& plan) {
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
-  const auto step = step_rows(rows, plan.train.batch, 0, plan.seed);
+  const auto step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   std::vector<std::int64_t> lengths;
   for (const std::int64_t row : rank_part(step, 0, plan.ranks)) {
     lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);

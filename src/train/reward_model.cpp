@@ -67,7 +67,7 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
     View drewards = workspace.take(rewards.shape());
     device.backend().preference_loss(device.queue(), drewards, sums.view(), rewards,
                                      1.0 / static_cast<double>(count));
-    View dhidden = workspace.zeros(hidden.shape());
+    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
     head_.backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
     stage_.backward(model_.parameters, gradients, 0, dhidden);
     out.count += micro.end - micro.begin;

@@ -6,6 +6,7 @@
 
 #include "base/deck.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/output_file.hpp"
 #include "parallel/collectively.hpp"
 
@@ -51,15 +52,16 @@ TrainingRun::TrainingRun(const Setup& setup)
       stop_after_(setup.stop_after),
       final_files_(setup.final_files),
       folder_(setup.run.run),
-      checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep)),
-      deck_(setup.options.effective_deck()) {
+      checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep)) {
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
     end_time_ = parse_end_time(run_options_.end_time);
     if (world_.rank() == 0) {
       run_folder_ = std::make_unique<RunFolder>(folder_);
-      log_.add_file(run_folder_->log());
+      if (!run_folder_->is_new()) {
+        log_.add_file(run_folder_->log());
+      }
       find_checkpoint();
     }
   });
@@ -72,24 +74,51 @@ TrainingRun::TrainingRun(const Setup& setup)
       require(state_.command == setup.command,
               "{} belongs to a run of `{}`, not of `{}`. Choose another run folder.", found,
               state_.command, setup.command);
-      if (world_.rank() == 0) {
-        check_continued_deck(parse_deck(file.text("deck"), found),
-                             parse_deck(deck_, "this command"), found);
-        log_.info("The run goes on from {} after {} steps.", found, state_.step);
-        if (state_.layout != setup.layout) {
-          log_.warning(
-              "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to "
-              "the "
-              "bit, but what follows agrees to rounding only.",
-              state_.layout, setup.layout);
-        }
-      }
     });
+    saved_step_ = state_.step;
+    if (state_.layout != setup.layout) {
+      log_.warning(
+          "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to the "
+          "bit, but what follows agrees to rounding only.",
+          state_.layout, setup.layout);
+    }
     state_.layout = setup.layout;
   }
   collectively(world_, [&] {
     require(!resave() || checkpoint_,
             "checkpoint.resave was asked for, but {} holds no checkpoint.", folder_.string());
+  });
+}
+
+void TrainingRun::check_deck() {
+  if (!checkpoint_) {
+    return;
+  }
+  collectively(world_, [&] {
+    if (world_.rank() == 0) {
+      const std::string stored = checkpoint_->string();
+      check_continued_deck(parse_deck(StateReader(*checkpoint_).text("deck"), stored),
+                           parse_deck(options_.effective_deck(), "this command"), stored);
+    }
+  });
+}
+
+void TrainingRun::check_inputs(const std::map<std::string, std::string>& digests) {
+  collectively(world_, [&] {
+    auto& known = state_.extra["inputs"];
+    std::vector<std::string> changed;
+    for (const auto& [key, digest] : digests) {
+      if (known.contains(key) && known[key] != digest) {
+        changed.push_back(key);
+      }
+      known[key] = digest;
+    }
+    if (!changed.empty()) {
+      fail_usage(
+          "The run cannot be continued with other inputs than it was begun with in {}. What is "
+          "given now holds something else: {}. Give the former files, or another run folder.",
+          checkpoint_->string(), joined(changed, ", "));
+    }
   });
 }
 
@@ -128,9 +157,13 @@ void TrainingRun::begin(std::int64_t total_steps) {
     if (world_.rank() != 0) {
       return;
     }
-    OutputFile deck(run_folder_->deck());
-    deck.write(deck_);
-    deck.commit();
+    if (run_folder_->is_new()) {
+      log_.add_file(run_folder_->log());
+    }
+    if (checkpoint_) {
+      log_.info("The run goes on from {} after {} steps.", checkpoint_->string(), state_.step);
+    }
+    write_file(run_folder_->deck(), options_.effective_deck());
     run_folder_->cut_back(state_.step);
     checkpoints_.set_aside_after(state_.step);
     metrics_ = std::make_unique<RowFile>(run_folder_->metrics());
@@ -140,6 +173,12 @@ void TrainingRun::begin(std::int64_t total_steps) {
       trace_ = std::make_unique<TraceFile>(folder_ / "trace.json");
       phases_.keep_events();
     }
+  });
+  signals_.emplace([this](int signal) {
+    log_.info(
+        "{} was received: the run saves and stops at the end of this step. A second signal ends it "
+        "at once.",
+        StopSignals::name(signal));
   });
   step_watch_.restart();
   checkpoint_watch_.restart();
@@ -192,7 +231,7 @@ void TrainingRun::add_episodes(const std::vector<Row>& rows) {
 }
 
 TrainingRun::Stop TrainingRun::wish_to_stop() const {
-  if (signals_.received() != 0) {
+  if (signals_->received() != 0) {
     return stop;
   }
   if (stop_after_ > 0 && state_.step - first_step_ >= stop_after_) {
@@ -227,19 +266,46 @@ bool TrainingRun::safe_point(const Describe& describe) {
   return must_stop;
 }
 
-void TrainingRun::save(const Describe& describe) {
+void TrainingRun::guard(const std::function<void()>& check, const Describe& describe, bool intact) {
+  try {
+    collectively(world_, check);
+  } catch (const AgreedError& trouble) {
+    throw AgreedError(
+        fmt::format("{} The run stops. {}", trouble.what(), keep_last_state(describe, intact)),
+        trouble.status(), trouble.rank(), trouble.ranks());
+  }
+}
+
+std::string TrainingRun::keep_last_state(const Describe& describe, bool intact) {
+  if (intact && state_.step > saved_step_) {
+    try {
+      save(describe, OldCheckpoints::keep);
+    } catch (const AgreedError& error) {
+      return fmt::format("Its state after step {} could not be saved: {}", state_.step,
+                         error.what());
+    }
+  }
+  return saved_step_ == 0
+             ? "It has no checkpoint yet, so that nothing is kept."
+             : fmt::format("Its state after step {} is in {}.", saved_step_,
+                           (checkpoints_.folder() / checkpoint_name(saved_step_)).string());
+}
+
+void TrainingRun::save(const Describe& describe, OldCheckpoints old) {
   const Stopwatch watch;
   try {
     collectively(world_, [&] {
       if (is_writer()) {
-        (void)checkpoints_.write(state_.step, [&](StateWriter& file) {
+        const auto all = [&](StateWriter& file) {
           file.attribute("layout", state_.layout);
           file.text("state", to_text(state_));
-          file.text("deck", deck_);
+          file.text("deck", options_.effective_deck());
           describe(file);
-        });
+        };
+        (void)checkpoints_.write(state_.step, all, old);
       }
     });
+    saved_step_ = state_.step;
   } catch (const AgreedError& error) {
     if (checkpoint_options_.on_failure == OnFailure::stop) {
       throw;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,9 +49,18 @@ class TrainingRun {
     std::vector<std::string> final_files;  ///< in the run folder, written when the run is complete
   };
 
-  /// Collective. Creates or opens the folder, takes its lock, finds the newest whole checkpoint,
-  /// and checks that no key has changed that may not. Throws on all ranks if one of these fails.
+  /// Collective, and quick: it comes before data and models are read. Creates or opens the folder,
+  /// takes its lock and finds the newest whole checkpoint. Throws on all ranks if one of these
+  /// fails.
   explicit TrainingRun(const Setup& setup);
+
+  /// Collective, when all keys have their values: throws UsageError if the run goes on and one has
+  /// changed that may not.
+  void check_deck();
+  /// Collective: notes what the inputs under these keys hold (a digest; "" for none), for the
+  /// checkpoints. Throws UsageError naming the keys whose inputs are not those that the run was
+  /// begun with. How a path is spelled does not matter.
+  void check_inputs(const std::map<std::string, std::string>& digests);
 
   /// The checkpoint that the run goes on from, verified; nothing for a new run.
   [[nodiscard]] const std::optional<std::filesystem::path>& checkpoint() const noexcept {
@@ -86,7 +96,12 @@ class TrainingRun {
   /// of the allocation): the command returns stopped_early.
   [[nodiscard]] bool safe_point(const Describe& describe);
   /// Collective: writes a checkpoint of the present state.
-  void save(const Describe& describe);
+  void save(const Describe& describe, OldCheckpoints old = OldCheckpoints::remove);
+  /// Collective: runs `check`, which throws if the run has gone wrong. Then the state after the
+  /// last whole step is saved, if no checkpoint has it yet and it is still `intact`: no update of
+  /// the present step has changed it. No older checkpoint goes, as that state may be the cause. The
+  /// Error says which checkpoint is the last.
+  void guard(const std::function<void()>& check, const Describe& describe, bool intact = true);
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
   [[nodiscard]] bool resave() const noexcept { return checkpoint_options_.resave; }
 
@@ -97,6 +112,7 @@ class TrainingRun {
   enum Stop : std::int64_t { go_on = 0, stop = 1 };
 
   void find_checkpoint();
+  [[nodiscard]] std::string keep_last_state(const Describe& describe, bool intact);
   [[nodiscard]] Stop wish_to_stop() const;
   [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
 
@@ -108,13 +124,12 @@ class TrainingRun {
   std::int64_t stop_after_;
   std::vector<std::string> final_files_;
   std::filesystem::path folder_;
-  StopSignals signals_;
   std::optional<TimePoint> end_time_;
   std::unique_ptr<RunFolder> run_folder_;  // rank 0
   CheckpointFolder checkpoints_;
   std::optional<std::filesystem::path> checkpoint_;
   RunState state_;
-  std::string deck_;
+  std::int64_t saved_step_ = 0;  // of the last checkpoint
   int writer_ = 0;
   std::int64_t total_steps_ = 0;
   std::int64_t first_step_ = 0;                            // steps done when this launch began
@@ -124,6 +139,7 @@ class TrainingRun {
   PhaseTimer phases_;
   Stopwatch step_watch_, checkpoint_watch_;
   double longest_step_ = 0, longest_save_ = 0;
+  std::optional<StopSignals> signals_;  // from `begin` on: before it nothing can be lost
 };
 
 }  // namespace precis

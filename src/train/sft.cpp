@@ -76,7 +76,7 @@ LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64
     const PackedBatch batch = pack_inputs(part);
     const TokenTargets targets = response_targets(part);
     const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
-    View dhidden = stage_.workspace(0).zeros(hidden.shape());
+    View dhidden = stage_.workspace(0).zeros(hidden.shape(), hidden.dtype());
     const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
       device.backend().fill(device.queue(), dlogprob, -1.0 / static_cast<double>(count));
     };

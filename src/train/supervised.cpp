@@ -12,8 +12,8 @@
 namespace precis {
 namespace {
 
-constexpr const char* part_name = "model";
 constexpr const char* best_name = "best";
+constexpr const char* rows_key = "rows";
 
 LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
   std::array<double, 4> sums{mine.loss, mine.correct, static_cast<double>(mine.count),
@@ -28,6 +28,11 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
   return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch(rows, options.batch);
 }
 
+bool is_complete(TrainingRun& run, const TrainOptions& options) {
+  const auto& extra = run.state().extra;
+  return extra.contains(rows_key) && run.is_complete(total_steps(options, extra[rows_key]));
+}
+
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
                                        MpiCommunicator& data_parallel, Model& model,
                                        SupervisedTask task, const TrainOptions& options)
@@ -37,12 +42,13 @@ SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
       model_(model),
       task_(std::move(task)),
       options_(options),
-      seed_(run.seed()),
+      step_rows_(task_.rows, options.batch, run.seed()),
       total_steps_(precis::total_steps(options, task_.rows)),
       optimizer_(machine.device, model.parameters) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
   }
+  run.state().extra[rows_key] = task_.rows;
 }
 
 void SupervisedTraining::load() {
@@ -51,8 +57,7 @@ void SupervisedTraining::load() {
   }
   collectively(data_parallel_, [&] {
     const StateReader file(*run_.checkpoint());
-    read_tensors(file, part_name, weight_path, model_.parameters, machine_.device);
-    optimizer_.read(file, part_name, run_.state().step);
+    optimizer_.read(file, trained_part, run_.state().step);
     if (best_ && run_.state().extra.contains("best_step")) {
       read_tensors(file, best_name, weight_path, *best_, machine_.device);
     }
@@ -61,8 +66,8 @@ void SupervisedTraining::load() {
 
 TrainingRun::Describe SupervisedTraining::describe() const {
   return [this](StateWriter& file) {
-    write_part(file, part_name, model_, machine_.device);
-    optimizer_.write(file, part_name);
+    write_part(file, trained_part, model_, machine_.device);
+    optimizer_.write(file, trained_part);
     if (best_ && run_.state().extra.contains("best_step")) {
       write_model_head(file, best_name, to_json(model_.config), model_.tokenizer);
       write_tensors(file, best_name, weight_path, *best_, machine_.device);
@@ -78,9 +83,6 @@ void SupervisedTraining::resave() {
 std::optional<ExitStatus> SupervisedTraining::run_to_end() {
   if (run_.resave()) {
     resave();
-    return ExitStatus::done;
-  }
-  if (run_.is_complete(total_steps_)) {
     return ExitStatus::done;
   }
   const ExitStatus status = train();
@@ -101,7 +103,7 @@ ExitStatus SupervisedTraining::train() {
 
 void SupervisedTraining::step() {
   const std::int64_t step = run_.state().step;  // from 0
-  const auto rows = step_rows(task_.rows, options_.batch, step, seed_);
+  const auto rows = step_rows_.of(step);
   const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
   const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
 
@@ -115,11 +117,19 @@ void SupervisedTraining::step() {
   {
     const auto timed = run_.phases().phase("update");
     sums = sum_over_ranks(data_parallel_, sums);
-    norm = optimizer_.update(model_.parameters, data_parallel_, options_, rate);
+    norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
   const double loss = sums.loss / static_cast<double>(sums.count);
-  collectively(data_parallel_,
-               [&] { guard_loss(step + 1, "the loss", loss, norm, run_.state().extra); });
+  run_.guard(
+      [&] {
+        guard_loss(step + 1, "the loss", loss, run_.state().extra);
+        guard_finite(step + 1, "the gradient's norm", norm);
+      },
+      describe());
+  {
+    const auto timed = run_.phases().phase("update");
+    optimizer_.apply(model_.parameters, options_, rate);
+  }
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
   if (task_.has_accuracy) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "data/loader.hpp"
 #include "model/model.hpp"
 #include "train/machine.hpp"
 #include "train/optimizer.hpp"
@@ -39,19 +40,26 @@ struct SupervisedTask {
   std::function<std::vector<Row>(std::int64_t step)> sample;
 };
 
+/// The part of a checkpoint that holds the model in training.
+inline constexpr const char* trained_part = "model";
+
 /// Steps of a whole training on `rows` rows: train.steps, or those of train.epochs.
 [[nodiscard]] std::int64_t total_steps(const TrainOptions& options, std::int64_t rows);
+
+/// Whether the run's checkpoint is of its last step and its final files are there, as far as that
+/// is known before the rows are read.
+[[nodiscard]] bool is_complete(TrainingRun& run, const TrainOptions& options);
 
 /// The model at its last step, and the one that validation liked best (train.keep = best).
 class SupervisedTraining {
  public:
+  /// `model` is the one to start from: of the run's checkpoint, if there is one.
   SupervisedTraining(Machine& machine, TrainingRun& run, MpiCommunicator& data_parallel,
                      Model& model, SupervisedTask task, const TrainOptions& options);
 
   [[nodiscard]] std::int64_t total_steps() const noexcept { return total_steps_; }
-  /// What the run asks for: resaves a checkpoint, finds the run complete, or trains. Returns the
-  /// command's exit status; nothing if the training is at its end and its final model is to be
-  /// written.
+  /// What the run asks for: resaves a checkpoint, or trains. Returns the command's exit status;
+  /// nothing if the training is at its end and its final model is to be written.
   [[nodiscard]] std::optional<ExitStatus> run_to_end();
   /// Trains to the end, or until the run must stop early.
   [[nodiscard]] ExitStatus train();
@@ -71,7 +79,7 @@ class SupervisedTraining {
   void load();
   void step();
   [[nodiscard]] Validation validate();
-  void keep_if_best(const Validation& validation);
+  void keep_if_best(const Validation& now);
   [[nodiscard]] bool validation_due() const;
   [[nodiscard]] TrainingRun::Describe describe() const;
 
@@ -81,7 +89,7 @@ class SupervisedTraining {
   Model& model_;
   SupervisedTask task_;
   TrainOptions options_;
-  std::uint64_t seed_;
+  StepRows step_rows_;
   std::int64_t total_steps_;
   Optimizer optimizer_;
   std::optional<Parameters> best_;

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "base/expect_error.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

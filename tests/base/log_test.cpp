@@ -4,8 +4,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/expect_error.hpp"
 #include "base/progress.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {
@@ -93,6 +93,8 @@ TEST(Progress, LineSaysStepValueSpeedAndTimeLeft) {
             "sft  step 200/1,800  loss 2.3456  12,345 tokens/s  2 min 40 s left");
   const Progress open(log, "synthesize", 0, 0);
   EXPECT_EQ(open.line(5, {}, 1), "synthesize  step 5");
+  const Progress samples(log, "sampling", 0, 20, 30, "sample");
+  EXPECT_EQ(samples.line(20, {}, 1), "sampling  sample 20/20");
 }
 
 TEST(Progress, WithoutATerminalFirstAndLastStepArePlainLines) {

@@ -5,8 +5,8 @@
 #include <fstream>
 
 #include "base/deck.hpp"
-#include "base/expect_error.hpp"
 #include "base/random.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

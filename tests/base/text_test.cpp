@@ -19,6 +19,8 @@ TEST(Text, NearestWord) {
   EXPECT_EQ(nearest_word("train.setps", words), "train.steps");
   EXPECT_EQ(nearest_word("sed", words), "seed");
   EXPECT_EQ(nearest_word("stop_after", words), "train.stop_after");
+  const std::vector<std::string> sections{"trace", "train.rate", "ppo.batch"};
+  EXPECT_EQ(nearest_word("train.batch", sections), "ppo.batch");  // a name counts more
   EXPECT_EQ(nearest_word("x", {}), std::nullopt);
 }
 

@@ -70,7 +70,8 @@ void train(Device& device, Model& model, MpiSession& mpi, int repeats) {
     (void)head.forward_backward(model.parameters, optimizer.gradients(), stage.workspace(0), hidden,
                                 targets, 1.0, loss, dhidden);
     stage.backward(model.parameters, optimizer.gradients(), 0, dhidden);
-    (void)optimizer.update(model.parameters, mpi.world(), options, 1e-5);
+    (void)optimizer.reduce(mpi.world(), options.clip_norm);
+    optimizer.apply(model.parameters, options, 1e-5);
     if (repeat > 0) {
       fmt::print("{:.6f}\n", watch.seconds());
     }

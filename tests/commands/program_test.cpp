@@ -1,32 +1,16 @@
 // The program's exit statuses and messages, alone and under mpirun.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
 #include <string>
 
+#include "support/shell.hpp"
+
+namespace precis {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-struct Outcome {
-  int status;
-  std::string output;  ///< stdout and stderr
-};
-
-Outcome shell(const std::string& command) {
-  std::FILE* pipe = popen(("{ " + command + " ; } 2>&1").c_str(), "r");
-  std::string output;
-  std::array<char, 4096> part{};
-  while (const auto count = std::fread(part.data(), 1, part.size(), pipe)) {
-    output.append(part.data(), count);
-  }
-  const int status = pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
-}
 
 Outcome alone(const std::string& arguments) { return shell(PRECIS_PROBE " " + arguments); }
 
@@ -34,14 +18,6 @@ Outcome on_two_ranks(const std::string& arguments) {
   return shell("timeout 60 " PRECIS_MPIRUN " --oversubscribe --bind-to none -n 2 " PRECIS_PROBE
                " " +
                arguments);
-}
-
-int count(const std::string& text, const std::string& part) {
-  int found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
 }
 
 TEST(Program, RunsACommandWithItsOptions) {
@@ -64,10 +40,13 @@ TEST(Program, UsageErrorsHaveStatus2AndOneMessage) {
        {"", "prnt", "print --cuont 3", "print --count x", "print nowhere.cfg"}) {
     const Outcome outcome = alone(arguments);
     EXPECT_EQ(outcome.status, 2) << arguments;
-    EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
-    EXPECT_EQ(count(outcome.output, "\n"), 1) << outcome.output;
+    EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
+    EXPECT_EQ(count_of(outcome.output, "\n"), 1) << outcome.output;
   }
   EXPECT_THAT(alone("prnt").output, HasSubstr("nearest one is print"));
+  EXPECT_THAT(alone("plan").output,
+              AllOf(HasSubstr("plan is not a command"), HasSubstr("print, group one"),
+                    Not(HasSubstr("nearest"))));
 }
 
 TEST(Program, OtherStatuses) {
@@ -102,38 +81,38 @@ TEST(Program, MpiCommandRunsAloneAndOnRanks) {
   EXPECT_EQ(alone("ranks").output, "1 ranks\nranks 3 \n");
   const Outcome two = on_two_ranks("ranks --count 4");
   EXPECT_EQ(two.status, 0) << two.output;
-  EXPECT_EQ(count(two.output, "2 ranks\n"), 1) << two.output;
-  EXPECT_EQ(count(two.output, "ranks 4"), 1) << two.output;
+  EXPECT_EQ(count_of(two.output, "2 ranks\n"), 1) << two.output;
+  EXPECT_EQ(count_of(two.output, "ranks 4"), 1) << two.output;
 }
 
 TEST(Program, UsageErrorOnRanksIsPrintedOnce) {
   for (const char* arguments : {"nonsense", "ranks --cuont 3", "ranks --count nan"}) {
     const Outcome outcome = on_two_ranks(arguments);
     EXPECT_EQ(outcome.status, 2) << outcome.output;
-    EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+    EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
   }
 }
 
 TEST(Program, AgreedErrorIsPrintedOnceByRank0) {
   const Outcome outcome = on_two_ranks("agreed");
   EXPECT_EQ(outcome.status, 1) << outcome.output;
-  EXPECT_EQ(count(outcome.output, "precis: rank 1: The last rank has failed."), 1)
+  EXPECT_EQ(count_of(outcome.output, "precis: rank 1: The last rank has failed."), 1)
       << outcome.output;
-  EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
   EXPECT_THAT(outcome.output, Not(HasSubstr("MPI_ABORT")));
 }
 
 TEST(Program, ErrorOfOneRankEndsAllRanks) {
   const Outcome outcome = on_two_ranks("alone");
   EXPECT_EQ(outcome.status, 1) << outcome.output;
-  EXPECT_EQ(count(outcome.output, "precis: rank 1: One rank has failed."), 1) << outcome.output;
-  EXPECT_EQ(count(outcome.output, "precis: "), 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "precis: rank 1: One rank has failed."), 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
 }
 
 TEST(Program, ErrorOfEveryRankIsPrintedOnce) {
   const Outcome outcome = on_two_ranks("everywhere");
   EXPECT_EQ(outcome.status, 2) << outcome.output;
-  EXPECT_EQ(count(outcome.output, "Every rank has failed."), 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "Every rank has failed."), 1) << outcome.output;
 }
 
 TEST(Program, ErrorOfTheOnlyRankNeedsNoAbort) {
@@ -143,3 +122,4 @@ TEST(Program, ErrorOfTheOnlyRankNeedsNoAbort) {
 }
 
 }  // namespace
+}  // namespace precis

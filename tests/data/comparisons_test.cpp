@@ -1,7 +1,9 @@
 #include "data/comparisons.hpp"
 
 #include "data/tokenizer_trainer.hpp"
-#include "support.hpp"
+#include "support/expect_error.hpp"
+#include "support/real_data.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,7 +30,7 @@ json comparison() {
 
 Pairs read(const std::string& text, DataOptions options = {}, const std::string& split = "",
            RowUse use = RowUse::training) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   options.max_response_tokens = 128;
   return read_pairs({folder.file("c.jsonl", text)}, split, use, options, bytes_only(), 1024);
 }
@@ -67,7 +69,7 @@ TEST(Comparisons, WrongFieldsAreNamed) {
   const auto message = [](const std::function<void(json&)>& change) {
     json row = comparison();
     change(row);
-    return testing::message_of([&] { (void)read(row.dump()); });
+    return message_of<Error>([&] { (void)read(row.dump()); });
   };
   EXPECT_THAT(message([](json& r) { r.erase("info"); }), HasSubstr("c.jsonl:1: the field `info`"));
   EXPECT_THAT(message([](json& r) { r["info"].erase("title"); }),
@@ -94,7 +96,7 @@ TEST(Comparisons, SplitsAndLongResponses) {
   EXPECT_EQ(read(text, {}, "train", RowUse::validation).counts.kept, 2);
   json without = comparison();
   without.erase("split");
-  EXPECT_THAT(testing::message_of([&] { (void)read(without.dump(), {}, "train"); }),
+  EXPECT_THAT(message_of<Error>([&] { (void)read(without.dump(), {}, "train"); }),
               HasSubstr("`split`"));
 }
 
@@ -120,15 +122,13 @@ TEST(Comparisons, RealOnes) {
   PRECIS_NEEDS_DATA("preferences/tldr_comparisons_gpt4_1000.jsonl");
   DataOptions options;
   options.max_response_tokens = 128;
-  const Tokenizer tokenizer =
-      Tokenizer::load((testing::data_folder() / "tokenizers/gpt2").string());
+  const Tokenizer tokenizer = Tokenizer::load((data_folder() / "tokenizers/gpt2").string());
   EXPECT_EQ(read_pairs({data_path}, "train", RowUse::training, options, tokenizer, 640).counts.kept,
             800);
   EXPECT_EQ(
       read_pairs({data_path}, "valid1", RowUse::validation, options, tokenizer, 640).counts.kept,
       200);
-  const auto samples =
-      (testing::data_folder() / "preferences/openai_comparisons_samples.jsonl").string();
+  const auto samples = (data_folder() / "preferences/openai_comparisons_samples.jsonl").string();
   EXPECT_EQ(read_pairs({samples}, "", RowUse::training, options, tokenizer, 640).counts.kept, 2);
 }
 

@@ -1,13 +1,16 @@
 #include "io/jsonl.hpp"
 
+#include "io/output_file.hpp"
 #include "io/text_file.hpp"
-#include "support.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include <cstring>
+#include <bit>
+#include <cstdint>
 #include <limits>
 
 namespace precis {
@@ -29,7 +32,7 @@ std::vector<int> read_a(const std::string& path, bool skip_bad = false,
 }
 
 TEST(Jsonl, NewlinesAndByteOrderMarkDoNotMatter) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   for (const char* text :
        {"{\"a\":1}\n{\"a\":2}\n", "{\"a\":1}\n{\"a\":2}", "\xEF\xBB\xBF{\"a\":1}\r\n{\"a\":2}\r\n",
         "{\"a\":1}\n{\"a\":2}\n\n \n"}) {
@@ -39,29 +42,29 @@ TEST(Jsonl, NewlinesAndByteOrderMarkDoNotMatter) {
 }
 
 TEST(Jsonl, GzipReadsAndADamagedOneIsAnError) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 5000; ++i) {
     text += "{\"a\":" + std::to_string(i * 7919 % 5003) + "}\n";
   }
-  const std::string path = folder.path("x.gz");
+  const std::string path = folder / "x.gz";
   gzFile file = gzopen(path.c_str(), "wb");
   ASSERT_NE(file, nullptr);
   gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
   ASSERT_EQ(gzclose(file), Z_OK);
   EXPECT_EQ(read_a(path).size(), 5000U);
   EXPECT_EQ(read_text_file(path), text);
-  const std::string bytes = testing::slurp(path);
+  const std::string bytes = read_file(path);
   const std::string cut = folder.file("cut.gz", bytes.substr(0, bytes.size() / 2));
-  EXPECT_THAT(testing::message_of([&] { (void)read_a(cut); }), HasSubstr("damaged or cut short"));
+  EXPECT_THAT(message_of<Error>([&] { (void)read_a(cut); }), HasSubstr("damaged or cut short"));
   std::string flipped = bytes;
   flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 0x55);
   const std::string bad = folder.file("bad.gz", flipped);
-  EXPECT_THAT(testing::message_of([&] { (void)read_a(bad); }), HasSubstr("damaged"));
+  EXPECT_THAT(message_of<Error>([&] { (void)read_a(bad); }), HasSubstr("damaged"));
 }
 
 TEST(Jsonl, BadLinesAreNamedOrSkipped) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   const std::string deep(1001, '[');
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"{\"a\":1", "not JSON"},
@@ -77,7 +80,7 @@ TEST(Jsonl, BadLinesAreNamedOrSkipped) {
   };
   for (const auto& [line, reason] : cases) {
     const std::string path = folder.file("x", "{\"a\":1}\n" + line + "\n{\"a\":3}\n");
-    const std::string message = testing::message_of([&] { (void)read_a(path); });
+    const std::string message = message_of<Error>([&] { (void)read_a(path); });
     EXPECT_THAT(message, HasSubstr(path + ":2: ")) << line;
     EXPECT_THAT(message, HasSubstr(reason)) << line;
     std::int64_t skipped = 0;
@@ -87,24 +90,24 @@ TEST(Jsonl, BadLinesAreNamedOrSkipped) {
 }
 
 TEST(Jsonl, TheLastOfEqualKeysCountsAndBracketsInTextDoNotNest) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   EXPECT_THAT(read_a(folder.file("x", "{\"a\":1,\"a\":2}")), ElementsAre(2));
   EXPECT_THAT(read_a(folder.file("x", "{\"t\":\"" + std::string(3000, '[') + "\\\"[\",\"a\":4}")),
               ElementsAre(4));
 }
 
 TEST(Jsonl, MissingFilesAndFoldersAreClear) {
-  const testing::ScratchFolder folder;
-  EXPECT_THAT(testing::message_of([&] { (void)read_a(folder.path("none")); }),
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<Error>([&] { (void)read_a(folder / "none"); }),
               HasSubstr("does not exist"));
-  EXPECT_THAT(testing::message_of([&] { (void)read_a(folder.path("")); }), HasSubstr("folder"));
+  EXPECT_THAT(message_of<Error>([&] { (void)read_a(folder.path()); }), HasSubstr("folder"));
 }
 
 TEST(Jsonl, WrittenFloatsReadBackToTheSameBits) {
   for (const float value : {0.1F, 1.0F / 3, 1e-45F, 3.4028235e38F, -0.0F, 16777216.0F, 1e10F}) {
     const auto text = to_line({{"x", shortest(value)}});
     const auto back = nlohmann::json::parse(text).at("x").get<float>();
-    EXPECT_EQ(std::memcmp(&back, &value, sizeof back), 0) << text;
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(back), std::bit_cast<std::uint32_t>(value)) << text;
   }
   EXPECT_EQ(to_line({{"x", shortest(0.1F)}}), "{\"x\":0.1}");
   const double third = 1.0 / 3;
@@ -112,8 +115,8 @@ TEST(Jsonl, WrittenFloatsReadBackToTheSameBits) {
 }
 
 TEST(Jsonl, WriterLeavesNothingUnlessCommitted) {
-  const testing::ScratchFolder folder;
-  const std::string path = folder.path("out.jsonl");
+  const TemporaryFolder folder;
+  const std::string path = folder / "out.jsonl";
   {
     JsonlWriter writer(path);
     writer.write({{"b", 1}, {"a", 2}});
@@ -123,17 +126,17 @@ TEST(Jsonl, WriterLeavesNothingUnlessCommitted) {
   JsonlWriter writer(path);
   writer.write({{"b", 1}, {"a", 2}});
   writer.commit();
-  EXPECT_EQ(testing::slurp(path), "{\"b\":1,\"a\":2}\n");
+  EXPECT_EQ(read_file(path), "{\"b\":1,\"a\":2}\n");
 }
 
 TEST(TextFile, GlobsExpandSorted) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto b = folder.file("b.jsonl", "");
   const auto a = folder.file("a.jsonl", "");
   const auto other = folder.file("other.txt", "");
-  EXPECT_THAT(expand_files({other, folder.path("*.jsonl")}), ElementsAre(other, a, b));
-  EXPECT_THROW((void)expand_files({folder.path("*.csv")}), Error);
-  EXPECT_THROW((void)expand_files({folder.path("none")}), Error);
+  EXPECT_THAT(expand_files({other, folder / "*.jsonl"}), ElementsAre(other, a, b));
+  EXPECT_THROW((void)expand_files({folder / "*.csv"}), Error);
+  EXPECT_THROW((void)expand_files({folder / "none"}), Error);
   EXPECT_THROW((void)expand_files({""}), UsageError);
 }
 

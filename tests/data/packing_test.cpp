@@ -35,10 +35,11 @@ TEST(Packing, MicroBatchesKeepOrderAndBudget) {
 
 TEST(Loader, AnEpochUsesEveryRowOnce) {
   EXPECT_EQ(steps_per_epoch(10, 4), 3);
+  StepRows steps(10, 4, 1);
   for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
     std::vector<std::int64_t> seen;
     for (std::int64_t step = 0; step < 3; ++step) {
-      const auto rows = step_rows(10, 4, epoch * 3 + step, 1);
+      const auto rows = steps.of(epoch * 3 + step);
       EXPECT_EQ(rows.size(), step < 2 ? 4U : 2U);
       seen.insert(seen.end(), rows.begin(), rows.end());
     }
@@ -47,14 +48,17 @@ TEST(Loader, AnEpochUsesEveryRowOnce) {
     std::iota(all.begin(), all.end(), 0);
     EXPECT_EQ(seen, all);
   }
-  EXPECT_NE(step_rows(1000, 4, 0, 1), step_rows(1000, 4, 250, 1));  // shuffled anew
-  EXPECT_NE(step_rows(1000, 4, 0, 1), step_rows(1000, 4, 0, 2));
-  EXPECT_EQ(step_rows(5, 8, 3, 1).size(), 5U);
+  StepRows many(1000, 4, 1);
+  const auto first = many.of(0);
+  EXPECT_NE(many.of(250), first);  // shuffled anew
+  EXPECT_EQ(many.of(0), first);    // a function of the step, whatever was asked for before
+  EXPECT_NE(StepRows(1000, 4, 2).of(0), first);
+  EXPECT_EQ(StepRows(5, 8, 1).of(3).size(), 5U);
   EXPECT_THROW((void)steps_per_epoch(0, 4), UsageError);
 }
 
 TEST(Loader, RanksShareAStepWithoutChangingIt) {
-  const auto rows = step_rows(100, 11, 2, 5);
+  const auto rows = StepRows(100, 11, 5).of(2);
   for (const std::int64_t ranks : {1, 2, 3, 4, 11, 16}) {
     std::vector<std::int64_t> together;
     for (std::int64_t rank = 0; rank < ranks; ++rank) {

@@ -1,7 +1,8 @@
 #include "data/prompt_rows.hpp"
 
 #include "data/tokenizer_trainer.hpp"
-#include "support.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 PromptRows read(const std::string& text, const PromptRowOptions& options) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   const Tokenizer tokenizer = TokenizerTrainer().train(257);
   return read_prompt_rows(folder.file("p.jsonl", text), &tokenizer, options);
 }
@@ -56,7 +57,7 @@ TEST(PromptRows, EveryKindOfResponse) {
 
 TEST(PromptRows, ErrorsNameTheLine) {
   const auto message = [](const std::string& line, const PromptRowOptions& options) {
-    return testing::message_of(
+    return message_of<Error>(
         [&] { (void)read("{\"prompt\":\"a\",\"response\":\"b\"}\n" + line, options); });
   };
   const std::string tall(49, 'a');

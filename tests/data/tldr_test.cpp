@@ -3,7 +3,10 @@
 #include "base/random.hpp"
 #include "data/row_filter.hpp"
 #include "data/tokenizer_trainer.hpp"
-#include "support.hpp"
+#include "io/output_file.hpp"
+#include "support/expect_error.hpp"
+#include "support/real_data.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,7 +45,7 @@ std::vector<std::int32_t> one_token_a_character(std::string_view text) {
 // from the end of the query field; padding does not exist here.
 TEST(Query, OpenAiTaskVectors) {
   PRECIS_NEEDS_DATA("expected/openai_task_tests.json");
-  const auto tests = nlohmann::json::parse(testing::slurp(data_path));
+  const auto tests = nlohmann::json::parse(read_file(data_path));
   int checked = 0;
   for (const auto& row : tests.at("process_query")) {
     ASSERT_EQ(row.at("format_str"), "<{query}>");
@@ -119,7 +122,7 @@ TEST(Query, AMegabyteOfOneLetterIsCut) {
 
 TEST(Query, AFrameThatIsTooLongIsAnError) {
   const Tokenizer tokenizer = tokenizer_of("x");
-  EXPECT_THAT(testing::message_of([&] {
+  EXPECT_THAT(message_of<Error>([&] {
                 (void)encode_query(tokenizer, post_of("b"), QueryTemplate::tldr, 5, "f:3");
               }),
               HasSubstr("f:3: "));
@@ -129,6 +132,9 @@ TEST(Response, SpaceSummaryEnd) {
   const Tokenizer tokenizer = tokenizer_of("hello hello");
   const auto ids = encode_summary(tokenizer, "hello");
   EXPECT_EQ(ids.back(), tokenizer.end_token());
+  Tokenizer of_a_model = tokenizer;
+  of_a_model.set_end_token(7);
+  EXPECT_EQ(encode_summary(of_a_model, "hello").back(), 7);
   EXPECT_EQ(tokenizer.decode(ids), " hello<|endoftext|>");
 }
 
@@ -144,7 +150,7 @@ std::string row(const std::string& subreddit, const std::string& title, const st
 }
 
 TEST(Examples, FiltersDropAndCount) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   const Tokenizer tokenizer = tokenizer_of("w", 257);  // one token a byte
   const std::string fine(30, 's');                     // with blank and end token: 32 tokens
   const std::string path = folder.file(
@@ -181,15 +187,17 @@ TEST(Examples, FiltersDropAndCount) {
 }
 
 TEST(Examples, BadRowsNameFileLineAndField) {
-  const testing::ScratchFolder folder;
+  const TemporaryFolder folder;
   const Tokenizer tokenizer = tokenizer_of("w", 257);
   const std::string good = row("a", "t", "p", "s");
   const std::string path = folder.file("x", good + R"({"subreddit":"a","title":"t","post":"p"})"
                                                    "\n");
   DataOptions options;
-  EXPECT_EQ(testing::message_of(
+  EXPECT_EQ(message_of<Error>(
                 [&] { (void)read_examples({path}, RowUse::training, options, tokenizer, 1024); }),
-            path + ":2: the field `summary` is missing.");
+            path +
+                ":2: the field `summary` is missing. Mend the row, or skip and count such rows "
+                "with data.skip_bad true.");
   EXPECT_EQ(read_examples({path}, RowUse::prompts, options, tokenizer, 1024).counts.kept, 2);
   options.skip_bad = true;
   const auto counts = read_examples({path}, RowUse::training, options, tokenizer, 1024).counts;
@@ -197,19 +205,18 @@ TEST(Examples, BadRowsNameFileLineAndField) {
   EXPECT_EQ(counts.read, 2);
   const std::string wrong =
       folder.file("y", R"({"subreddit":"a","title":7,"post":"p","summary":"s"})");
-  EXPECT_THAT(testing::message_of(
+  EXPECT_THAT(message_of<Error>(
                   [&] { (void)read_examples({wrong}, RowUse::training, {}, tokenizer, 1024); }),
               HasSubstr("`title` is number, text was expected"));
   const std::string empty = folder.file("z", "");
-  EXPECT_THAT(testing::message_of(
+  EXPECT_THAT(message_of<Error>(
                   [&] { (void)read_examples({empty}, RowUse::training, {}, tokenizer, 1024); }),
               HasSubstr("no row"));
 }
 
 TEST(Examples, RealPosts) {
   PRECIS_NEEDS_DATA("tldr/tldr_valid_1945.jsonl");
-  const Tokenizer tokenizer =
-      Tokenizer::load((testing::data_folder() / "tokenizers/gpt2").string());
+  const Tokenizer tokenizer = Tokenizer::load((data_folder() / "tokenizers/gpt2").string());
   const Examples result = read_examples({data_path}, RowUse::validation, {}, tokenizer, 560);
   EXPECT_EQ(result.counts.kept, 1945);
   std::size_t shortest_query = 1000;

@@ -1,6 +1,8 @@
 #include "data/tokenizer.hpp"
 #include "data/tokenizer_trainer.hpp"
-#include "support.hpp"
+#include "support/expect_error.hpp"
+#include "support/real_data.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,7 +23,7 @@ Tokenizer trained() {
 std::string message_after(const std::function<void(json&)>& change) {
   json file = json::parse(trained().to_json());
   change(file);
-  return testing::message_of([&] { (void)Tokenizer::from_json(file.dump(), "T"); });
+  return message_of<Error>([&] { (void)Tokenizer::from_json(file.dump(), "T"); });
 }
 
 TEST(TokenizerFiles, WrittenBytesReadBackAsTheSameTokenizer) {
@@ -50,10 +52,10 @@ TEST(TokenizerFiles, VocabularyAndMergesInAFolder) {
   }
   for (const auto& [vocabulary, merges_name] :
        {std::pair("vocab.json", "merges.txt"), std::pair("encoder.json", "vocab.bpe")}) {
-    const testing::ScratchFolder folder;
-    (void)folder.file(vocabulary, file["model"]["vocab"].dump());
-    (void)folder.file(merges_name, merges);
-    EXPECT_TRUE(Tokenizer::load(folder.path("")).same_as(tokenizer)) << vocabulary;
+    const TemporaryFolder folder;
+    folder.file(vocabulary, file["model"]["vocab"].dump());
+    folder.file(merges_name, merges);
+    EXPECT_TRUE(Tokenizer::load(folder.path()).same_as(tokenizer)) << vocabulary;
   }
 }
 
@@ -101,13 +103,13 @@ TEST(TokenizerFiles, MalformedFilesGiveOneMessage) {
   EXPECT_THAT(message_after([](json& f) { f["added_tokens"][0]["id"] = 5; }),
               HasSubstr("endoftext"));
   EXPECT_THAT(message_after([](json& f) { f.erase("model"); }), HasSubstr("`model`"));
-  EXPECT_THAT(testing::message_of([] { (void)Tokenizer::from_json("{", "T"); }),
+  EXPECT_THAT(message_of<Error>([] { (void)Tokenizer::from_json("{", "T"); }),
               HasSubstr("T: not JSON"));
-  EXPECT_THAT(testing::message_of([] { (void)Tokenizer::from_json("[]", "T"); }), HasSubstr("T: "));
-  EXPECT_THAT(testing::message_of([] { (void)Tokenizer::load("/nonexistent"); }),
+  EXPECT_THAT(message_of<Error>([] { (void)Tokenizer::from_json("[]", "T"); }), HasSubstr("T: "));
+  EXPECT_THAT(message_of<Error>([] { (void)Tokenizer::load("/nonexistent"); }),
               HasSubstr("does not exist"));
-  const testing::ScratchFolder folder;
-  EXPECT_THAT(testing::message_of([&] { (void)Tokenizer::load(folder.path("")); }),
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<Error>([&] { (void)Tokenizer::load(folder.path()); }),
               HasSubstr("no tokenizer"));
 }
 
@@ -119,7 +121,7 @@ TEST(TokenizerFiles, ReadsGptNeoxAndWritesItEqually) {
   // Composed before it is split (NFC); runs of blanks are tokens although they are not special.
   EXPECT_EQ(tokenizer.encode("e\u0301"), tokenizer.encode("\u00E9"));
   EXPECT_EQ(tokenizer.encode("  x").front(), 50276);
-  EXPECT_THAT(testing::message_of([&] { (void)tokenizer.encode("a\xFF"); }), HasSubstr("0xFF"));
+  EXPECT_THAT(message_of<Error>([&] { (void)tokenizer.encode("a\xFF"); }), HasSubstr("0xFF"));
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include "data/pretokenizer.hpp"
 #include "data/tokenizer_trainer.hpp"
 #include "io/jsonl.hpp"
-#include "support.hpp"
+#include "io/output_file.hpp"
+#include "support/expect_error.hpp"
+#include "support/real_data.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -149,7 +151,7 @@ TEST(Tokenizer, LongPiecesMergeAsShortOnes) {
 
 TEST(Tokenizer, UnknownIdIsAnError) {
   const Tokenizer tokenizer = small_tokenizer();
-  EXPECT_THAT(testing::message_of([&] {
+  EXPECT_THAT(message_of<Error>([&] {
                 (void)tokenizer.decode(std::vector<std::int32_t>{1, 999});
               }),
               HasSubstr("999"));
@@ -162,7 +164,7 @@ TEST(Tokenizer, Gpt2VectorsAreExact) {
   EXPECT_EQ(tokenizer.vocabulary(), 50257);
   EXPECT_EQ(tokenizer.end_token(), 50256);
   int count = 0;
-  for_each_row((testing::data_folder() / "tokenizers/gpt2_vectors.jsonl").string(), false,
+  for_each_row((data_folder() / "tokenizers/gpt2_vectors.jsonl").string(), false,
                [&](const JsonRow& row) {
                  const auto expected = row.value.at("ids").get<std::vector<std::int32_t>>();
                  EXPECT_EQ(tokenizer.encode(row.text("text")), expected) << row.where();
@@ -174,11 +176,11 @@ TEST(Tokenizer, Gpt2VectorsAreExact) {
 
 // Numbers from Hugging Face's library: tests/golden/tokenizer/make_golden.py.
 TEST(Tokenizer, AgreesWithHuggingFace) {
-  const auto golden = nlohmann::json::parse(testing::slurp(
-      std::filesystem::path(PRECIS_SOURCE_DIR) / "tests/golden/tokenizer/golden.json"));
+  const auto golden = nlohmann::json::parse(
+      read_file(std::filesystem::path(PRECIS_SOURCE_DIR) / "tests/golden/tokenizer/golden.json"));
   int checked = 0;
   for (const auto& file : golden) {
-    const auto folder = testing::data_folder() / file.at("tokenizer").get<std::string>();
+    const auto folder = data_folder() / file.at("tokenizer").get<std::string>();
     if (!std::filesystem::exists(folder)) {
       continue;
     }
@@ -191,7 +193,7 @@ TEST(Tokenizer, AgreesWithHuggingFace) {
     }
   }
   if (checked == 0) {
-    GTEST_SKIP() << "no tokenizer in " << testing::data_folder() << "; set PRECIS_DATA";
+    GTEST_SKIP() << "no tokenizer in " << data_folder() << "; set PRECIS_DATA";
   }
 }
 

@@ -27,7 +27,7 @@ std::vector<GoldRow> two_rows() {
   return rows;
 }
 
-std::vector<std::vector<Sample>> both(const std::string& text) {
+std::vector<std::vector<SampledSummary>> both(const std::string& text) {
   return {{{.response = text, .ended = true, .index = 0}},
           {{.response = text, .ended = true, .index = 0}}};
 }

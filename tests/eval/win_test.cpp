@@ -38,10 +38,11 @@ TEST(Wilson, IntervalsArePublishedOnes) {
 
 TEST(Win, WinsTiesAndLossesAreCountedSampleBySample) {
   const auto rows = rows_of(2);
-  const Sample better{.response = " My boss lost my bike at the farm.", .ended = true, .index = 0};
-  const Sample same{.response = " My boss lost my bike.", .ended = true, .index = 1};
-  const Sample cut{.response = " My boss lost my bike.", .ended = false, .index = 1};
-  const std::vector<std::vector<Sample>> a = {{better, same}, {better, cut}};
+  const SampledSummary better{
+      .response = " My boss lost my bike at the farm.", .ended = true, .index = 0};
+  const SampledSummary same{.response = " My boss lost my bike.", .ended = true, .index = 1};
+  const SampledSummary cut{.response = " My boss lost my bike.", .ended = false, .index = 1};
+  const std::vector<std::vector<SampledSummary>> a = {{better, same}, {better, cut}};
   const WinResult result = compare(rows, a, reference_samples(rows, 2));
   EXPECT_EQ(result.wins, 2);
   EXPECT_EQ(result.ties, 1);

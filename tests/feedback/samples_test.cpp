@@ -21,7 +21,7 @@ class Samples : public ::testing::Test {
   ~Samples() override { std::filesystem::remove_all(folder_); }
 
   std::string file(const std::string& name, const std::string& text) {
-    const auto path = (folder_ / name).string();
+    auto path = (folder_ / name).string();
     std::ofstream(path) << text;
     return path;
   }
@@ -65,7 +65,7 @@ TEST_F(Samples, AreMatchedToRowsByIdAndSortedByIndex) {
 }
 
 TEST_F(Samples, ThatDoNotFitTheRowsAreNamed) {
-  EXPECT_NE(error_of(sample("0", 0) + sample("7", 0) + sample("1", 0)).find("7"),
+  EXPECT_NE(error_of(sample("0", 0) + sample("7", 0) + sample("1", 0)).find('7'),
             std::string::npos);
   EXPECT_NE(error_of(sample("0", 0)).find("no samples of the rows with id 1"), std::string::npos);
   EXPECT_NE(error_of(sample("0", 0) + sample("0", 0) + sample("1", 0)).find("second time"),

@@ -116,8 +116,8 @@ TEST(DrawPairs, SharesSplitsAndTextsAreAsAskedFor) {
   // Four standard deviations; identical pairs, which were skipped, must not shift the shares.
   EXPECT_GT(drawn.identical, 0);
   EXPECT_NEAR(kinds[PairKind::contrast], 800, 102);
-  EXPECT_NEAR(kinds[PairKind::reference], 3200 / 3, 112);
-  EXPECT_NEAR(first_is_reference, kinds[PairKind::reference] / 2, 80);
+  EXPECT_NEAR(kinds[PairKind::reference], 3200 / 3.0, 112);
+  EXPECT_NEAR(first_is_reference, kinds[PairKind::reference] / 2.0, 80);
   int valid_rows = 0;
   for (const auto& [row, is_valid] : valid) {
     valid_rows += is_valid ? 1 : 0;
@@ -167,7 +167,7 @@ TEST(DrawPairs, IdenticalTextsAreSkippedAndCounted) {
   const auto rows = synthetic_rows(10);
   PolicySamples policy{.policy = "sft", .samples = {}};
   for (const auto& row : rows) {
-    const Sample same{.response = " " + row.row.summary, .ended = true, .index = 0};
+    const SampledSummary same{.response = " " + row.row.summary, .ended = true, .index = 0};
     policy.samples.push_back({same, same});
   }
   const auto drawn = draw_pairs(rows, {policy}, {}, 1);

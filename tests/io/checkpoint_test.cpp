@@ -1,8 +1,8 @@
 #include "io/checkpoint.hpp"
 
-#include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -75,6 +75,16 @@ TEST_F(Checkpoints, KeepsTheLastFewAndNamesTheLatest) {
   }
   EXPECT_THAT(steps(), ElementsAre(40, 30));
   EXPECT_EQ(newest(), 40);
+}
+
+TEST_F(Checkpoints, CanBeWrittenWithoutRemovingOlderOnes) {
+  write(10, 1);
+  (void)CheckpointFolder(path(), 1).write(
+      11, [](StateWriter& writer) { writer.text("state", "{}"); }, OldCheckpoints::keep);
+  EXPECT_THAT(steps(), ElementsAre(11, 10));
+  EXPECT_EQ(latest(), checkpoint_name(11) + "\n");
+  write(12, 1);
+  EXPECT_THAT(steps(), ElementsAre(12));
 }
 
 TEST_F(Checkpoints, AreOrderedByNumber) {

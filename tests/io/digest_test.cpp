@@ -49,7 +49,7 @@ class DigestOfParts : public testing::TestWithParam<int> {};
 
 TEST_P(DigestOfParts, AddUpToTheWhole) {
   const Extents shape{5, 3, 7};
-  const std::vector<float> values = numbers(5 * 3 * 7);
+  const std::vector<float> values = numbers(std::size_t{5} * 3 * 7);
   const std::uint64_t all = digest(view_of(values.data(), Shape{5, 3, 7}));
   const int axis = GetParam();
   for (int parts : {1, 2, 3, 8}) {

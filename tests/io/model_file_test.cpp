@@ -1,8 +1,8 @@
 #include "io/model_file.hpp"
 
-#include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {

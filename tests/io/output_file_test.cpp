@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
-#include "io/temporary_folder.hpp"
+#include "io/text_file.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -16,10 +17,13 @@ TEST(OutputFile, AppearsWithItsNameWhenComplete) {
   const TemporaryFolder folder;
   OutputFile file(folder / "out.txt");
   file.write_line("one");
+  // A command that is killed while it computes leaves nothing.
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  file.write(std::string(2'000'000, 'x'));
   EXPECT_FALSE(std::filesystem::exists(folder / "out.txt"));
   EXPECT_TRUE(std::filesystem::exists(folder / "out.txt.partial"));
   file.commit();
-  EXPECT_EQ(read_file(folder / "out.txt"), "one\n");
+  EXPECT_EQ(read_file(folder / "out.txt").size(), 2'000'004U);
   EXPECT_FALSE(std::filesystem::exists(folder / "out.txt.partial"));
 }
 
@@ -48,6 +52,21 @@ TEST(OutputFile, WritesMoreThanItsBuffer) {
   file.write(large);
   file.commit();
   EXPECT_EQ(read_file(folder / "out.txt"), expected + large);
+}
+
+TEST(OutputFile, GzipByItsName) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 250'000; ++i) {
+    text += std::to_string(i * 7919 % 250'007) + "\n";
+  }
+  for (const std::string& content : {std::string(), std::string("short\n"), text}) {
+    write_file(folder / "out.gz", content);
+    const std::string found = read_file(folder / "out.gz");
+    EXPECT_EQ(found.substr(0, 2), "\x1F\x8B");
+    EXPECT_LT(found.size(), 40 + content.size() * 3 / 4);
+    EXPECT_EQ(read_text_file(folder / "out.gz"), content);
+  }
 }
 
 TEST(OutputFile, WritesThroughALink) {

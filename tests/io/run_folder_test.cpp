@@ -1,17 +1,19 @@
 #include "io/run_folder.hpp"
 
-#include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 
-#include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
 #include "io/metrics.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -74,10 +76,54 @@ TEST(RunFolder, SaysWhatIsInItsWay) {
   const TemporaryFolder folder;
   overwrite(folder / "file", "");
   EXPECT_THAT(message_of<Error>([&] { RunFolder run(folder / "file"); }),
-              HasSubstr("is a file, where a run folder is expected"));
+              HasSubstr("is a file, where a folder is expected"));
   EXPECT_THAT(message_of<Error>([&] { RunFolder run(folder.path() / "file" / "run"); }),
               HasSubstr("file"));
   EXPECT_THAT(message_of<Error>([] { RunFolder run("/proc/run"); }), HasSubstr("/proc/run"));
+}
+
+TEST(RunFolder, ThatIsNewGoesAgainIfNothingWasWritten) {
+  const TemporaryFolder folder;
+  { const RunFolder run(folder.path() / "a" / "run"); }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a"));
+  {
+    const RunFolder run(folder.path() / "a" / "run");
+    overwrite(run.metrics(), "");
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "a" / "run" / "metrics.jsonl"));
+  std::filesystem::create_directory(folder / "old");
+  { const RunFolder run(folder / "old"); }
+  EXPECT_TRUE(std::filesystem::exists(folder / "old"));
+}
+
+TEST(RunFolder, OnAFullDiskSaysSoAndLeavesNothing) {
+  const TemporaryFolder folder;
+  const std::string disk = folder / "disk";
+  std::filesystem::create_directory(disk);
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) {
+    GTEST_SKIP() << "cannot mount a small disk here, which only root can";
+  }
+  std::ofstream(disk + "/filler") << std::string(1 << 17, 'x');
+  EXPECT_THAT(message_of<Error>([&] { RunFolder run(disk + "/run"); }),
+              HasSubstr("/run/lock: No space left on device."));
+  EXPECT_FALSE(std::filesystem::exists(disk + "/run"));
+  std::filesystem::create_directory(disk + "/old");
+  EXPECT_THAT(message_of<Error>([&] { RunFolder run(disk + "/old"); }), HasSubstr("No space left"));
+  EXPECT_TRUE(std::filesystem::is_empty(disk + "/old"));
+  EXPECT_EQ(::umount(disk.c_str()), 0);
+}
+
+TEST(OutputFolder, LeavesWhatWasThereWhenItCannotBeRenamed) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "out");
+  overwrite(folder.path() / "out" / "a", "former");
+  {
+    OutputFolder output(folder / "out", {"a"});
+    std::filesystem::remove(output.partial_path());
+    EXPECT_THROW(output.commit(), Error);
+  }
+  EXPECT_EQ(read_file(folder.path() / "out" / "a"), "former");
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.replaced"));
 }
 
 std::string rows(int first, int last) {
@@ -148,12 +194,12 @@ TEST(RowFile, AppendsRowsThatReadBackTheSame) {
   RowFile(folder / "metrics.jsonl").append({{"step", 9}});
   std::ifstream stream(folder / "metrics.jsonl");
   std::string line;
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  for (const double value : values) {
     ASSERT_TRUE(std::getline(stream, line));
     EXPECT_EQ(line.find("{\"step\":"), 0U) << line;
     const Row row = Row::parse(line);
-    EXPECT_EQ(row["loss"].get<double>(), values[i]) << line;
-    EXPECT_EQ(std::signbit(row["loss"].get<double>()), std::signbit(values[i]));
+    EXPECT_EQ(row["loss"].get<double>(), value) << line;
+    EXPECT_EQ(std::signbit(row["loss"].get<double>()), std::signbit(value));
   }
   ASSERT_TRUE(std::getline(stream, line));
   EXPECT_EQ(line, "{\"step\":9}");

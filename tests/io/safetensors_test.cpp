@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "base/expect_error.hpp"
 #include "io/file_damage.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/expect_error.hpp"
+#include "support/real_data.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -148,12 +149,8 @@ TEST(Safetensors, NamesAMissingFile) {
 class SafetensorsOfOthers : public testing::Test {
  protected:
   void SetUp() override {
-    const char* data = std::getenv("PRECIS_DATA");
-    folder_ = data != nullptr ? data : PRECIS_SOURCE_DIR "/../shared/data";
-    folder_ /= "safetensors";
-    if (!std::filesystem::is_directory(folder_)) {
-      GTEST_SKIP() << "no " << folder_ << ": set PRECIS_DATA to the folder of the data";
-    }
+    PRECIS_NEEDS_DATA("safetensors");
+    folder_ = data_path;
   }
   std::filesystem::path folder_;
 };

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <csignal>
 
-#include "base/expect_error.hpp"
 #include "io/compare.hpp"
 #include "io/file_damage.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -345,6 +345,21 @@ TEST(Compare, SaysWhatDiffers) {
                           "state: the texts differ in step",
                           "values: the data differ in 1 of 4 elements, by 0.5 at most",
                           "x: only in the first", "y: only in the second"));
+}
+
+TEST(StateFile, SaysWhatToGiveInPlaceOfAFolder) {
+  const TemporaryFolder folder;
+  const auto message = [&] {
+    return message_of<Error>([&] { const StateReader reader(folder.path()); });
+  };
+  EXPECT_THAT(message(), HasSubstr("is a folder"));
+  std::filesystem::create_directory(folder / "checkpoints");
+  overwrite(folder / "checkpoints/latest", "step_000120.h5\n");
+  EXPECT_THAT(message(), HasSubstr("checkpoints/step_000120.h5."));
+  overwrite(folder / "policy.h5", "");
+  EXPECT_THAT(message(), HasSubstr("policy.h5."));
+  overwrite(folder / "config.json", "{}");
+  EXPECT_THAT(message(), HasSubstr("precis import --from " + folder.path().string()));
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST(Gelu, EachNumberIsAccurate) {
       run.backend.gelu_backward(run.queue, run.out("dx", zeros(x.shape())), run.in(ones), run.in(x),
                                 kind);
     };
-    const auto actual = run_on(cpu::backend, call);
+    const auto actual = run_on(backend_under_test(), call);
     const auto expected = run_on(reference::backend, call);
     // tanh: exp's argument reaches 200 there, and its rounding is relative to that.
     EXPECT_LE(largest_relative_error(actual.at("out"), expected.at("out")),
@@ -86,7 +86,7 @@ TEST(Gelu, PassesNanOn) {
   const HostTensor x(std::vector<float>{std::nanf("")});
   const HostTensor one(std::vector<float>{1.0F});
   for (const Gelu kind : kinds) {
-    const auto result = run_on(cpu::backend, [&](test::Run& run) {
+    const auto result = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.gelu_forward(run.queue, run.out("out", zeros({1})), run.in(x), kind);
       run.backend.gelu_backward(run.queue, run.out("dx", zeros({1})), run.in(one), run.in(x), kind);
     });
@@ -129,7 +129,7 @@ TEST(Activations, GradientsAreThoseOfFiniteDifferences) {
   const HostTensor up = random.normal({101});
   const HostTensor dout = random.normal({101});
   for (const Gelu kind : kinds) {
-    const auto result = run_on(cpu::backend, [&](test::Run& run) {
+    const auto result = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.gelu_backward(run.queue, run.out("dx", zeros({101})), run.in(dout), run.in(x),
                                 kind);
       run.backend.gated_silu_backward(run.queue, run.out("dgate", zeros({101})),
@@ -155,7 +155,7 @@ TEST(Activations, BitsDoNotDependOnThePlace) {
   const auto run_part = [&](std::int64_t begin, std::int64_t end) {
     const HostTensor part = x.rows(begin, end);
     const HostTensor gradient = dout.rows(begin, end);
-    return run_on(cpu::backend, [&](test::Run& run) {
+    return run_on(backend_under_test(), [&](test::Run& run) {
       for (const Gelu kind : kinds) {
         const std::string name = kind == Gelu::erf ? "erf" : "tanh";
         run.backend.gelu_forward(run.queue, run.out(name, zeros(part.shape())), run.in(part), kind);

@@ -38,7 +38,7 @@ TEST(AdamW, AgreesWithReference) {
                              .update = update,
                              .epsilon_place = place};
         const State expected = step(reference::backend, before, gradient, 0.5F, settings);
-        const State actual = step(cpu::backend, before, gradient, 0.5F, settings);
+        const State actual = step(backend_under_test(), before, gradient, 0.5F, settings);
         expect_close("parameter", actual.parameter, expected.parameter, 3e-7);
         expect_close("first", actual.first, expected.first, 3e-7);
         expect_close("second", actual.second, expected.second, 3e-7);
@@ -53,7 +53,7 @@ TEST(AdamW, FirstStepByHand) {
   const State before{HostTensor(std::vector<float>{2.0F}), zeros({1}), zeros({1})};
   const HostTensor gradient(std::vector<float>{0.5F});
   AdamW settings{.rate = 0.1, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 0.25, .decay = 0.5};
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     settings.epsilon_place = EpsilonPlace::pytorch;
     const State pytorch = step(*backend, before, gradient, 1.0F, settings);
     EXPECT_NEAR(pytorch.parameter.number(0), 2.0 * 0.95 - 0.1 * 0.5 / (0.5 + 0.25), 1e-6);
@@ -84,7 +84,7 @@ TEST(AdamW, DoesNotDependOnThreadsOrOnPlace) {
 TEST(AdamW, PassesOnNaN) {
   const State before{zeros({3}), zeros({3}), zeros({3})};
   const HostTensor gradient(std::vector<float>{1.0F, std::nanf(""), 1.0F});
-  const State after = step(cpu::backend, before, gradient, 1.0F, AdamW{.rate = 0.1});
+  const State after = step(backend_under_test(), before, gradient, 1.0F, AdamW{.rate = 0.1});
   EXPECT_TRUE(std::isnan(after.parameter.number(1)));
   EXPECT_FALSE(std::isnan(after.parameter.number(0)));
 }

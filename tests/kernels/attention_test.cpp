@@ -114,8 +114,8 @@ double weighted_sum(const Case& c, const std::vector<double>& q, const std::vect
 TEST(Attention, GradientsAreThoseOfFiniteDifferences) {
   const Case c{{0, 9}, 9, 4, 2, 6};
   const Inputs x = inputs(c, 4);
-  const auto saved = run_on(cpu::backend, [&](test::Run& run) { forward(run, c, x); });
-  const auto gradient = run_on(cpu::backend, [&](test::Run& run) {
+  const auto saved = run_on(backend_under_test(), [&](test::Run& run) { forward(run, c, x); });
+  const auto gradient = run_on(backend_under_test(), [&](test::Run& run) {
     backward(run, c, x, saved.at("out"), saved.at("log_sum"));
   });
   const auto doubles = [](const HostTensor& t) {
@@ -145,9 +145,10 @@ TEST(Attention, GradientsAreThoseOfFiniteDifferences) {
 }
 
 /// Forward and backward.
-std::map<std::string, HostTensor> both(const Case& c, const Inputs& x) {
-  auto result = run_on(cpu::backend, [&](test::Run& run) { forward(run, c, x); });
-  const auto gradients = run_on(cpu::backend, [&](test::Run& run) {
+std::map<std::string, HostTensor> both(const Case& c, const Inputs& x,
+                                       const Backend& backend = backend_under_test()) {
+  auto result = run_on(backend, [&](test::Run& run) { forward(run, c, x); });
+  const auto gradients = run_on(backend, [&](test::Run& run) {
     backward(run, c, x, result.at("out"), result.at("log_sum"));
   });
   result.insert(gradients.begin(), gradients.end());
@@ -175,13 +176,13 @@ TEST(Attention, BitsDependOnTheSequenceAlone) {
 TEST(Attention, BitsDoNotDependOnWhatFollows) {
   const Case whole{{0, 100}, 100, 3, 1, 24};
   const Inputs x = inputs(whole, 6);
-  const auto all = run_on(cpu::backend, [&](test::Run& run) { forward(run, whole, x); });
+  const auto all = run_on(backend_under_test(), [&](test::Run& run) { forward(run, whole, x); });
   for (const std::int32_t length : {1, 2, 7, 31, 32, 33, 63, 64, 65, 99}) {
     const Case start{{0, length}, length, 3, 1, 24};
     const Inputs part{x.q.rows(0, length), x.k.rows(0, length), x.v.rows(0, length),
                       x.dout.rows(0, length), HostTensor(start.offsets)};
     for (const auto& [name, tensor] :
-         run_on(cpu::backend, [&](test::Run& run) { forward(run, start, part); })) {
+         run_on(backend_under_test(), [&](test::Run& run) { forward(run, start, part); })) {
       EXPECT_EQ(tensor, all.at(name).rows(0, length)) << name << ", length " << length;
     }
   }
@@ -191,13 +192,13 @@ TEST(Attention, TheFutureIsNotRead) {
   const Case c{{0, 60}, 60, 2, 2, 16};
   Inputs x = inputs(c, 7);
   const auto before = run_on(cpu::backend, [&](test::Run& run) { forward(run, c, x); });
-  for (std::int64_t i = 45 * 2 * 16; i < x.k.numel(); ++i) {
+  for (std::int64_t i = std::int64_t{45} * 2 * 16; i < x.k.numel(); ++i) {
     x.k.data<float>()[i] = std::nanf("");
     x.v.data<float>()[i] = std::nanf("");
   }
   const auto after = run_on(cpu::backend, [&](test::Run& run) { forward(run, c, x); });
   EXPECT_EQ(after.at("out").rows(0, 45), before.at("out").rows(0, 45));
-  EXPECT_TRUE(std::isnan(after.at("out").number(45 * 2 * 16)));
+  EXPECT_TRUE(std::isnan(after.at("out").number(std::int64_t{45} * 2 * 16)));
 }
 
 TEST(Attention, BitsDoNotDependOnThreads) {
@@ -205,10 +206,10 @@ TEST(Attention, BitsDoNotDependOnThreads) {
   const Inputs x = inputs(c, 8);
   const int threads = omp_get_max_threads();
   omp_set_num_threads(1);
-  const auto one = both(c, x);
+  const auto one = both(c, x, cpu::backend);
   for (const int count : {2, 3}) {
     omp_set_num_threads(count);
-    EXPECT_EQ(both(c, x), one) << count << " threads";
+    EXPECT_EQ(both(c, x, cpu::backend), one) << count << " threads";
   }
   omp_set_num_threads(threads);
 }

@@ -97,11 +97,35 @@ TEST(Embedding, AddsInTheOrderOfTheTokens) {
   // In f32 the small number survives only when it is added after the large ones have cancelled.
   const HostTensor ids(std::vector<std::int32_t>{1, 1, 1});
   const HostTensor dout({3, 1}, std::vector<float>{1e8F, -1e8F, 1.0F});
-  const auto result = run_on(cpu::backend, [&](test::Run& run) {
+  const auto result = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.embedding_backward(run.queue, run.out("dtable", zeros({2, 1})), run.in(dout),
                                    run.in(ids));
   });
   EXPECT_EQ(result.at("dtable").values<float>(), (std::vector<float>{0.0F, 1.0F}));
+}
+
+TEST(Embedding, HasTheBitsOfSumsInTheOrderOfTheTokens) {
+  Random random(4);
+  const std::int64_t tokens = 2500;
+  const std::int64_t width = 4;
+  const HostTensor dout = random.normal({tokens, width});
+  // Some ids are at thousands of places, others at a few that lie far apart.
+  HostTensor ids = random.indices({tokens}, 3);
+  for (std::int64_t n = 0; n < tokens; n += 5) {
+    ids.data<std::int32_t>()[n] = static_cast<std::int32_t>(3 + n % 700);
+  }
+  HostTensor expected = random.normal({710, width});
+  const HostTensor before = expected;
+  for (std::int64_t n = 0; n < tokens; ++n) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      expected.data<float>()[ids.data<std::int32_t>()[n] * width + c] +=
+          dout.data<float>()[n * width + c];
+    }
+  }
+  const auto result = run_on(backend_under_test(), [&](test::Run& run) {
+    run.backend.embedding_backward(run.queue, run.out("dtable", before), run.in(dout), run.in(ids));
+  });
+  EXPECT_TRUE(result.at("dtable") == expected);
 }
 
 TEST(Embedding, DoesNotDependOnThreads) {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "kernels/harness.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {
@@ -51,7 +52,7 @@ TEST(Linear, ForwardAgreesWithReference) {
       for (const bool with_residual : {false, true}) {
         test::expect_agreement([&](test::Run& run) {
           const Pack pack =
-              run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, {});
+              run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, DType::f32, {});
           run.backend.linear_forward(run.queue, run.out("y", test::zeros({size.rows, size.out})),
                                      run.in(x), pack, with_bias ? run.in(bias) : ConstView(),
                                      with_residual ? run.in(residual) : ConstView());
@@ -68,7 +69,8 @@ TEST(Linear, ResidualMayBeTheResult) {
   const HostTensor weight = random.normal({size.out, size.in});
   const HostTensor stream = random.normal({size.rows, size.out});
   test::expect_agreement([&](test::Run& run) {
-    const Pack pack = run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, {});
+    const Pack pack =
+        run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, DType::f32, {});
     const View y = run.out("y", stream);
     run.backend.linear_forward(run.queue, y, run.in(x), pack, ConstView(), y);
   });
@@ -83,8 +85,8 @@ TEST(Linear, InputGradientAgreesWithReference) {
     const HostTensor before = random.normal({size.rows, size.in});
     for (const Write write : {Write::overwrite, Write::accumulate}) {
       test::expect_agreement([&](test::Run& run) {
-        const Pack pack =
-            run.backend.pack_weight(run.queue, run.in(weight), PackFor::input_gradient, {});
+        const Pack pack = run.backend.pack_weight(run.queue, run.in(weight),
+                                                  PackFor::input_gradient, DType::f32, {});
         run.backend.linear_input_gradient(run.queue, run.out("dx", before), run.in(dy), pack,
                                           write);
       });
@@ -169,7 +171,8 @@ TEST(Linear, RowsOfForwardDoNotDependOnTheirBatch) {
     const HostTensor weight = random.uniform({size.out, size.in}, -1.0, 1.0);
     const HostTensor bias = random.uniform({size.out}, -1.0, 1.0);
     const HostTensor residual = random.uniform({size.rows, size.out}, -1.0, 1.0);
-    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
+    const Pack pack =
+        cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
       HostTensor y = test::zeros({end - begin, size.out});
       cpu::backend.linear_forward(queue, y.view(), x.view().rows(begin, end), pack, bias.view(),
@@ -189,7 +192,8 @@ TEST(Linear, RowsOfInputGradientDoNotDependOnTheirBatch) {
     const HostTensor dy = random.uniform({size.rows, size.out}, -1.0, 1.0);
     const HostTensor weight = random.uniform({size.out, size.in}, -1.0, 1.0);
     const HostTensor before = random.uniform({size.rows, size.in}, -1.0, 1.0);
-    const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::input_gradient, {});
+    const Pack pack =
+        cpu::backend.pack_weight(queue, weight.view(), PackFor::input_gradient, DType::f32, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
       HostTensor dx = before.rows(begin, end);
       cpu::backend.linear_input_gradient(queue, dx.view(), dy.view().rows(begin, end), pack,
@@ -197,17 +201,6 @@ TEST(Linear, RowsOfInputGradientDoNotDependOnTheirBatch) {
       return dx;
     });
   }
-}
-
-/// The message of the Error that `call` throws.
-template <class Function>
-std::string message_of(const Function& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 /// Row 0 of y = x W^T for a pack of W.
@@ -223,19 +216,22 @@ TEST(Linear, PacksAgainIntoTheSameMemoryUnlessItIsInUse) {
   Queue queue = cpu::backend.make_queue();
   HostTensor weight = test::zeros({3, 4});
   weight.view().data<float>()[0] = 1;
-  Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
+  Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, {});
   const Pack held = pack;
   weight.view().data<float>()[0] = 2;
-  pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, std::move(pack));
+  pack =
+      cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, std::move(pack));
   EXPECT_EQ(first_product(queue, pack), 2);
   EXPECT_EQ(first_product(queue, held), 1);
   weight.view().data<float>()[0] = 3;
-  pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, std::move(pack));
+  pack =
+      cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, std::move(pack));
   EXPECT_EQ(first_product(queue, pack), 3);
   // A former pack of another shape is of no use, and does no harm.
   HostTensor other = test::zeros({5, 4});
   other.view().data<float>()[0] = 4;
-  pack = cpu::backend.pack_weight(queue, other.view(), PackFor::forward, std::move(pack));
+  pack =
+      cpu::backend.pack_weight(queue, other.view(), PackFor::forward, DType::f32, std::move(pack));
   HostTensor y = test::zeros({1, 5});
   HostTensor x = test::zeros({1, 4});
   x.view().data<float>()[0] = 1;
@@ -249,20 +245,22 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
   const HostTensor half(DType::bf16, {3, 4});
   HostTensor y = test::zeros({2, 3});
   const HostTensor x = test::zeros({2, 4});
-  const Pack pack = cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, {});
-  EXPECT_NE(message_of([&] {
-              static_cast<void>(cpu::backend.pack_weight(queue, half.view(), PackFor::forward, {}));
+  const Pack pack =
+      cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, {});
+  EXPECT_NE(message_of<Error>([&] {
+              static_cast<void>(
+                  cpu::backend.pack_weight(queue, half.view(), PackFor::forward, DType::f32, {}));
             }).find("argument weight is bf16"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<Error>([&] {
               cpu::backend.linear_input_gradient(queue, y.view(), x.view(), pack, Write::overwrite);
             }).find("packed for the forward product, not for the input gradient"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<Error>([&] {
               cpu::backend.linear_forward(queue, y.view(), y.view(), pack, {}, {});
             }).find("argument x is f32 (2, 3); expected f32 (2, 4)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<Error>([&] {
               cpu::backend.linear_forward(queue, y.view(), x.view(), Pack(), {}, {});
             }).find("not packed"),
             std::string::npos);
@@ -275,8 +273,9 @@ TEST(Device, AllocatesAlignedMemoryOrSaysHowMuchWasAsked) {
     cpu::backend.deallocate(memory);
   }
   const std::int64_t too_much = std::int64_t{1} << 60;
-  EXPECT_NE(message_of([&] { cpu::backend.allocate(too_much); }).find(std::to_string(too_much)),
-            std::string::npos);
+  EXPECT_NE(
+      message_of<Error>([&] { cpu::backend.allocate(too_much); }).find(std::to_string(too_much)),
+      std::string::npos);
 }
 
 TEST(Device, SaysWhatItChose) {

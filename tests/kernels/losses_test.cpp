@@ -15,7 +15,7 @@ struct Result {
 
 Result policy_loss(const HostTensor& logprob, const HostTensor& old_logprob,
                    const HostTensor& advantages, double clip, double weight,
-                   const Backend& backend = cpu::backend) {
+                   const Backend& backend = backend_under_test()) {
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.ppo_policy_loss(run.queue, run.out("gradient", zeros(logprob.shape())),
                                 run.out("sums", no_sums(5)), run.in(logprob), run.in(old_logprob),
@@ -25,7 +25,7 @@ Result policy_loss(const HostTensor& logprob, const HostTensor& old_logprob,
 }
 
 Result value_loss(const HostTensor& values, const HostTensor& old_values, const HostTensor& returns,
-                  double clip, double weight, const Backend& backend = cpu::backend) {
+                  double clip, double weight, const Backend& backend = backend_under_test()) {
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.ppo_value_loss(run.queue, run.out("gradient", zeros(values.shape())),
                                run.out("sums", no_sums(2)), run.in(values), run.in(old_values),
@@ -34,7 +34,8 @@ Result value_loss(const HostTensor& values, const HostTensor& old_values, const 
   return {result.at("gradient").values<float>(), result.at("sums").values<double>()};
 }
 
-Result preference(const HostTensor& rewards, double weight, const Backend& backend = cpu::backend) {
+Result preference(const HostTensor& rewards, double weight,
+                  const Backend& backend = backend_under_test()) {
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.preference_loss(run.queue, run.out("gradient", zeros(rewards.shape())),
                                 run.out("sums", no_sums(2)), run.in(rewards), weight);
@@ -170,7 +171,7 @@ TEST(PreferenceLoss, MatchesItsFormula) {
 }
 
 TEST(PreferenceLoss, IsStableAndCountsTiesHalf) {
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     const Result far = preference(list({-50000.0F, 50000.0F, 50000.0F, -50000.0F}), 1.0, *backend);
     EXPECT_EQ(far.sums[0], 100000.0);
     EXPECT_EQ(far.sums[1], 1.0);
@@ -187,7 +188,7 @@ TEST(Losses, AddToTheirSums) {
   const HostTensor one = list({0.0F});
   HostTensor sums = no_sums(5);
   std::fill_n(sums.data<double>(), 5, 7.0);
-  const auto result = run_on(cpu::backend, [&](test::Run& run) {
+  const auto result = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.ppo_policy_loss(run.queue, run.out("gradient", one), run.out("sums", sums),
                                 run.in(one), run.in(one), run.in(one), 0.2, 1.0);
   });
@@ -198,7 +199,7 @@ TEST(Losses, AddToTheirSums) {
 TEST(Losses, PassOnNaN) {
   const HostTensor nan = list({std::nanf(""), 0.0F});
   const HostTensor one = list({1.0F, 1.0F});
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     for (int which = 0; which < 3; ++which) {
       const HostTensor& a = which == 0 ? nan : one;
       const HostTensor& b = which == 1 ? nan : one;

@@ -133,7 +133,7 @@ TEST(Norms, GradientsAreThoseOfFiniteDifferences) {
     const HostTensor x = random.normal(shape, 2.0, 0.5);
     const HostTensor weight = random.normal({shape[1]});
     const HostTensor dout = random.normal(shape);
-    const auto result = run_on(cpu::backend, [&](test::Run& run) {
+    const auto result = run_on(backend_under_test(), [&](test::Run& run) {
       const ConstView xv = run.in(x);
       const ConstView wv = run.in(weight);
       const ConstView dv = run.in(dout);
@@ -180,7 +180,7 @@ TEST(Norms, BitsDependOnTheRowAlone) {
   const HostTensor weight = random.normal({shape[1]});
   const HostTensor bias = random.normal({shape[1]});
   const auto forward = [&](const HostTensor& rows) {
-    return run_on(cpu::backend, [&](test::Run& run) {
+    return run_on(backend_under_test(), [&](test::Run& run) {
       const Shape row{rows.shape()[0]};
       run.backend.layer_norm_forward(run.queue, run.out("out", zeros(rows.shape())),
                                      run.out("mean", zeros(row)), run.out("rstd", zeros(row)),

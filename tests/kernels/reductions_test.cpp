@@ -45,7 +45,7 @@ TEST(Reductions, PassOnNaN) {
   for (const std::int64_t place : {0, 20, 99}) {
     HostTensor x = zeros({100});
     x.data<float>()[place] = std::nanf("");
-    const auto result = run_on(cpu::backend, [&](test::Run& run) {
+    const auto result = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.sum(run.queue, run.out("sum", scalar(0.0)), run.in(x), Write::overwrite);
       run.backend.sum_of_squares(run.queue, run.out("squares", scalar(0.0)), run.in(x),
                                  Write::accumulate);
@@ -67,7 +67,7 @@ TEST(ClipScale, ScalesDownOnly) {
     }
     return result.at("scale").number(0);
   };
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     EXPECT_EQ(scale_of(*backend, 0.25, 1.0), 1.0);
     EXPECT_EQ(scale_of(*backend, 0.0, 1.0), 1.0);
     EXPECT_FLOAT_EQ(static_cast<float>(scale_of(*backend, 16.0, 1.0)), 1.0F / 4.000001F);

@@ -11,19 +11,19 @@ struct Case {
 
 TEST(Rotary, Agrees) {
   Random random(1);
-  for (const auto& [tokens, heads, head_dim, dims] : std::vector<Case>{{0, 2, 8, 8},
-                                                                       {1, 1, 2, 2},
-                                                                       {5, 3, 20, 20},
-                                                                       {7, 2, 80, 20},
-                                                                       {40, 3, 64, 16},
-                                                                       {9, 4, 128, 128},
-                                                                       {3, 1, 66, 66}}) {
-    const HostTensor x = random.normal({tokens, heads, head_dim});
-    const HostTensor positions = random.indices({tokens}, 100000);
+  for (const Case& c : std::vector<Case>{{0, 2, 8, 8},
+                                         {1, 1, 2, 2},
+                                         {5, 3, 20, 20},
+                                         {7, 2, 80, 20},
+                                         {40, 3, 64, 16},
+                                         {9, 4, 128, 128},
+                                         {3, 1, 66, 66}}) {
+    const HostTensor x = random.normal({c.tokens, c.heads, c.head_dim});
+    const HostTensor positions = random.indices({c.tokens}, 100000);
     for (const Rotation direction : {Rotation::forward, Rotation::backward}) {
       expect_agreement(
           [&](test::Run& run) {
-            run.backend.rotary(run.queue, run.out("x", x), run.in(positions), dims, 10000.0,
+            run.backend.rotary(run.queue, run.out("x", x), run.in(positions), c.dims, 10000.0,
                                direction);
           },
           2e-7);
@@ -62,7 +62,7 @@ TEST(Rotary, TurnsAsHuggingFaceDoes) {
     HostTensor x = zeros({1, 1, angle.dims});
     x.data<float>()[angle.pair] = 1.0F;
     const HostTensor positions(std::vector<std::int32_t>{angle.position});
-    const auto result = run_on(cpu::backend, [&](test::Run& run) {
+    const auto result = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.rotary(run.queue, run.out("x", x), run.in(positions), angle.dims, angle.base,
                          Rotation::forward);
     });
@@ -76,7 +76,7 @@ TEST(Rotary, BackwardUndoesForward) {
   Random random(2);
   const HostTensor x = random.normal({11, 3, 48});
   const HostTensor positions = random.indices({11}, 8192);
-  const auto result = run_on(cpu::backend, [&](test::Run& run) {
+  const auto result = run_on(backend_under_test(), [&](test::Run& run) {
     const View there_and_back = run.out("x", x);
     for (const Rotation direction : {Rotation::forward, Rotation::backward}) {
       run.backend.rotary(run.queue, there_and_back, run.in(positions), 32, 10000.0, direction);
@@ -90,7 +90,7 @@ TEST(Rotary, BitsDependOnTheTokenAlone) {
   const HostTensor x = random.normal({53, 3, 44});
   const HostTensor positions = random.indices({53}, 8192);
   const auto rotate = [&](std::int64_t begin, std::int64_t end) {
-    return run_on(cpu::backend,
+    return run_on(backend_under_test(),
                   [&](test::Run& run) {
                     run.backend.rotary(run.queue, run.out("x", x.rows(begin, end)),
                                        run.in(positions.rows(begin, end)), 36, 10000.0,

@@ -1,15 +1,18 @@
 // Drawing tokens: the distribution, the filters, and what a draw depends on.
 #include <omp.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "kernels/harness.hpp"
+#include "support/real_data.hpp"
 
 namespace precis::test {
 namespace {
+
+/// Whether the kernels under test run on the host thread by thread, where a row takes some 20 ms.
+bool is_slow() { return backend_under_test().describe().starts_with("the host, thread by thread"); }
 
 struct Draws {
   std::vector<std::int32_t> tokens;
@@ -56,10 +59,18 @@ std::vector<double> softmax(const std::vector<float>& logits, double temperature
   return p;
 }
 
-/// The tokens that many draws show.
+/// The tokens that many draws show; where these take too long, those of reference, if some draws
+/// are the same.
 std::set<std::int32_t> support(const std::vector<float>& logits, const SamplingRule& rule,
-                               const Backend& backend = cpu::backend) {
-  const Draws draws = draw(backend, repeated(logits, 2000), rule);
+                               const Backend& backend = backend_under_test()) {
+  constexpr std::int64_t count = 2000;
+  constexpr std::int64_t slow_count = 12;
+  const bool is_fast = &backend == &reference::backend || !is_slow();
+  const Draws draws = draw(is_fast ? backend : reference::backend, repeated(logits, count), rule);
+  if (!is_fast) {
+    EXPECT_EQ(draw(backend, repeated(logits, slow_count), rule).tokens,
+              std::vector<std::int32_t>(draws.tokens.begin(), draws.tokens.begin() + slow_count));
+  }
   return {draws.tokens.begin(), draws.tokens.end()};
 }
 
@@ -67,14 +78,15 @@ std::set<std::int32_t> support(const std::vector<float>& logits, const SamplingR
 /// by `kept`.
 void expect_distribution(const std::vector<float>& logits, const SamplingRule& rule,
                          const std::set<std::int32_t>& kept) {
-  constexpr std::int64_t count = 20000;
+  const std::int64_t count = is_slow() ? 30 : 20000;
   std::vector<double> p = softmax(logits, rule.temperature);
   double left = 0.0;
   for (const std::int32_t token : kept) {
     left += p[static_cast<std::size_t>(token)];
   }
   std::vector<double> seen(logits.size());
-  for (const std::int32_t token : draw(cpu::backend, repeated(logits, count), rule).tokens) {
+  for (const std::int32_t token :
+       draw(backend_under_test(), repeated(logits, count), rule).tokens) {
     ASSERT_TRUE(kept.count(token) == 1) << "token " << token << " should have been filtered";
     seen[static_cast<std::size_t>(token)] += 1.0;
   }
@@ -111,10 +123,11 @@ TEST(Sample, FollowsTheDistributionOverManyTokens) {
     logits.push_back(v % 250 == 3 ? 6.0F : -1.0F);
     all.insert(v);
   }
-  constexpr std::int64_t count = 4000;
+  const std::int64_t count = is_slow() ? 30 : 4000;
   const std::vector<double> p = softmax(logits, 1.0);
   std::vector<double> seen(10);
-  for (const std::int32_t token : draw(cpu::backend, repeated(logits, count), {.seed = 9}).tokens) {
+  for (const std::int32_t token :
+       draw(backend_under_test(), repeated(logits, count), {.seed = 9}).tokens) {
     if (token % 250 == 3) {
       seen[static_cast<std::size_t>(token / 250)] += 1.0;
     }
@@ -129,12 +142,12 @@ TEST(Sample, FollowsTheDistributionOverManyTokens) {
 
 TEST(Sample, AgreesWithReferenceButForNearTies) {
   Random random(1);
-  const HostTensor logits = random.normal({20000, 37}, 2.0);
+  const HostTensor logits = random.normal({is_slow() ? 40 : 20000, 37}, 2.0);
   for (const SamplingRule& rule :
        {SamplingRule{.seed = 5}, SamplingRule{.seed = 0xfedcba9876543210U, .temperature = 0.7},
         SamplingRule{.seed = 6, .top_k = 7}, SamplingRule{.seed = 7, .top_p = 0.9}}) {
     const Draws expected = draw(reference::backend, logits, rule, std::int64_t{1} << 40);
-    const Draws actual = draw(cpu::backend, logits, rule, std::int64_t{1} << 40);
+    const Draws actual = draw(backend_under_test(), logits, rule, std::int64_t{1} << 40);
     std::int64_t differences = 0;
     for (std::size_t i = 0; i < expected.tokens.size(); ++i) {
       differences += expected.tokens[i] != actual.tokens[i] ? 1 : 0;
@@ -144,36 +157,63 @@ TEST(Sample, AgreesWithReferenceButForNearTies) {
     }
     EXPECT_LE(differences, 2);
   }
-  const HostTensor wide = random.normal({40, 50257}, 2.0);
+  const HostTensor wide = random.normal({is_slow() ? 5 : 40, 50257}, 2.0);
   for (const SamplingRule& rule : {SamplingRule{.seed = 5}, SamplingRule{.seed = 8, .top_k = 2000},
                                    SamplingRule{.seed = 9, .top_p = 0.95}}) {
-    EXPECT_EQ(draw(cpu::backend, wide, rule).tokens, draw(reference::backend, wide, rule).tokens);
+    EXPECT_EQ(draw(backend_under_test(), wide, rule).tokens,
+              draw(reference::backend, wide, rule).tokens);
+  }
+}
+
+TEST(Sample, FiltersAgreeWithReferenceWhereLogitsTieAndSpread) {
+  Random random(5);
+  const std::int64_t rows = is_slow() ? 6 : 100;
+  HostTensor ties = random.normal({rows, 1203}, 2.0, -40.0);
+  HostTensor spread = random.normal({rows, 1203}, 100.0);
+  for (std::int64_t i = 0; i < ties.numel(); ++i) {
+    float& logit = ties.data<float>()[i];
+    logit = std::round(logit * 2.0F) / 2.0F;
+    if (i % 7 == 0) {
+      spread.data<float>()[i] = -INFINITY;
+    }
+  }
+  for (const HostTensor& logits : {ties, spread}) {
+    for (const SamplingRule& rule :
+         {SamplingRule{.seed = 1, .top_k = 100}, SamplingRule{.seed = 2, .top_p = 0.8},
+          SamplingRule{.seed = 3, .temperature = 2.5, .top_k = 300, .top_p = 0.7},
+          SamplingRule{.seed = 4, .temperature = 30.0, .top_p = 0.999}}) {
+      const std::vector<std::int32_t> tokens = draw(backend_under_test(), logits, rule).tokens;
+      EXPECT_EQ(tokens, draw(reference::backend, logits, rule).tokens) << "seed " << rule.seed;
+      EXPECT_EQ(tokens, draw(backend_under_test(), logits, rule).tokens) << "seed " << rule.seed;
+    }
   }
 }
 
 TEST(Sample, FiltersThatLeaveEverythingChangeNothing) {
   Random random(2);
-  const HostTensor logits = random.normal({500, 131}, 2.0);
-  const Draws free = draw(cpu::backend, logits, {.seed = 11});
-  EXPECT_EQ(draw(cpu::backend, logits, {.seed = 11, .top_k = 131}).tokens, free.tokens);
-  EXPECT_EQ(draw(cpu::backend, logits, {.seed = 11, .top_p = 1.0 - 1e-15}).tokens, free.tokens);
+  const HostTensor logits = random.normal({is_slow() ? 20 : 500, 131}, 2.0);
+  const Draws free = draw(backend_under_test(), logits, {.seed = 11});
+  EXPECT_EQ(draw(backend_under_test(), logits, {.seed = 11, .top_k = 131}).tokens, free.tokens);
+  EXPECT_EQ(draw(backend_under_test(), logits, {.seed = 11, .top_p = 1.0 - 1e-15}).tokens,
+            free.tokens);
 }
 
 TEST(Sample, DependsOnSeedEpisodeAndPositionOnly) {
   Random random(3);
-  const HostTensor logits = random.normal({64, 1000});
+  const std::int64_t rows = is_slow() ? 8 : 64;
+  const HostTensor logits = random.normal({rows, 1000});
   const SamplingRule rule{.seed = 21};
   omp_set_num_threads(2);
-  const Draws all = draw(cpu::backend, logits, rule, 100);
+  const Draws all = draw(backend_under_test(), logits, rule, 100);
   omp_set_num_threads(1);
-  for (std::int64_t b = 0; b < 64; ++b) {
-    const Draws one = draw(cpu::backend, logits.rows(b, b + 1), rule, 100 + b);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    const Draws one = draw(backend_under_test(), logits.rows(b, b + 1), rule, 100 + b);
     EXPECT_EQ(one.tokens[0], all.tokens[static_cast<std::size_t>(b)]);
     EXPECT_EQ(one.logprobs[0], all.logprobs[static_cast<std::size_t>(b)]);
   }
-  EXPECT_NE(draw(cpu::backend, logits, {.seed = 22}, 100).tokens, all.tokens);
-  EXPECT_NE(draw(cpu::backend, logits, rule, 101).tokens, all.tokens);
-  EXPECT_NE(draw(cpu::backend, logits, rule, 100, 4).tokens, all.tokens);
+  EXPECT_NE(draw(backend_under_test(), logits, {.seed = 22}, 100).tokens, all.tokens);
+  EXPECT_NE(draw(backend_under_test(), logits, rule, 101).tokens, all.tokens);
+  EXPECT_NE(draw(backend_under_test(), logits, rule, 100, 4).tokens, all.tokens);
 }
 
 TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
@@ -182,8 +222,8 @@ TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
     for (const std::int64_t vocabulary : {1, 50, 5003}) {
       const HostTensor logits = random.normal({6, vocabulary}, 3.0);
       const Draws draws =
-          draw(cpu::backend, logits, {.seed = 1, .temperature = temperature, .top_k = 40});
-      const auto forward = run_on(cpu::backend, [&](test::Run& run) {
+          draw(backend_under_test(), logits, {.seed = 1, .temperature = temperature, .top_k = 40});
+      const auto forward = run_on(backend_under_test(), [&](test::Run& run) {
         run.backend.log_softmax_forward(
             run.queue, run.out("logprob", zeros({6})), run.out("log_sum", zeros({6})),
             run.out("entropy", zeros({6})), run.in(logits), run.in(HostTensor(draws.tokens)),
@@ -195,7 +235,7 @@ TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
 }
 
 TEST(Sample, TemperatureZeroIsTheArgMax) {
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     std::vector<float> logits(100, 0.0F);
     logits[37] = 2.0F;
     logits[80] = 2.0F;
@@ -210,7 +250,7 @@ TEST(Sample, FiltersBreakTiesByLowerIdAndKeepTheCrossingToken) {
   const std::vector<float> halves{std::log(0.125F), std::log(0.5F), std::log(0.25F),
                                   std::log(0.125F)};
   using Tokens = std::set<std::int32_t>;
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     EXPECT_EQ(support(equal, {.top_k = 3}, *backend), (Tokens{0, 1, 2}));
     EXPECT_EQ(support(equal, {.top_p = 0.3}, *backend), (Tokens{0, 1}));
     EXPECT_EQ(support(equal, {.top_p = 0.5}, *backend), (Tokens{0, 1}));
@@ -228,14 +268,8 @@ TEST(Sample, FiltersBreakTiesByLowerIdAndKeepTheCrossingToken) {
 }
 
 TEST(Sample, OpenAiFilterVectors) {
-  const char* folder = std::getenv("PRECIS_DATA");
-  const std::filesystem::path data =
-      folder != nullptr ? folder : std::filesystem::path(PRECIS_SOURCE_DIR) / "../shared/data";
-  std::ifstream file(data / "expected/openai_task_tests.json");
-  if (!file) {
-    GTEST_SKIP() << "expected/openai_task_tests.json is not in " << data;
-  }
-  const nlohmann::json cases = nlohmann::json::parse(file);
+  PRECIS_NEEDS_DATA("expected/openai_task_tests.json");
+  const nlohmann::json cases = nlohmann::json::parse(std::ifstream(data_path));
   const auto logits = cases.at("logits").get<std::vector<float>>();
   const auto kept_of = [](const std::vector<float>& filtered) {
     std::set<std::int32_t> kept;
@@ -281,7 +315,7 @@ TEST(Sample, NaNShowsInTheLogprobAndTheTokenStaysValid) {
   logits[17] = std::nanf("");
   for (const SamplingRule& rule : {SamplingRule{}, SamplingRule{.temperature = 0.0},
                                    SamplingRule{.top_k = 5}, SamplingRule{.top_p = 0.5}}) {
-    const Draws draws = draw(cpu::backend, repeated(logits, 3), rule);
+    const Draws draws = draw(backend_under_test(), repeated(logits, 3), rule);
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_TRUE(std::isnan(draws.logprobs[i]));
       EXPECT_TRUE(draws.tokens[i] >= 0 && draws.tokens[i] < 40);
@@ -290,7 +324,7 @@ TEST(Sample, NaNShowsInTheLogprobAndTheTokenStaysValid) {
 }
 
 TEST(Sample, ZeroRowsAreLegal) {
-  EXPECT_TRUE(draw(cpu::backend, zeros({0, 10}), {}).tokens.empty());
+  EXPECT_TRUE(draw(backend_under_test(), zeros({0, 10}), {}).tokens.empty());
   EXPECT_TRUE(draw(reference::backend, zeros({0, 10}), {}).tokens.empty());
 }
 

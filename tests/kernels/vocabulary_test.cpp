@@ -33,7 +33,7 @@ void expect_gradients_agree(const HostTensor& logits, const HostTensor& log_sum,
         .at("logits");
   };
   const HostTensor expected = gradient_on(reference::backend);
-  const HostTensor actual = gradient_on(cpu::backend);
+  const HostTensor actual = gradient_on(backend_under_test());
   const std::int64_t vocabulary = logits.shape()[1];
   for (std::int64_t i = 0; i < logits.numel(); ++i) {
     const std::int64_t row = i / vocabulary;
@@ -70,10 +70,10 @@ TEST(LogSoftmax, AgreesWithReference) {
 TEST(LogSoftmax, OfOneTokenIsNothing) {
   const HostTensor logits({1, 1}, std::vector<float>{3.3F});
   const HostTensor target(std::vector<std::int32_t>{0});
-  const auto forward = log_softmax(cpu::backend, logits, target, 0.7);
+  const auto forward = log_softmax(backend_under_test(), logits, target, 0.7);
   EXPECT_EQ(forward.at("logprob").number(0), 0.0);
   EXPECT_EQ(forward.at("entropy").number(0), 0.0);
-  const auto backward = run_on(cpu::backend, [&](test::Run& run) {
+  const auto backward = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
                                      run.in(forward.at("log_sum")), run.in(target),
                                      run.in(HostTensor(std::vector<float>{1.0F})), 0.7);
@@ -87,7 +87,7 @@ TEST(LogSoftmax, KeepsF32RoundingOverAWholeVocabulary) {
   const HostTensor logits = random.normal({4, 50257}, 0.01, 20.0);
   const HostTensor targets = random.indices({4}, 50257);
   const auto expected = log_softmax(reference::backend, logits, targets, 1.0);
-  const auto actual = log_softmax(cpu::backend, logits, targets, 1.0);
+  const auto actual = log_softmax(backend_under_test(), logits, targets, 1.0);
   expect_close("log_sum", actual.at("log_sum"), expected.at("log_sum"), 6e-8);
   expect_close("logprob", actual.at("logprob"), expected.at("logprob"), 1e-7);
   expect_close("entropy", actual.at("entropy"), expected.at("entropy"), 1e-7);
@@ -99,10 +99,10 @@ TEST(LogSoftmax, ARowDependsOnItselfOnly) {
   const HostTensor logits = random.normal({9, vocabulary}, 3.0);
   const HostTensor targets = random.indices({9}, vocabulary);
   omp_set_num_threads(2);
-  const auto all = log_softmax(cpu::backend, logits, targets, 0.7);
+  const auto all = log_softmax(backend_under_test(), logits, targets, 0.7);
   omp_set_num_threads(1);
   for (std::int64_t row = 0; row < 9; ++row) {
-    const auto one = log_softmax(cpu::backend, logits.rows(row, row + 1),
+    const auto one = log_softmax(backend_under_test(), logits.rows(row, row + 1),
                                  targets.rows(row, row + 1), 0.7, row % 2 == 0);
     EXPECT_TRUE(one.at("logprob") == all.at("logprob").rows(row, row + 1));
     EXPECT_TRUE(one.at("log_sum") == all.at("log_sum").rows(row, row + 1));
@@ -112,7 +112,7 @@ TEST(LogSoftmax, ARowDependsOnItselfOnly) {
 TEST(LogSoftmax, IsStable) {
   const HostTensor logits({3, 2}, std::vector<float>{1e4F, -1e4F, -1e6F, -1e6F, 3.0F, -INFINITY});
   const HostTensor targets(std::vector<std::int32_t>{1, 0, 0});
-  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+  for (const Backend* backend : {&backend_under_test(), &reference::backend}) {
     const auto result = log_softmax(*backend, logits, targets, 1.0);
     EXPECT_EQ(result.at("logprob").values<float>()[0], -2e4F);
     EXPECT_FLOAT_EQ(result.at("logprob").values<float>()[1], -std::log(2.0F)) << backend->name;
@@ -135,8 +135,8 @@ TEST(LogSoftmax, GradientIsTheSlope) {
     }
     return x[2] / temperature - std::log(sum);
   };
-  const auto forward = log_softmax(cpu::backend, logits, target, temperature);
-  const auto gradient = run_on(cpu::backend, [&](test::Run& run) {
+  const auto forward = log_softmax(backend_under_test(), logits, target, temperature);
+  const auto gradient = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
                                      run.in(forward.at("log_sum")), run.in(target),
                                      run.in(HostTensor(std::vector<float>{1.5F})), temperature);
@@ -158,13 +158,13 @@ TEST(LogSoftmax, PassesOnNaN) {
     HostTensor logits = zeros({2, 37});
     logits.data<float>()[place] = std::nanf("");
     const HostTensor targets(std::vector<std::int32_t>{1, 1});
-    const auto result = log_softmax(cpu::backend, logits, targets, 1.0);
+    const auto result = log_softmax(backend_under_test(), logits, targets, 1.0);
     for (const char* name : {"logprob", "log_sum", "entropy"}) {
       EXPECT_TRUE(std::isnan(result.at(name).number(0))) << name << " " << place;
       EXPECT_FALSE(std::isnan(result.at(name).number(1))) << name << " " << place;
     }
     const HostTensor other = zeros({2, 37});
-    const auto after = run_on(cpu::backend, [&](test::Run& run) {
+    const auto after = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
                                        run.in(result.at("log_sum")), run.in(targets),
                                        run.in(zeros({2})), 1.0);
@@ -182,8 +182,8 @@ TEST(LogSoftmax, PassesOnNaN) {
 TEST(LogSoftmax, RefusesBf16) {
   const HostTensor logits = zeros({1, 4}, DType::bf16);
   const HostTensor targets(std::vector<std::int32_t>{1});
-  EXPECT_THROW(log_softmax(cpu::backend, logits, targets, 1.0), Error);
-  EXPECT_THROW(log_softmax(cpu::backend, zeros({1, 4}), targets, 0.0), Error);
+  EXPECT_THROW(log_softmax(backend_under_test(), logits, targets, 1.0), Error);
+  EXPECT_THROW(log_softmax(backend_under_test(), zeros({1, 4}), targets, 0.0), Error);
 }
 
 TEST(KlDivergence, AgreesWithReference) {
@@ -211,9 +211,9 @@ TEST(KlDivergence, OfSmallCases) {
     const HostTensor p_logits({1, size}, p);
     const HostTensor q_logits({1, size}, q);
     const HostTensor target(std::vector<std::int32_t>{0});
-    const auto p_sum = log_softmax(cpu::backend, p_logits, target, 1.0).at("log_sum");
-    const auto q_sum = log_softmax(cpu::backend, q_logits, target, 1.0).at("log_sum");
-    return run_on(cpu::backend,
+    const auto p_sum = log_softmax(backend_under_test(), p_logits, target, 1.0).at("log_sum");
+    const auto q_sum = log_softmax(backend_under_test(), q_logits, target, 1.0).at("log_sum");
+    return run_on(backend_under_test(),
                   [&](test::Run& run) {
                     run.backend.kl_divergence(run.queue, run.out("kl", zeros({1})),
                                               run.in(p_logits), run.in(p_sum), run.in(q_logits),

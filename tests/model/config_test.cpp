@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/expect_error.hpp"
 #include "model/parameters.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

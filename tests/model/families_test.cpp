@@ -3,17 +3,17 @@
 
 #include <gtest/gtest.h>
 
-#include "base/expect_error.hpp"
 #include "data/tokenizer.hpp"
 #include "data/tokenizer_trainer.hpp"
 #include "io/compare.hpp"
 #include "io/output_file.hpp"
 #include "io/safetensors.hpp"
-#include "io/temporary_folder.hpp"
 #include "model/backends.hpp"
 #include "model/evaluator.hpp"
 #include "model/families/family.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -39,7 +39,7 @@ class GptFolder : public testing::Test {
     const Json before = json;
     json[key] = value;
     write("config.json", json);
-    const std::string message = import_error();
+    std::string message = import_error();
     write("config.json", before);
     return message;
   }

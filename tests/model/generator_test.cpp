@@ -7,9 +7,9 @@
 #include <map>
 #include <set>
 
-#include "base/expect_error.hpp"
 #include "model/backends.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/expect_error.hpp"
 #include "kernels/kernels.hpp"
 #include "model/backends.hpp"
 #include "model/stage.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

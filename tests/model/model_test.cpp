@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/expect_error.hpp"
-#include "io/temporary_folder.hpp"
 #include "model/backends.hpp"
 #include "model/evaluator.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {

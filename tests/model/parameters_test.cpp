@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "base/expect_error.hpp"
 #include "model/backends.hpp"
 #include "model/model.hpp"
 #include "model/tiny.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

@@ -41,16 +41,20 @@ TYPED_TEST(AllReduce, SumsAndTakesMaximaOfEveryLength) {
     std::vector<TypeParam> sums(count);
     std::vector<TypeParam> maxima(count);
     for (std::size_t i = 0; i < count; ++i) {
-      sums[i] = static_cast<TypeParam>(static_cast<int>(i % 97) + world().rank());
-      maxima[i] = static_cast<TypeParam>(-5 - (static_cast<int>(i) + world().rank()) % size);
+      const int term = static_cast<int>(i % 97) + world().rank();
+      const int candidate = -5 - (static_cast<int>(i) + world().rank()) % size;
+      sums[i] = static_cast<TypeParam>(term);
+      maxima[i] = static_cast<TypeParam>(candidate);
     }
     world().all_reduce(view_of(sums), Reduction::sum);
     world().all_reduce(view_of(maxima), Reduction::max);
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const auto expected =
-          static_cast<TypeParam>(size * static_cast<int>(i % 97) + size * (size - 1) / 2);
-      wrong += sums[i] != expected || maxima[i] != static_cast<TypeParam>(-5) ? 1 : 0;
+      const int expected = size * static_cast<int>(i % 97) + size * (size - 1) / 2;
+      wrong +=
+          sums[i] != static_cast<TypeParam>(expected) || maxima[i] != static_cast<TypeParam>(-5)
+              ? 1
+              : 0;
     }
     EXPECT_EQ(wrong, 0U) << count << " elements";
   }

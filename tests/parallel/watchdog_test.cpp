@@ -1,14 +1,11 @@
 // Starts small jobs in which a rank is stuck, stopped or gone, and reads what they say and how they
 // end. A job that the watchdog does not end is ended by timeout (status 124).
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-
-#include "base/error.hpp"
 #include "parallel/progress_record.hpp"
+#include "support/shell.hpp"
 
 namespace precis {
 namespace {
@@ -18,44 +15,19 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-struct JobResult {
-  int status = 0;
-  std::string output;
-};
-
-JobResult run_job(const std::string& how, int ranks, double seconds) {
-  const std::string command =
-      fmt::format("timeout -k 5 45 '{}' --oversubscribe --bind-to none -n {} '{}' {} {} 2>&1",
-                  PRECIS_MPIEXEC, ranks, PRECIS_STUCK_RANK, how, seconds);
-  FILE* pipe = popen(command.c_str(), "r");
-  require(pipe != nullptr, "{}", with_errno("popen"));
-  JobResult result;
-  std::array<char, 4096> buffer{};
-  std::size_t count = 0;
-  while ((count = fread(buffer.data(), 1, buffer.size(), pipe)) > 0) {
-    result.output.append(buffer.data(), count);
-  }
-  const int status = pclose(pipe);
-  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return result;
+Outcome run_job(const std::string& how, int ranks, double seconds) {
+  return shell(fmt::format("timeout -k 5 45 '{}' --oversubscribe --bind-to none -n {} '{}' {} {}",
+                           PRECIS_MPIEXEC, ranks, PRECIS_STUCK_RANK, how, seconds));
 }
 
-int count_of(const std::string& text, const std::string& part) {
-  int count = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++count;
-  }
-  return count;
-}
-
-void expect_one_report(const JobResult& job) {
+void expect_one_report(const Outcome& job) {
   EXPECT_NE(job.status, 0) << job.output;
   EXPECT_NE(job.status, 124) << "the watchdog did not end the job\n" << job.output;
   EXPECT_EQ(count_of(job.output, "precis: rank"), 1) << job.output;
 }
 
 TEST(Watchdog, NamesAStoppedRankAndEndsTheJob) {
-  const JobResult job = run_job("stopped", 3, 1.5);
+  const Outcome job = run_job("stopped", 3, 1.5);
   expect_one_report(job);
   EXPECT_EQ(job.status, 1);
   EXPECT_THAT(job.output,
@@ -68,7 +40,7 @@ TEST(Watchdog, NamesAStoppedRankAndEndsTheJob) {
 
 TEST(Watchdog, NamesAKilledRankBeforeTheOthersAreEnded) {
   // The limit is far away: a rank that is gone is noticed at once.
-  const JobResult job = run_job("killed", 3, 1000.0);
+  const Outcome job = run_job("killed", 3, 1000.0);
   expect_one_report(job);
   EXPECT_THAT(job.output, AllOf(ContainsRegex("precis: rank 1 \\(pid [0-9]+ on .*\\) is gone"),
                                 HasSubstr("it was last in 'ppo update'"),
@@ -76,7 +48,7 @@ TEST(Watchdog, NamesAKilledRankBeforeTheOthersAreEnded) {
 }
 
 TEST(Watchdog, NamesARankThatComputesWithoutTicks) {
-  const JobResult job = run_job("silent", 2, 1.0);
+  const Outcome job = run_job("silent", 2, 1.0);
   expect_one_report(job);
   EXPECT_EQ(job.status, 1);
   EXPECT_THAT(job.output, AllOf(HasSubstr("rank 1 (pid "), HasSubstr("without a sign of life"),
@@ -84,7 +56,7 @@ TEST(Watchdog, NamesARankThatComputesWithoutTicks) {
 }
 
 TEST(Watchdog, NamesTheOperationsOfADeadlock) {
-  const JobResult job = run_job("deadlock", 2, 1.0);
+  const Outcome job = run_job("deadlock", 2, 1.0);
   expect_one_report(job);
   EXPECT_EQ(job.status, 1);
   EXPECT_THAT(job.output,
@@ -93,7 +65,7 @@ TEST(Watchdog, NamesTheOperationsOfADeadlock) {
 }
 
 TEST(Watchdog, NamesARankThatHasLeft) {
-  const JobResult job = run_job("left", 2, 1.0);
+  const Outcome job = run_job("left", 2, 1.0);
   expect_one_report(job);
   EXPECT_EQ(job.status, 1);
   EXPECT_THAT(job.output, AllOf(HasSubstr("receive from rank 1"),
@@ -101,19 +73,19 @@ TEST(Watchdog, NamesARankThatHasLeft) {
 }
 
 TEST(Watchdog, WaitsForASlowRankThatTicks) {
-  const JobResult job = run_job("slow", 2, 0.7);
+  const Outcome job = run_job("slow", 2, 0.7);
   EXPECT_EQ(job.status, 0) << job.output;
   EXPECT_EQ(job.output, "");
 }
 
 TEST(Watchdog, IsSilentOverAnErrorThatHasItsOwnMessage) {
-  const JobResult job = run_job("local_error", 3, 1000.0);
+  const Outcome job = run_job("local_error", 3, 1000.0);
   EXPECT_EQ(job.status, 1);
   EXPECT_EQ(count_of(job.output, "precis:"), 1) << job.output;
 }
 
 TEST(Watchdog, IsSilentOverAnAgreedError) {
-  const JobResult job = run_job("agreed_error", 3, 1000.0);
+  const Outcome job = run_job("agreed_error", 3, 1000.0);
   EXPECT_EQ(job.status, 2);
   EXPECT_EQ(count_of(job.output, "precis:"), 1) << job.output;
   EXPECT_THAT(job.output, HasSubstr("precis: the grid of rank 1 is wrong"));

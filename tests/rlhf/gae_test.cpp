@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "rlhf/support.hpp"
+#include "support/real_data.hpp"
 
 namespace precis {
 namespace {
@@ -93,15 +93,9 @@ void expect_near(const std::vector<float>& found, const json& expected, double a
 }
 
 TEST(Gae, VectorsOfOtherProjects) {
-  const char* given = std::getenv("PRECIS_DATA");
-  const auto folder =
-      given != nullptr ? std::filesystem::path(given) : test::source_folder() / "../shared/data";
-  const auto file = folder / "expected/ppo_gae_vectors.json";
-  if (!std::filesystem::exists(file)) {
-    GTEST_SKIP() << file << " is not here; set PRECIS_DATA to the folder of the shared test data.";
-  }
+  PRECIS_NEEDS_DATA("expected/ppo_gae_vectors.json");
   int used = 0;
-  for (const json& row : test::read_json(file)) {
+  for (const json& row : test::read_json(data_path)) {
     const std::string kind = row.at("kind");
     const std::string where = kind + " of " + row.at("source").get<std::string>();
     const double tolerance = row.value("atol", 1e-4);

@@ -38,7 +38,8 @@ class Losses : public testing::Test {
 };
 
 TEST_F(Losses, OfThePolicy) {
-  for (const json& c : golden().at("policy")) {
+  const json cases = golden();
+  for (const json& c : cases.at("policy")) {
     const auto count = static_cast<std::int64_t>(c.at("new").size());
     const View gradient = zeros(count);
     const View sums = zeros(static_cast<std::int64_t>(PolicySum::count), DType::f64);
@@ -60,7 +61,8 @@ TEST_F(Losses, OfThePolicy) {
 }
 
 TEST_F(Losses, OfTheValue) {
-  for (const json& c : golden().at("value")) {
+  const json cases = golden();
+  for (const json& c : cases.at("value")) {
     const auto count = static_cast<std::int64_t>(c.at("new").size());
     const View gradient = zeros(count);
     const View sums = zeros(static_cast<std::int64_t>(ValueSum::count), DType::f64);
@@ -76,7 +78,8 @@ TEST_F(Losses, OfTheValue) {
 }
 
 TEST_F(Losses, WhitenedAdvantages) {
-  for (const json& c : golden().at("whiten")) {
+  const json cases = golden();
+  for (const json& c : cases.at("whiten")) {
     std::vector<Experience> batch;
     for (const json& advantages : c.at("advantages")) {
       batch.emplace_back().advantages = advantages.get<std::vector<float>>();

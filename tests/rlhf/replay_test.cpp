@@ -4,10 +4,10 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "io/temporary_folder.hpp"
 #include "rlhf/experience.hpp"
 #include "rlhf/rollout.hpp"
 #include "rlhf/support.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 class ReplayTest : public testing::Test {
  protected:
   [[nodiscard]] std::string write(std::initializer_list<std::int64_t> numbers) const {
-    const std::string file = folder_ / "episodes.jsonl";
+    std::string file = folder_ / "episodes.jsonl";
     std::ofstream stream(file);
     for (const std::int64_t number : numbers) {
       stream << episode_row(test::some_experience(number, 3), 1, "a post", 0.05, {0}).dump()

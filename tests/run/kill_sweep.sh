@@ -13,6 +13,8 @@ seed=${6:-1}
 steps=60
 work=$(mktemp -d)
 job=
+# When one rank is gone, mpirun ends the others at once, not after two seconds.
+export OMPI_MCA_odls_base_sigkill_timeout=0
 trap 'test -z "$job" || kill -9 "$job" 2>/dev/null; rm -rf "$work"' EXIT
 
 "$make_models" "$work/models"

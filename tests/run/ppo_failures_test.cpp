@@ -1,7 +1,9 @@
 // How `ppo` ends when something is wrong: one clear message, the right status, no hang.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 
@@ -12,7 +14,6 @@ namespace precis::test {
 namespace {
 
 using testing::AllOf;
-using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using Keys = std::vector<std::string>;
@@ -92,9 +93,9 @@ void expect_loadable(const Path& run_folder, const std::string& last) {
 TEST_F(PpoFailures, TooFarFromTheReference) {
   for (const int ranks : {1, 3}) {
     const std::string name = fmt::format("far_{}", ranks);
-    Keys keys{"--reference",   "",    "--train.learning_rate",    "1e-2",
-              "--train.steps", "20",  "--checkpoint.every_steps", "1",
-              "--ppo.max_kl",  "0.01"};
+    // Without any checkpoint on the way: the state before the guard is saved by the guard.
+    Keys keys{"--reference",   "",   "--train.learning_rate", "1e-2",
+              "--train.steps", "20", "--ppo.max_kl",          "0.01"};
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
@@ -102,7 +103,27 @@ TEST_F(PpoFailures, TooFarFromTheReference) {
     const int steps = lines_of(file(name) / "metrics.jsonl");
     EXPECT_GE(steps, 1);
     EXPECT_LT(steps, 20);
-    expect_loadable(file(name), fmt::format("step_{:06}.h5", steps));
+    const std::string last = fmt::format("step_{:06}.h5", steps);
+    expect_loadable(file(name), last);
+    // The saved state is the one that the guard saw: the run that goes on from it stops again.
+    expect_refused(ranks, keys, 1,
+                   {fmt::format("Step {}: the policy is", steps + 1),
+                    fmt::format("Its state after step {} is in ", steps), last},
+                   name);
+    EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), steps);
+  }
+}
+
+TEST_F(PpoFailures, AGuardsCheckpointPushesNoOlderOneOut) {
+  const Keys keys{
+      "--reference",  "",     "--train.learning_rate",    "1e-2", "--train.steps",     "20",
+      "--ppo.max_kl", "0.01", "--checkpoint.every_steps", "2",    "--checkpoint.keep", "1"};
+  expect_refused(1, keys, 1, {"ppo.max_kl"}, "kept");
+  const int steps = lines_of(file("kept") / "metrics.jsonl");
+  for (const int step : {steps, steps - steps % 2}) {
+    EXPECT_TRUE(step == 0 || std::filesystem::exists(
+                                 file("kept") / fmt::format("checkpoints/step_{:06}.h5", step)))
+        << step;
   }
 }
 
@@ -111,6 +132,7 @@ TEST_F(PpoFailures, NotANumber) {
   expect_refused(4, {"--policy", file("poisoned.h5"), "--placement", "dedicated"}, 1,
                  {"is nan", "Step 1"}, "poisoned_4");
   EXPECT_FALSE(std::filesystem::exists(file("poisoned_4") / "checkpoints/latest"));
+  expect_refused(1, {"--policy", file("poisoned.h5")}, 1, {"no checkpoint yet"}, "poisoned_1");
 }
 
 TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
@@ -125,13 +147,12 @@ TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
   }
   for (const int ranks : {1, 4}) {
     const std::string name = fmt::format("exploded_{}", ranks);
-    Keys keys{"--ppo.replay", file("explosive.jsonl"),    "--ppo.missing_end_value",
-              "-1e15",        "--checkpoint.every_steps", "1"};
+    Keys keys{"--ppo.replay", file("explosive.jsonl"), "--ppo.missing_end_value", "-1e15"};
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
-    expect_refused(ranks, keys, 1,
-                   {"Step 3: the value loss is", "its last checkpoint is from before"}, name);
+    expect_refused(ranks, keys, 1, {"Step 3: the value loss is", "Its state after step 2 is in "},
+                   name);
     EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), 2);
     expect_loadable(file(name), "step_000002.h5");
   }
@@ -246,10 +267,74 @@ TEST_F(PpoFailures, AChangedKeyOfAContinuedRun) {
   ASSERT_EQ(run(fixture_->ppo("begun", 1, {"--train.stop_after", "1"})).status, 75);
   expect_refused(1, {"--ppo.kl", "0.1"}, 2, {"ppo.kl", "0.1", "0.05"}, "begun");
   expect_refused(3, {"--seed", "5", "--placement", "dedicated"}, 2, {"seed"}, "begun");
+  // The lock and the keys are looked at before data and models are read.
+  expect_refused(1, {"--ppo.kl", "0.1", "--data.prompts", file("nothing.jsonl")}, 2, {"ppo.kl"},
+                 "begun");
   // Placement, threads and ranks may change.
   const Outcome moved = run(fixture_->ppo("begun", 3, {"--placement", "dedicated"}));
   EXPECT_EQ(moved.status, 0) << moved.output;
   EXPECT_THAT(moved.output, HasSubstr("agrees to rounding only"));
+}
+
+TEST_F(PpoFailures, ChangedInputsOfAContinuedRun) {
+  const auto copied = [](const char* from, const char* to) {
+    std::filesystem::copy_file(file(from), file(to),
+                               std::filesystem::copy_options::overwrite_existing);
+    return file(to).string();
+  };
+  const std::string prompts = copied("prompts.jsonl", "my_prompts.jsonl");
+  const std::string reward = copied("reward.h5", "my_reward.h5");
+  const Keys keys{"--data.prompts", prompts, "--reward", reward};
+  ASSERT_EQ(
+      run(fixture_->ppo("inputs", 1,
+                        {"--data.prompts", prompts, "--reward", reward, "--train.stop_after", "1"}))
+          .status,
+      75);
+  const std::string text = text_of(prompts);
+  std::ofstream(prompts) << text.substr(text.find('\n') + 1);
+  expect_refused(1, keys, 2, {"data.prompts", "something else"}, "inputs");
+  expect_refused(2, keys, 2, {"data.prompts", "something else"}, "inputs");
+  std::ofstream(prompts) << text;
+  copied("rotary_reward.h5", "my_reward.h5");
+  expect_refused(1, keys, 2, {"reward", "something else"}, "inputs");
+  std::filesystem::remove(reward);
+  expect_refused(1, keys, 1, {"my_reward.h5"}, "inputs");
+  // The same under other names.
+  const Outcome moved = run(fixture_->ppo("inputs", 1));
+  EXPECT_EQ(moved.status, 0) << moved.output;
+  // Complete: neither data nor models are read.
+  const Outcome again = run(fixture_->ppo(
+      "inputs", 1,
+      {"--log.level", "info", "--data.prompts", file("no.jsonl"), "--policy", file("no.h5")}));
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("is complete"));
+}
+
+TEST_F(PpoFailures, ASignalIsAcknowledgedWithinALongStep) {
+  const Path folder = file("long_step");
+  Job job(fixture_->ppo("long_step", 2,
+                        {"--ppo.batch", "512", "--ppo.epochs", "4", "--train.steps", "100",
+                         "--log.level", "info", "--ppo.log_episodes", "0"}),
+          fixture_->output_of("long_step"));
+  while (job.running() && !std::filesystem::exists(folder / "metrics.jsonl")) {
+    usleep(10'000);
+  }
+  usleep(300'000);
+  kill(job.pid(), SIGUSR1);  // mpirun passes it on to its ranks
+  const auto sent = std::chrono::steady_clock::now();
+  const auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - sent).count();
+  };
+  const std::string said = "SIGUSR1 was received";
+  while (job.running() && text_of(folder / "log.txt").find(said) == std::string::npos) {
+    usleep(10'000);
+  }
+  EXPECT_LT(seconds(), 2);
+  EXPECT_EQ(lines_of(folder / "metrics.jsonl"), 0) << "the step was not long";
+  const Outcome outcome = job.wait();
+  EXPECT_EQ(outcome.status, 75) << outcome.output;
+  EXPECT_EQ(lines_of(folder / "metrics.jsonl"), 1);
+  expect_loadable(folder, "step_000001.h5");
 }
 
 TEST_F(PpoFailures, DryRunWritesNothing) {

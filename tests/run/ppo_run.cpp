@@ -100,7 +100,7 @@ bool Job::running() {
   if (status_ < 0) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {
-      status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      status_ = exit_status(status);
     }
   }
   return status_ < 0;
@@ -120,7 +120,7 @@ pid_t Job::rank(int rank) const {
   return pid_;
 }
 
-void Job::signal_rank(int of, int signal) const { kill(rank(of), signal); }
+void Job::signal_rank(int number, int signal) const { kill(rank(number), signal); }
 
 void Job::kill_all() const {
   // mpirun puts each rank into a group of its own.

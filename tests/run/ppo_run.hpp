@@ -9,19 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "io/temporary_folder.hpp"
+#include "support/shell.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis::test {
 
 using Path = std::filesystem::path;
 using Rows = std::vector<nlohmann::json>;
-
-/// How a program ended: its exit status (128 + signal if one ended it; 124 if it was given up), and
-/// what it wrote to both of its outputs.
-struct Outcome {
-  int status = 0;
-  std::string output;
-};
 
 /// A program running in the background, in a process group of its own; killed with its group if it
 /// still runs at destruction.
@@ -36,10 +30,10 @@ class Job {
   [[nodiscard]] bool running();
   /// The process that mpirun (this job) started as `rank`; this job itself if it is not mpirun.
   [[nodiscard]] pid_t rank(int rank) const;
-  void signal_rank(int rank, int signal) const;
+  void signal_rank(int number, int signal) const;
   /// Kills every process of the group at once, as a node does that loses its power.
   void kill_all() const;
-  /// Gives up after `seconds`.
+  /// Gives up after `seconds`, with status 124.
   [[nodiscard]] Outcome wait(double seconds = 60);
 
  private:

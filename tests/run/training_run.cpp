@@ -149,7 +149,7 @@ void expect_same_training(const Path& a, const Path& b, int steps) {
 }
 
 Outcome succeed(const Words& words) {
-  const Outcome outcome = run(words);
+  Outcome outcome = run(words);
   EXPECT_EQ(outcome.status, 0) << outcome.output;
   return outcome;
 }

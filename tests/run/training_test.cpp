@@ -61,6 +61,40 @@ TEST(Sft, AChangedKeyOfAContinuedRunIsNamed) {
   EXPECT_THAT(outcome.output, HasSubstr("train.batch"));
 }
 
+TEST(Sft, GoesOnWithoutItsStartFilesAndKnowsItsRowsAgain) {
+  succeed(f().sft("start_whole"));
+  std::filesystem::copy_file(f() / "tokenizer.json", f() / "gone.json");
+  std::filesystem::copy_file(f() / "data/train.jsonl", f() / "mine.jsonl");
+  const Words keys{"--tokenizer", f() / "gone.json", "--data.train", f() / "mine.jsonl"};
+  Words first = keys;
+  first.insert(first.end(), {"--train.stop_after", "2"});
+  EXPECT_EQ(run(f().sft("start_gone", first)).status, stopped_early);
+  std::filesystem::remove(f() / "gone.json");
+  const std::string rows = text_of(f() / "mine.jsonl");
+  overwrite(f() / "mine.jsonl", rows.substr(rows.find('\n') + 1));
+  const Outcome refused = run(f().sft("start_gone", keys));
+  EXPECT_EQ(refused.status, 2) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("something else: data.train"));
+  overwrite(f() / "mine.jsonl", rows);
+  succeed(f().sft("start_gone", {"--tokenizer", f() / "gone.json"}));
+  expect_same_training(f() / "start_whole", f() / "start_gone", 12);
+  // Complete: the rows are not read.
+  const Outcome again = succeed(f().sft("start_gone", {"--data.train", f() / "absent.jsonl"}));
+  EXPECT_THAT(again.output, HasSubstr("is complete"));
+}
+
+TEST(Sft, ALossThatExplodesStopsTheRunBeforeTheUpdate) {
+  const Words keys{"--train.learning_rate", "1e3", "--train.steps", "40", "--train.clip_norm", "0"};
+  for (int launch = 0; launch < 2; ++launch) {
+    const Outcome outcome = run(f().sft("explodes", keys));
+    EXPECT_EQ(outcome.status, 1) << outcome.output;
+    const int steps = lines_of(f() / "explodes/metrics.jsonl");
+    ASSERT_GT(steps, 0);
+    EXPECT_THAT(outcome.output, HasSubstr(fmt::format("Step {}: the ", steps + 1)));
+    EXPECT_THAT(outcome.output, HasSubstr(fmt::format("step_{:06}.h5", steps)));
+  }
+}
+
 TEST(Sft, ADamagedNewestCheckpointIsNamedAndTheOneBeforeIsUsed) {
   succeed(f().sft("sound"));
   const Words keys{"--checkpoint.every_steps", "3", "--train.stop_after", "9"};
@@ -136,6 +170,20 @@ TEST(Reward, CutAndContinuedEqualsAnUncutRun) {
   cut_and_continue(f().reward("reward_killed", keys), f() / "reward_killed", SIGKILL,
                    128 + SIGKILL);
   expect_same_training(f() / "reward_uncut", f() / "reward_killed", 40);
+}
+
+TEST(Reward, GoesOnWithoutItsStartModel) {
+  succeed(f().reward("reward_whole"));
+  std::filesystem::copy_file(f() / "policy/model.h5", f() / "start.h5");
+  const Words keys{"--model", f() / "start.h5"};
+  const Words first{"--model", f() / "start.h5", "--train.stop_after", "4"};
+  EXPECT_EQ(run(f().reward("reward_gone", first)).status, stopped_early);
+  const Outcome refused = run(f().reward("reward_gone", {"--model", f() / "reward/model.h5"}));
+  EXPECT_EQ(refused.status, 2) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("something else: model"));
+  std::filesystem::remove(f() / "start.h5");
+  succeed(f().reward("reward_gone", keys));
+  expect_same_training(f() / "reward_whole", f() / "reward_gone", 12);
 }
 
 TEST(Reward, LossesDoNotDependOnRanksOrMicroBatches) {

@@ -4,8 +4,8 @@
 
 #include <numeric>
 
-#include "base/expect_error.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {

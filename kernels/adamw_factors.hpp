@@ -5,10 +5,9 @@
 
 #include "kernels/kernels.hpp"
 
-namespace precis::cpu {
+namespace precis {
 
 struct AdamWFactors {
-  float gradient_scale;
   float keep;        ///< 1 - rate * decay.
   float beta1_rest;  ///< 1 - beta1.
   float beta2;
@@ -18,13 +17,12 @@ struct AdamWFactors {
   float step;  ///< Of the first moment over the denominator.
 };
 
-inline AdamWFactors adamw_factors(const AdamW& settings, float gradient_scale) {
+inline AdamWFactors adamw_factors(const AdamW& settings) {
   const auto update = static_cast<double>(settings.update);
   const double correction1 = 1.0 - std::pow(settings.beta1, update);
   const double correction2 = std::sqrt(1.0 - std::pow(settings.beta2, update));
   const bool corrects_root = settings.epsilon_place == EpsilonPlace::pytorch;
   return {
-      .gradient_scale = gradient_scale,
       .keep = static_cast<float>(1.0 - settings.rate * settings.decay),
       .beta1_rest = static_cast<float>(1.0 - settings.beta1),
       .beta2 = static_cast<float>(settings.beta2),
@@ -35,4 +33,4 @@ inline AdamWFactors adamw_factors(const AdamW& settings, float gradient_scale) {
   };
 }
 
-}  // namespace precis::cpu
+}  // namespace precis

@@ -1,0 +1,67 @@
+#include "commands/separate_outputs.hpp"
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/text.hpp"
+#include "io/text_file.hpp"
+
+namespace precis {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file and what names it.
+struct NamedFile {
+  std::string key;
+  std::string path;
+};
+
+std::vector<NamedFile> files_of(const OptionTable& options, FileUse use) {
+  std::vector<NamedFile> files;
+  for (const Option& option : options.options()) {
+    const std::string text = option.text();
+    if (option.info.file != use || text.empty()) {
+      continue;
+    }
+    const bool is_list = option.type == "list";
+    for (std::string& name : is_list ? expand_files(split(text, ',')) : std::vector{text}) {
+      files.push_back({"--" + option.key, std::move(name)});
+    }
+  }
+  return files;
+}
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(a, ignored);
+  if (!fs::exists(status)) {
+    return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
+  }
+  // What is neither, as a terminal or /dev/null, may be read and written.
+  return (fs::is_regular_file(status) || fs::is_directory(status)) && fs::equivalent(a, b, ignored);
+}
+
+}  // namespace
+
+void require_separate_outputs(const OptionTable& options) {
+  const std::vector<NamedFile> outputs = files_of(options, FileUse::output);
+  if (outputs.empty()) {
+    return;
+  }
+  std::vector<NamedFile> others = files_of(options, FileUse::input);
+  if (!options.deck().empty()) {
+    others.push_back({"the deck", options.deck()});
+  }
+  for (const NamedFile& output : outputs) {
+    for (const NamedFile& other : others) {
+      if (is_same_file(output.path, other.path)) {
+        fail_usage("{} {} and {} {} are the same file. Give the output a name of its own.",
+                   output.key, output.path, other.key, other.path);
+      }
+    }
+    others.push_back(output);
+  }
+}
+
+}  // namespace precis

@@ -1,0 +1,53 @@
+#include "train/input_digests.hpp"
+
+#include <fmt/format.h>
+
+#include "io/compare.hpp"
+#include "io/digest.hpp"
+
+namespace precis {
+namespace {
+
+std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
+
+}  // namespace
+
+void TokenDigest::add(std::span<const std::int32_t> tokens) {
+  const auto length = static_cast<std::int64_t>(tokens.size());
+  add(length);
+  add(static_cast<std::int64_t>(digest_elements(reinterpret_cast<const std::byte*>(tokens.data()),
+                                                sizeof(std::int32_t), length, 0)));
+}
+
+void TokenDigest::add(std::int64_t number) {
+  digest_ += mix_element(count_++, static_cast<std::uint64_t>(number));
+}
+
+std::string TokenDigest::text() const { return count_ == 0 ? "" : hexadecimal(digest_); }
+
+std::string digest_of(const std::vector<Example>& examples) {
+  TokenDigest digest;
+  for (const Example& example : examples) {
+    digest.add(example.query);
+    digest.add(example.response);
+  }
+  return digest.text();
+}
+
+std::string digest_of(const std::vector<Pair>& pairs) {
+  TokenDigest digest;
+  for (const Pair& pair : pairs) {
+    digest.add(pair.query);
+    digest.add(pair.chosen());
+    digest.add(pair.rejected());
+  }
+  return digest.text();
+}
+
+std::string digest_of_model(const std::filesystem::path& file) {
+  return hexadecimal(content_digest(StateReader(file)));
+}
+
+std::string digest_of_text(std::string_view text) { return hexadecimal(digest(text)); }
+
+}  // namespace precis

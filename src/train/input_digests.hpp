@@ -1,0 +1,36 @@
+// Digests of what a run learns from, by which a run that goes on knows its inputs again.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/comparisons.hpp"
+#include "data/tldr.hpp"
+
+namespace precis {
+
+/// One digest of lists of tokens, their order and lengths included.
+class TokenDigest {
+ public:
+  void add(std::span<const std::int32_t> tokens);
+  void add(std::int64_t number);
+  /// "" if nothing was added.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::uint64_t digest_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+/// Of the tokens that are used, whatever the files, their names and their compression.
+[[nodiscard]] std::string digest_of(const std::vector<Example>& examples);
+/// The choices included.
+[[nodiscard]] std::string digest_of(const std::vector<Pair>& pairs);
+/// Of a model file's content, from the digests it stores.
+[[nodiscard]] std::string digest_of_model(const std::filesystem::path& file);
+[[nodiscard]] std::string digest_of_text(std::string_view text);
+
+}  // namespace precis

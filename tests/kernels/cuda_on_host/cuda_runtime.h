@@ -1,0 +1,208 @@
+// Stands in for CUDA's header of this name: the words of its language and the few functions of its
+// runtime that kernels/cuda uses, on the host. With it the kernels' own source files are compiled
+// as C++ and run in tests, thread by thread (threads.hpp).
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <numbers>
+
+#include "threads.hpp"
+
+#define __host__
+#define __device__
+#define __global__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __align__(bytes) alignas(bytes)
+// The blocks of a grid run one after another, so that a block's memory may be the program's.
+#define __shared__ static
+#define __constant__ static
+
+struct uint3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+inline uint3 threadIdx, blockIdx, blockDim, gridDim;
+
+// Any memory may be read and written as one of these, as CUDA's compiler allows.
+struct alignas(8) [[gnu::may_alias]] float2 {
+  float x, y;
+};
+struct alignas(16) [[gnu::may_alias]] float4 {
+  float x, y, z, w;
+};
+struct alignas(8) [[gnu::may_alias]] uint2 {
+  unsigned x, y;
+};
+struct alignas(16) [[gnu::may_alias]] uint4 {
+  unsigned x, y, z, w;
+};
+struct alignas(16) [[gnu::may_alias]] int4 {
+  int x, y, z, w;
+};
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+inline void __syncthreads() { cuda_on_host::barrier(); }
+inline int __syncthreads_or(int predicate) {
+  static bool any = false;
+  any = any || predicate != 0;
+  cuda_on_host::barrier();
+  const bool result = any;
+  cuda_on_host::barrier();
+  any = false;
+  cuda_on_host::barrier();
+  return static_cast<int>(result);
+}
+inline void __syncwarp(unsigned mask = 0xffffffffU) {
+  static_cast<void>(cuda_on_host::exchange(mask, 0));
+}
+template <class T>
+T __shfl_sync(unsigned mask, T value, int lane) {
+  return cuda_on_host::exchange(mask, value)[static_cast<std::size_t>(lane) % 32];
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int lanes) {
+  const auto other = static_cast<std::size_t>(cuda_on_host::lane() ^ static_cast<unsigned>(lanes));
+  return cuda_on_host::exchange(mask, value)[other];
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned lanes) {
+  const auto values = cuda_on_host::exchange(mask, value);
+  return cuda_on_host::lane() >= lanes ? values[cuda_on_host::lane() - lanes] : value;
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned lanes) {
+  const auto values = cuda_on_host::exchange(mask, value);
+  return cuda_on_host::lane() + lanes < 32 ? values[cuda_on_host::lane() + lanes] : value;
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+  const auto values = cuda_on_host::exchange(mask, predicate);
+  unsigned ballot = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    if ((mask >> lane & 1U) != 0 && values[lane] != 0) {
+      ballot |= 1U << lane;
+    }
+  }
+  return ballot;
+}
+inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+inline int __all_sync(unsigned mask, int predicate) {
+  return __ballot_sync(mask, predicate) == mask;
+}
+
+inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float __expf(float x) { return std::exp(x); }
+inline float __logf(float x) { return std::log(x); }
+inline float normcdff(float x) {
+  return static_cast<float>(0.5 * std::erfc(-static_cast<double>(x) / std::numbers::sqrt2));
+}
+inline float rsqrtf(float x) { return 1.0F / std::sqrt(x); }
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>(static_cast<std::uint64_t>(a) * b >> 32);
+}
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
+inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
+template <class T>
+T __ldg(const T* address) {
+  return *address;
+}
+template <class T>
+T atomicAdd(T* address, T value) {
+  const T before = *address;
+  *address = static_cast<T>(before + value);
+  return before;
+}
+template <class T>
+T atomicMax(T* address, T value) {
+  const T before = *address;
+  *address = before > value ? before : value;
+  return before;
+}
+
+// The runtime: one device whose memory is the host's and whose streams run at once.
+using cudaError_t = int;
+inline constexpr cudaError_t cudaSuccess = 0;
+inline constexpr cudaError_t cudaErrorMemoryAllocation = 2;
+using cudaStream_t = void*;
+using cudaEvent_t = void*;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+inline constexpr unsigned cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaEventDisableTiming = 2;
+struct cudaDeviceProp {
+  char name[256] = "the host, thread by thread";
+  std::size_t totalGlobalMem = 0;
+  int major = 0, minor = 0;
+};
+
+inline const char* cudaGetErrorString(cudaError_t /*error*/) { return "out of memory"; }
+inline const char* cudaGetErrorName(cudaError_t /*error*/) { return "cudaErrorMemoryAllocation"; }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned /*flags*/) {
+  *stream = nullptr;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t /*stream*/) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t /*stream*/) { return cudaSuccess; }
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t /*stream*/, cudaEvent_t /*event*/,
+                                       unsigned /*flags*/) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned /*flags*/) {
+  *event = nullptr;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t /*event*/) { return cudaSuccess; }
+inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/, cudaStream_t /*stream*/) {
+  return cudaSuccess;
+}
+/// Memory that is full of NaN, as a device's may be.
+inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (*memory == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  std::memset(*memory, 0xff, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes,
+                                   cudaMemcpyKind /*kind*/, cudaStream_t /*stream*/) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
+                                   cudaStream_t /*stream*/) {
+  std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = 0;
+  *total = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) {
+  *properties = {};
+  return cudaSuccess;
+}
