@@ -8,17 +8,16 @@
 #   OUT      a new folder; OUT/bin/precis and OUT/bin/mpirun are what one calls
 . "$(dirname "$0")/common.sh"
 
-usage="usage: scripts/bundle.sh [--build FOLDER] OUT"
 shopt -s extglob
 limit_mib=40 build=$root/build out=
 while [ $# -gt 0 ]; do
   case $1 in
-    --build) build=${2:?--build needs a folder}; shift 2 ;;
-    -*) fail "$usage" ;;
-    *) [ -z "$out" ] || fail "$usage"; out=$1; shift ;;
+    --build) build=$(value_of "a folder" "$@"); shift 2 ;;
+    -*) wrong_use "$1 is not an argument of bundle.sh." ;;
+    *) [ -z "$out" ] || wrong_use "$1 is one folder too many."; out=$1; shift ;;
   esac
 done
-[ -n "$out" ] || fail "$usage"
+[ -n "$out" ] || wrong_use "OUT is missing."
 [ -x "$build/bin/precis" ] || fail "$build/bin/precis is missing: scripts/build.sh makes it, or name a build with --build."
 if [ -e "$out" ]; then
   fail "$out exists; give a folder that is new."

@@ -9,24 +9,21 @@
 . "$(dirname "$0")/common.sh"
 
 quickstart=(scripts/quickstart.sh) keep=no folder=
-for word in "$@"; do
-  case $word in
-    --smoke) quickstart+=(--smoke) ;;
-    --keep) keep=yes ;;
-    --folder) ;;
-    *)
-      [ "${previous-}" = --folder ] || fail "usage: scripts/check_fresh.sh [--smoke] [--keep] [--folder DIR]"
-      folder=$word
-      ;;
+arguments=("$@")
+while [ $# -gt 0 ]; do
+  case $1 in
+    --smoke) quickstart+=(--smoke); shift ;;
+    --keep) keep=yes; shift ;;
+    --folder) folder=$(value_of "a folder" "$@"); shift 2 ;;
+    *) wrong_use "$1 is not an argument of check_fresh.sh." ;;
   esac
-  previous=$word
 done
 [ "$(id -u)" = 0 ] || fail "check_fresh.sh makes root file systems, so it must run as root."
 command -v debootstrap > /dev/null || fail "debootstrap is missing: apt-get install -y debootstrap"
 
 # What is mounted below stays in a mount namespace of its own and goes with it.
 if [ -z "${PRECIS_FRESH_NAMESPACE-}" ]; then
-  exec env PRECIS_FRESH_NAMESPACE=1 unshare --mount --propagation private "$0" "$@"
+  exec env PRECIS_FRESH_NAMESPACE=1 unshare --mount --propagation private "$0" ${arguments[@]+"${arguments[@]}"}
 fi
 
 [ -n "$folder" ] || folder=$(mktemp -d "${TMPDIR:-/tmp}/precis-fresh.XXXXXX")

@@ -10,6 +10,33 @@ fail() {
   exit 1
 }
 
+# The comment that a script begins with is its help.
+print_help() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
+
+# wrong_use MESSAGE ...: ends the script for its arguments.
+wrong_use() {
+  printf '%s\n' "$*" >&2
+  sed -n 's/^# usage: */usage: /p' "$0" >&2
+  printf '%s says more.\n' "scripts/$(basename "$0") --help" >&2
+  exit 2
+}
+
+# value_of KIND FLAG [VALUE ...]: the flag's value, which must be there.
+value_of() {
+  [ $# -ge 3 ] && [[ $3 != -* && -n $3 ]] || wrong_use "$2 needs $1."
+  [ "$1" != "a number" ] || [[ $3 =~ ^[0-9]+$ ]] || wrong_use "$2 is '$3', expected a number."
+  printf '%s\n' "$3"
+}
+
+for word in "$@"; do
+  case $word in
+    -h | --help)
+      print_help
+      exit 0
+      ;;
+  esac
+done
+
 # Compile jobs that fit: one a core, and 1.5 GB of free memory for each.
 parallel_jobs() {
   local cores memory_kb limit jobs

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Formats the sources, or checks them.
-# usage: scripts/format.sh                  formats in place
-#        scripts/format.sh --check          says what would change; status 1 if anything would
-#        scripts/format.sh --tidy [FILE ..] clang-tidy over the given sources, or over all that are compiled
+# usage: scripts/format.sh [--check | --tidy [FILE ...]]
+#   --check  says what would change, and changes nothing; status 1 if anything would
+#   --tidy   clang-tidy over the given sources, or over all that are compiled
 . "$(dirname "$0")/common.sh"
 
+case ${1-} in
+  "" | --check | --tidy) ;;
+  *) wrong_use "$1 is not an argument of format.sh." ;;
+esac
 cd "$root"
 "$root/scripts/install.sh" --tools
 
@@ -23,5 +27,4 @@ case ${1-} in
       sed -n 's/^ *"file": "\(.*\.cpp\)",\{0,1\}$/\1/p' build/compile_commands.json | sort -u
     fi | xargs -P "$(parallel_jobs)" -n 1 clang-tidy -p build --quiet --warnings-as-errors='*'
     ;;
-  *) fail "usage: scripts/format.sh [--check | --tidy [FILE ...]]" ;;
 esac

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what precis needs from the distribution (Debian 12), and nothing that is there already.
-# usage: scripts/install.sh [--tools]    --tools: also what formatting, checks and benchmarks need
+# usage: scripts/install.sh [--tools]
+#   --tools  also what formatting, checks and benchmarks need
 . "$(dirname "$0")/common.sh"
 
 packages=(
@@ -28,7 +29,7 @@ tools=(
 case ${1-} in
   "") ;;
   --tools) packages+=("${tools[@]}") ;;
-  *) fail "usage: scripts/install.sh [--tools]" ;;
+  *) wrong_use "$1 is not an argument of install.sh." ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

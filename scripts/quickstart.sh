@@ -4,6 +4,7 @@
 # usage: scripts/quickstart.sh [--smoke] [--run DIR] [--seed N] [--ranks N]
 #   --smoke  the same in a minute, with a model that has learned next to nothing
 #   --run    folder for everything that is made (default runs/quickstart or runs/smoke)
+#   --seed   from which all random numbers follow (default 1)
 #   --ranks  MPI ranks of PPO, at least 3: rollout, reward and learner have their own (default 4)
 # With PRECIS set to a program, nothing is installed or built, and that program runs.
 . "$(dirname "$0")/common.sh"
@@ -13,13 +14,13 @@ smoke=no seed=1 ranks=4 run=
 while [ $# -gt 0 ]; do
   case $1 in
     --smoke) smoke=yes; shift ;;
-    --run) run=${2:?--run needs a folder}; shift 2 ;;
-    --seed) seed=${2:?--seed needs a number}; shift 2 ;;
-    --ranks) ranks=${2:?--ranks needs a number}; shift 2 ;;
-    *) fail "usage: scripts/quickstart.sh [--smoke] [--run DIR] [--seed N] [--ranks N]" ;;
+    --run) run=$(value_of "a folder" "$@"); shift 2 ;;
+    --seed) seed=$(value_of "a number" "$@"); shift 2 ;;
+    --ranks) ranks=$(value_of "a number" "$@"); shift 2 ;;
+    *) wrong_use "$1 is not an argument of quickstart.sh." ;;
   esac
 done
-[ "$ranks" -ge 3 ] || fail "--ranks is $ranks; expected at least 3: rollout, reward and learner."
+[ "$ranks" -ge 3 ] || wrong_use "--ranks is $ranks; expected at least 3: rollout, reward and learner."
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/smoke}

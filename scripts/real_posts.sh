@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
 # The same loop on real TL;DR posts and comparisons with GPT-2's tokenizer: a small model from random
 # weights, 20 steps of PPO, to see the whole at work on real text.
-# usage: scripts/real_posts.sh [DATA] [--run DIR] [--seed N]
-#   DATA  a folder with tldr/tldr_valid_1945.jsonl, preferences/tldr_comparisons_gpt4_1000.jsonl and
-#         tokenizers/gpt2 (default $PRECIS_DATA, else ../shared/data)
+# usage: scripts/real_posts.sh DATA [--run DIR] [--seed N]
+#   DATA    a folder (default $PRECIS_DATA) that holds
+#             tldr/tldr_valid_1945.jsonl: 1,945 posts, rows with subreddit, title, post and summary
+#             preferences/tldr_comparisons_gpt4_1000.jsonl: rows with info, summaries and choice
+#             tokenizers/gpt2: the folder with GPT-2's tokenizer, such as encoder.json, vocab.bpe
+#   --run   folder for everything that is made (default runs/real_posts)
+#   --seed  from which all random numbers follow (default 1)
 # With PRECIS set to a program, nothing is installed or built, and that program runs.
 . "$(dirname "$0")/common.sh"
 . "$root/scripts/stages.sh"
 
-data=${PRECIS_DATA:-$root/../shared/data} run=$root/runs/real_posts seed=1
+data=${PRECIS_DATA-} run=$root/runs/real_posts seed=1
 while [ $# -gt 0 ]; do
   case $1 in
-    --run) run=${2:?--run needs a folder}; shift 2 ;;
-    --seed) seed=${2:?--seed needs a number}; shift 2 ;;
-    -*) fail "usage: scripts/real_posts.sh [DATA] [--run DIR] [--seed N]" ;;
+    --run) run=$(value_of "a folder" "$@"); shift 2 ;;
+    --seed) seed=$(value_of "a number" "$@"); shift 2 ;;
+    -*) wrong_use "$1 is not an argument of real_posts.sh." ;;
     *) data=$1; shift ;;
   esac
 done
+[ -n "$data" ] || wrong_use "DATA is missing: a folder that holds tldr/tldr_valid_1945.jsonl,
+preferences/tldr_comparisons_gpt4_1000.jsonl and tokenizers/gpt2."
 posts=$data/tldr/tldr_valid_1945.jsonl
 comparisons=$data/preferences/tldr_comparisons_gpt4_1000.jsonl
 for file in "$posts" "$comparisons" "$data/tokenizers/gpt2"; do
-  [ -e "$file" ] || fail "$file is missing; give the folder of the data as the first argument."
+  [ -e "$file" ] || fail "$file is missing; scripts/real_posts.sh --help says what DATA must hold."
 done
 
 require_program

@@ -10,10 +10,10 @@ preset=release
 select=(--label-exclude long)
 while [ $# -gt 0 ]; do
   case $1 in
-    --preset) preset=${2:?--preset needs a name}; shift 2 ;;
-    --label) label=${2:?--label needs a regular expression}; shift 2 ;;
+    --preset) preset=$(value_of "a name" "$@"); shift 2 ;;
+    --label) label=$(value_of "a regular expression" "$@"); shift 2 ;;
     --long) select=(); shift ;;
-    *) fail "usage: scripts/test.sh [--preset NAME] [--label REGEX] [--long]" ;;
+    *) wrong_use "$1 is not an argument of test.sh." ;;
   esac
 done
 

@@ -45,7 +45,9 @@ struct RowTiles {
       const float weight = seen ? expf(scale * scores[r] - of_row.log_sum) : 0.0F;
       const int place =
           by_key ? lane * weight_stride + first + r : (first + r) * weight_stride + lane;
-      p[place] = weight;
+      if constexpr (!by_key) {
+        p[place] = weight;  // of no use for dq
+      }
       ds[place] = seen ? weight * (dp[r] - of_row.delta) : 0.0F;
     }
   }

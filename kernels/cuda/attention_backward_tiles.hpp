@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
     }
     const int query = first + step % head_steps * queries;
     const int warp_first = first + warp_row;
-    if (query + queries <= warp_first) {
+    if (query + queries <= warp_first || warp_first >= tile.length) {
       continue;  // none of them sees a key of this warp
     }
     const BFloat16* q = stages + 2 * stage * tile_size;
@@ -189,7 +189,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
       copy_keys(key + keys, stage ^ 1);
     }
     const int warp_first = first + warp_row;
-    if (key >= warp_first + tall * band) {
+    if (key >= warp_first + tall * band || warp_first >= end) {
       continue;  // no query of this warp sees them
     }
     const BFloat16* k = stages + 2 * stage * tile_size;

@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(attention_threads) attend_tiles(ForwardArgumen
       copy_keys(key + keys, stage ^ 1);
     }
     const int warp_first = first + warp_row;
-    if (key >= warp_first + tall * band) {
+    if (key >= warp_first + tall * band || warp_first >= end) {
       continue;  // no row of this warp sees them
     }
     const BFloat16* k = kv + 2 * stage * tile_size;

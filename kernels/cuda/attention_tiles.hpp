@@ -53,7 +53,7 @@ __device__ void clear(TileC (&c)[tall][columns]) {
   }
 }
 
-/// Rows of a left operand as registers: a[t] = columns 16k .. of band t of `tile`.
+/// a[t] = columns 16k .. 16k + 15 of band t of `tile`.
 template <int D, int tall>
 __device__ void load_bands(TileA (&a)[tall], const BFloat16* tile, int k) {
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -88,8 +88,8 @@ __device__ void multiply_transposed(TileC (&c)[tall][columns], const BFloat16* a
   }
 }
 
-/// c += a b: a is 16 * deep columns wide and rounded to bf16 here, b is (16 * deep, D), of which
-/// the first 8 * columns columns take part.
+/// c += a b: a is (16 * tall, 8 * depth), rounded to bf16 here; of b (8 * depth, D) the first
+/// 8 * columns columns take part.
 template <int D, int tall, int columns, int depth>
 __device__ void multiply(TileC (&c)[tall][columns], const TileC (&a)[tall][depth],
                          const BFloat16* b) {

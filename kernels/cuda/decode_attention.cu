@@ -65,11 +65,10 @@ __global__ void __launch_bounds__(attention_threads, 4) attend_split(DecodeArgum
     }
   }
   __syncthreads();
-  __shared__ float2 terms[rows];
   for (int r = warp; r < rows; r += attention_warps) {
     const float2 of_row = find_weights(shared.weights + r * split_keys);
     if (lane == 0) {
-      terms[r] = of_row;
+      shared.terms[r] = of_row;
     }
   }
   __syncthreads();
@@ -128,13 +127,13 @@ __global__ void __launch_bounds__(attention_threads, 4) attend_split(DecodeArgum
         }
       }
       if (x.partial == nullptr) {
-        x.out[(row + r) * head_dim + dim] = from_f32<T>(sum / terms[r].y);
+        x.out[(row + r) * head_dim + dim] = from_f32<T>(sum / shared.terms[r].y);
       } else {
         x.partial[((row + r) * x.splits + split) * head_dim + dim] = sum;
       }
     }
     if (x.partial != nullptr && threadIdx.x == 0) {
-      x.partial_terms[(row + r) * x.splits + split] = terms[r];
+      x.partial_terms[(row + r) * x.splits + split] = shared.terms[r];
     }
   }
 }

@@ -41,15 +41,18 @@ __device__ void load_group(float (&x)[width], const T* from) {
 template <int rows, int group, int parts>
 struct DecodeMemory {
   static constexpr int sums_row = warp_size * group * parts;  // a warp's lanes' parts of one head
+  float2* terms;                                              // (rows): maximum and sum
   float *q, *weights, *sums;
 
   __device__ explicit DecodeMemory(int head_dim)
-      : q(reinterpret_cast<float*>(shared_memory())),  // (D, rows)
-        weights(q + head_dim * rows),                  // (rows, keys)
-        sums(weights + rows * split_keys) {}           // (warps, rows, sums_row)
+      : terms(reinterpret_cast<float2*>(shared_memory())),
+        q(reinterpret_cast<float*>(terms + (rows + 1) / 2 * 2)),  // (D, rows)
+        weights(q + head_dim * rows),                             // (rows, keys)
+        sums(weights + rows * split_keys) {}                      // (warps, rows, sums_row)
   [[nodiscard]] static std::int64_t bytes(int head_dim) {
-    return static_cast<std::int64_t>(sizeof(float)) * rows *
-           (head_dim + split_keys + attention_warps * sums_row);
+    return static_cast<std::int64_t>(sizeof(float2)) * ((rows + 1) / 2 * 2) +
+           static_cast<std::int64_t>(sizeof(float)) * rows *
+               (head_dim + split_keys + attention_warps * sums_row);
   }
 };
 

@@ -128,6 +128,17 @@ std::string read_section(std::string_view line, const std::string& where) {
   return std::string{name};
 }
 
+/// Throws UsageError for what is often given in a deck's place, by the file's first bytes.
+void require_deck(std::string_view begin, const std::string& name) {
+  if (begin.starts_with("\x89HDF\r\n\x1a\n")) {
+    fail_usage("{0} is a model file (HDF5), not a deck; use --model {0}.", name);
+  }
+  if (begin.starts_with('{')) {
+    fail_usage("{0} holds JSON, not a deck; give it to a key, such as --input or --data.train.",
+               name);
+  }
+}
+
 }  // namespace
 
 std::vector<DeckEntry> parse_deck(std::string_view text, const std::string& name) {
@@ -190,6 +201,7 @@ std::vector<DeckEntry> read_deck(const std::filesystem::path& file) {
   std::array<char, 65536> part{};
   while (const auto count = std::fread(part.data(), 1, part.size(), stream.get())) {
     text.append(part.data(), count);
+    require_deck(text, file.string());  // at once: a model file may be large
   }
   if (std::ferror(stream.get()) != 0) {
     cannot_read();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -33,6 +34,14 @@ class UsageError : public Error {
  public:
   explicit UsageError(const std::string& message) : Error(message, ExitStatus::usage) {}
 };
+
+/// What an exception comes to for the user: its one message and the exit status.
+struct Failure {
+  std::string message;
+  ExitStatus status = ExitStatus::failed;
+};
+/// Of any exception; one that is not an Error has status 1.
+[[nodiscard]] Failure failure_of(const std::exception_ptr& exception);
 
 /// Throws Error (exit status 1) with the formatted message.
 template <class... Args>

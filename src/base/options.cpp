@@ -273,20 +273,9 @@ const Option& OptionTable::at(std::string_view key) const {
 
 void OptionTable::set_positional(const std::string& key) { positional_ = at(key).key; }
 
-bool OptionTable::given(const std::string& key) const { return origins_.contains(at(key).key); }
-
-std::string OptionTable::origin(const std::string& key) const {
-  const auto found = origins_.find(at(key).key);
-  return found == origins_.end() ? std::string{} : found->second;
-}
+bool OptionTable::given(const std::string& key) const { return given_.contains(at(key).key); }
 
 std::string OptionTable::text(const std::string& key) const { return at(key).text(); }
-
-void OptionTable::require_given(const std::string& key, const std::string& why) const {
-  if (!given(key)) {
-    fail_usage("{}, --{} must be given ({}).", why, key, at(key).info.meaning);
-  }
-}
 
 void OptionTable::read_value(const std::string& key, const std::string& value,
                              const std::string& where) {
@@ -297,7 +286,7 @@ void OptionTable::read_value(const std::string& key, const std::string& value,
     }
     fail_usage("{}: {} is '{}', expected {}.", where, key, value, expectation(option));
   }
-  origins_[key] = where;
+  given_.insert(key);
 }
 
 void OptionTable::check_required() const {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,11 +87,6 @@ class OptionTable {
 
   /// Whether the deck or the command line gave this key. The key must be registered.
   [[nodiscard]] bool given(const std::string& key) const;
-  /// "--key" or "FILE:LINE", where the key's value came from; empty when it is the default.
-  [[nodiscard]] std::string origin(const std::string& key) const;
-  /// Throws UsageError saying that `key` must be given, with the key's meaning, unless it was:
-  /// for keys that only some other value makes necessary (`why`, e.g. "without model").
-  void require_given(const std::string& key, const std::string& why) const;
   /// The deck that `parse` read, or empty.
   [[nodiscard]] const std::string& deck() const { return deck_; }
   /// The present value of a key as text, as a deck would hold it (not quoted).
@@ -116,7 +112,7 @@ class OptionTable {
 
   std::vector<Option> options_;
   std::map<std::string, std::size_t, std::less<>> index_;
-  std::map<std::string, std::string, std::less<>> origins_;
+  std::set<std::string, std::less<>> given_;
   std::string positional_;
   std::string deck_;
 };

@@ -43,7 +43,7 @@ std::string Progress::line(std::int64_t step, const ProgressNumbers& numbers,
   if (total_steps_ > 0) {
     text += "/" + with_thousands(total_steps_);
   }
-  if (!numbers.name.empty()) {
+  if (!numbers.name.empty() && std::isfinite(numbers.value)) {
     text += fmt::format("  {} {:.4f}", numbers.name, numbers.value);
   }
   if (numbers.tokens_per_second > 0) {

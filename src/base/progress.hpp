@@ -13,8 +13,8 @@ namespace precis {
 
 /// What a progress line says about a step beside its number.
 struct ProgressNumbers {
-  std::string name = {};  ///< "loss", "score"; empty: none
-  double value = 0;
+  std::string name = {};         ///< "loss", "score"; empty: none
+  double value = 0;              ///< not finite: not known, and not said
   double tokens_per_second = 0;  ///< 0: not said
 };
 

@@ -1,9 +1,13 @@
 #include "base/signals.hpp"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -12,13 +16,20 @@ namespace {
 
 constexpr std::array<int, 3> stop_signals{SIGTERM, SIGUSR1, SIGINT};
 
-// The one static variable of the program: a signal handler can reach nothing else.
-volatile std::sig_atomic_t signal_received = 0;
+// The static variables of the program: a signal handler can reach nothing else.
+std::atomic<int> signal_received = 0;
+std::atomic<bool> says_the_end = false;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+              "a signal handler may touch no other");
 
 extern "C" void note_signal(int signal) {
   if (signal_received == 0) {
     signal_received = signal;
     return;
+  }
+  if (says_the_end) {
+    constexpr std::string_view said = "precis: A second signal: ended without saving.\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, said.data(), said.size());
   }
   // The second one ends the program when this handler returns and unblocks it.
   std::signal(signal, SIG_DFL);
@@ -27,8 +38,9 @@ extern "C" void note_signal(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals(const std::function<void(int signal)>& acknowledge) {
+StopSignals::StopSignals(const std::function<void(int signal)>& acknowledge, bool speaks) {
   signal_received = 0;
+  says_the_end = speaks;
   struct sigaction action {};
   action.sa_handler = note_signal;
   action.sa_flags = SA_RESTART;

@@ -15,8 +15,9 @@ namespace precis {
 class StopSignals {
  public:
   /// `acknowledge` is called with the first signal within a tenth of a second, from a thread of its
-  /// own, however long the step takes. Throws Error if a handler cannot be set.
-  explicit StopSignals(const std::function<void(int signal)>& acknowledge);
+  /// own, however long the step takes. `speaks`: the end by a second one is said on standard error,
+  /// as one rank of a run should. Throws Error if a handler cannot be set.
+  StopSignals(const std::function<void(int signal)>& acknowledge, bool speaks);
   /// Puts the former handlers back.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;

@@ -126,6 +126,10 @@ std::string with_thousands(std::int64_t value) {
   return digits;
 }
 
+std::string counted(std::int64_t count, std::string_view noun, std::string_view plural) {
+  return fmt::format("{} {}{}", with_thousands(count), noun, count == 1 ? "" : plural);
+}
+
 std::string byte_size(std::uint64_t bytes) {
   constexpr std::array<const char*, 5> units{"KiB", "MiB", "GiB", "TiB", "PiB"};
   if (bytes < 1024) {

@@ -36,6 +36,10 @@ namespace precis {
 /// "1,234,567".
 [[nodiscard]] std::string with_thousands(std::int64_t value);
 
+/// "1 step", "1,234 steps"; `plural` is what the noun gains.
+[[nodiscard]] std::string counted(std::int64_t count, std::string_view noun,
+                                  std::string_view plural = "s");
+
 /// "1.5 GiB", "12 KiB", "7 bytes".
 [[nodiscard]] std::string byte_size(std::uint64_t bytes);
 

@@ -3,6 +3,7 @@
 #include "commands/coding_options.hpp"
 #include "commands/commands.hpp"
 #include "data/byte_text.hpp"
+#include "data/prompt_rows.hpp"
 #include "data/tokenizer.hpp"
 
 namespace precis {
@@ -14,23 +15,11 @@ void add_options(OptionTable& table, CodingOptions& options) {
 }
 
 std::vector<std::int32_t> parse_ids(const JsonRow& row, const Tokenizer& tokenizer) {
-  const nlohmann::json* value = find_field(row.value, "ids");
-  if (value == nullptr) {
-    throw BadRow(row.where() + ": the field `ids` is missing.");
-  }
-  if (!value->is_array()) {
-    throw BadRow(fmt::format("{}: the field `ids` is {}, a list of ids was expected.", row.where(),
-                             value->type_name()));
-  }
-  std::vector<std::int32_t> ids;
-  for (const nlohmann::json& id : *value) {
-    if (!id.is_number_integer() || id < 0 || id >= tokenizer.vocabulary() ||
-        !tokenizer.contains(id.get<std::int32_t>())) {
-      throw BadRow(fmt::format(
-          "{}: the field `ids` holds {} at place {}; the tokenizer's ids are 0 to {}.", row.where(),
-          id.is_number() ? id.dump() : id.type_name(), ids.size() + 1, tokenizer.vocabulary() - 1));
+  std::vector<std::int32_t> ids = token_ids(row, "ids", tokenizer.vocabulary());
+  for (const std::int32_t id : ids) {
+    if (!tokenizer.contains(id)) {
+      throw BadRow(fmt::format("{}: the tokenizer has no token {}.", row.where(), id));
     }
-    ids.push_back(id.get<std::int32_t>());
   }
   return ids;
 }

@@ -59,9 +59,8 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
              .minimum = 1});
 }
 
-void write_rows(const std::string& path, const std::vector<Pair>& pairs,
+void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
                 const std::vector<std::array<float, 2>>& rewards) {
-  JsonlWriter file(path);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const Comparison& of = pairs[i].comparison;
     nlohmann::ordered_json row{{"id", of.post.id},
@@ -74,18 +73,6 @@ void write_rows(const std::string& path, const std::vector<Pair>& pairs,
     file.write(row);
   }
   file.commit();
-}
-
-void write_results(const EvaluateRewardOptions& o, const std::vector<Pair>& pairs,
-                   const std::vector<std::array<float, 2>>& rewards) {
-  const RewardReport report = report_rewards(pairs, rewards);
-  if (!o.output.empty()) {
-    write_rows(o.output, pairs, rewards);
-  }
-  if (!o.json.empty()) {
-    write_file(o.json, to_line(to_json(report)) + "\n");
-  }
-  fmt::print("{}", to_text(report));
 }
 
 ExitStatus run(Context& context, EvaluateRewardOptions& o) {
@@ -107,12 +94,31 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
     context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());
     return read;
   });
+  // A name that cannot be written is found before the work is done.
+  std::optional<JsonlWriter> rows, table;
+  collectively(world, [&] {
+    if (world.rank() == 0 && !o.output.empty()) {
+      rows.emplace(o.output);
+    }
+    if (world.rank() == 0 && !o.json.empty()) {
+      table.emplace(o.json);
+    }
+  });
   const auto rewards = pair_rewards(machine.device, model.config, model.parameters, world,
                                     pairs.pairs, o.micro_batch_tokens);
   collectively(world, [&] {
-    if (world.rank() == 0) {
-      write_results(o, pairs.pairs, rewards);
+    if (world.rank() != 0) {
+      return;
     }
+    const RewardReport report = report_rewards(pairs.pairs, rewards);
+    if (rows) {
+      write_rows(*rows, pairs.pairs, rewards);
+    }
+    if (table) {
+      table->write(to_json(report));
+      table->commit();
+    }
+    fmt::print("{}", to_text(report));
   });
   return ExitStatus::done;
 }

@@ -1,5 +1,7 @@
 #include "commands/model_input.hpp"
 
+#include <filesystem>
+
 #include "base/error.hpp"
 
 namespace precis {
@@ -31,6 +33,16 @@ Tokenizer required_tokenizer(const Model& model, const std::string& where) {
           "{} has no tokenizer, which this command needs. Import the model from a folder with one.",
           where);
   return *std::move(tokenizer);
+}
+
+bool is_at_hand(std::string_view key, const std::string& path, bool goes_on, Log& log) {
+  if (!goes_on || std::filesystem::exists(path)) {
+    return true;
+  }
+  if (!path.empty()) {
+    log.warning("--{} {} is not there; the run goes on from its checkpoint.", key, path);
+  }
+  return false;
 }
 
 }  // namespace precis

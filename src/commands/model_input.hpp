@@ -3,7 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/log.hpp"
 #include "data/tokenizer.hpp"
 #include "model/model.hpp"
 
@@ -19,5 +21,10 @@ namespace precis {
 
 /// The same for commands that read text. Throws Error if the model has none.
 [[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);
+
+/// Whether the file that a run was begun with under this key can be looked at. One that goes on
+/// does not need it any more, so that one that is gone is only warned of.
+[[nodiscard]] bool is_at_hand(std::string_view key, const std::string& path, bool goes_on,
+                              Log& log);
 
 }  // namespace precis

@@ -93,9 +93,8 @@ struct Heads {
   std::optional<Tokenizer> tokenizer;
 };
 
-ModelHead read_head(const std::string& file, std::initializer_list<ModelKind> kinds,
-                    const char* part = "") {
-  return load_model_head(ModelReader(file, part), kinds);
+ModelHead read_head(const std::string& file, std::initializer_list<ModelKind> kinds) {
+  return load_model_head(ModelReader(file, ""), kinds);
 }
 
 Heads read_heads(const PpoCommand& o) {
@@ -170,15 +169,16 @@ struct Inputs {
   std::optional<Replay> replay;
 };
 
-/// What the run is begun with.
-std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs& inputs) {
+/// What the run is begun with, and what it has replayed so far.
+std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs& inputs,
+                                              std::int64_t steps_done) {
   return {{"policy", digest_of_model(o.policy)},
           {"reference", digest_of_model(o.reference)},
           {"reward", digest_of_model(o.reward)},
           {"value", digest_of_model(o.value)},
           {"data.prompts", digest_of(inputs.prompts.examples)},
           {"data.valid", digest_of(inputs.shown.examples)},
-          {"ppo.replay", inputs.replay ? inputs.replay->digest() : ""}};
+          {"ppo.replay", inputs.replay ? inputs.replay->digest(steps_done * o.ppo.batch) : ""}};
 }
 
 void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& heads,
@@ -190,9 +190,10 @@ void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& head
     fmt::print("  {:<10} {:>16} parameters, {}\n", role, with_thousands(parameters),
                byte_size(bytes));
   };
-  fmt::print("{}\n{} prompts; {} steps of {} episodes; {} epochs of {} mini-batches\n",
-             describe(layout), prompts, o.train.steps, o.ppo.batch, o.ppo.epochs,
-             o.ppo.mini_batches);
+  fmt::print("{}\n{}; {} of {}; {} of {}\n", describe(layout),
+             counted(static_cast<std::int64_t>(prompts), "prompt"), counted(o.train.steps, "step"),
+             counted(o.ppo.batch, "episode"), counted(o.ppo.epochs, "epoch"),
+             counted(o.ppo.mini_batches, "mini-batch", "es"));
   fmt::print("memory of a rank in each role, without activations:\n");
   line("rollout", heads.policy, frozen_copies);
   line("reward", heads.reward, frozen_copies);
@@ -254,7 +255,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
     return ExitStatus::done;
   }
 
-  training->check_inputs(collectively(world, [&] { return digests_of(o, inputs); }));
+  training->check_inputs(
+      collectively(world, [&] { return digests_of(o, inputs, training->state().step); }));
   RoleModels models = collectively(
       world, [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); });
   const auto& shown =

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <new>
 #include <thread>
 
 #include "base/help.hpp"
@@ -18,26 +17,6 @@
 
 namespace precis {
 namespace {
-
-struct Failure {
-  std::string message;
-  ExitStatus status = ExitStatus::failed;
-};
-
-/// What the exception being handled says.
-Failure current_failure() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return {error.what(), error.status()};
-  } catch (const std::bad_alloc&) {
-    return {"The memory is used up: an allocation failed. Give smaller batches or more memory."};
-  } catch (const std::exception& error) {
-    return {error.what()};
-  } catch (...) {
-    return {"Something was thrown that is not an error with a message."};
-  }
-}
 
 /// Throws Error if what was printed could not be written, for example to a full disk.
 void flush_results() {
@@ -122,9 +101,9 @@ int run_on_ranks(const Command& command, const std::string& program,
       }
       return static_cast<int>(error.status());
     }
-    abort_with(current_failure(), mpi, log);
+    abort_with(failure_of(std::current_exception()), mpi, log);
   } catch (...) {
-    const Failure failure = current_failure();
+    const Failure failure = failure_of(std::current_exception());
     if (mpi.size() > 1) {
       abort_with(failure, mpi, log);
     }
@@ -133,12 +112,23 @@ int run_on_ranks(const Command& command, const std::string& program,
   }
 }
 
+/// The words with "help" and "--help" before a command turned into "--help" behind it.
+std::vector<std::string> with_help_behind(std::span<const std::string> words) {
+  std::vector<std::string> turned{words.begin(), words.end()};
+  if (!words.empty() && (words[0] == "help" || asks_for_help(words.first(1)))) {
+    turned.erase(turned.begin());
+    std::erase_if(turned, [](const std::string& word) { return asks_for_help({&word, 1}); });
+    turned.emplace_back("--help");
+  }
+  return turned;
+}
+
 /// The text of what needs no command: the program's help, a group's help, the version; else empty.
 std::string information(const std::vector<Command>& table, std::span<const std::string> words) {
   if (words.empty()) {
     return "";
   }
-  if (words[0] == "--help" || words[0] == "-h") {
+  if (asks_for_help(words.first(1))) {
     return program_help(table);
   }
   if (words[0] == "--version") {
@@ -148,7 +138,9 @@ std::string information(const std::vector<Command>& table, std::span<const std::
 }
 
 int run_words(const std::vector<Command>& table, const std::string& program,
-              std::span<const std::string> words, Log& log) {
+              std::span<const std::string> given, Log& log) {
+  const std::vector<std::string> turned = with_help_behind(given);
+  const std::span<const std::string> words = turned;
   const bool first_rank = launcher_rank() == 0;
   if (const std::string text = information(table, words); !text.empty()) {
     if (first_rank) {
@@ -229,7 +221,9 @@ std::string program_help(const std::vector<Command>& table) {
   return text +
          "\nprecis COMMAND --help shows every key of a command; precis --version the libraries.\n\n"
          "  precis synthesize --output data --posts 32000 --seed 1\n"
-         "  mpirun -n 4 precis sft inputs/sft.cfg --run runs/sft --train.learning_rate 1e-3\n"
+         "  precis tokenizer --input data/train.jsonl --vocab 1024 --output tokenizer.json\n"
+         "  mpirun -n 4 precis sft inputs/quickstart_sft.cfg --tokenizer tokenizer.json \\\n"
+         "    --data.train data/train.jsonl --run runs/sft\n"
          "  precis sample --model runs/sft/model.h5 --input data/test.jsonl --output out.jsonl\n";
 }
 
@@ -238,7 +232,7 @@ int run_program(const std::vector<Command>& table, const std::string& program,
   try {
     return run_words(table, program, words, log);
   } catch (...) {
-    const Failure failure = current_failure();
+    const Failure failure = failure_of(std::current_exception());
     log.error("{}", failure.message);
     return static_cast<int>(failure.status);
   }

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -96,13 +95,12 @@ Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
   return pairs;
 }
 
-/// What the run is begun with. A start model that is gone is not needed any more when the run goes
-/// on.
+/// What the run is begun with.
 std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comparisons& pairs,
-                                              bool goes_on) {
+                                              bool goes_on, Log& log) {
   std::map<std::string, std::string> digests{{"data.train", digest_of(pairs.train.pairs)},
                                              {"data.valid", digest_of(pairs.valid.pairs)}};
-  if (!goes_on || std::filesystem::exists(o.model)) {
+  if (is_at_hand("model", o.model, goes_on, log)) {
     digests["model"] = digest_of_model(o.model);
   }
   return digests;
@@ -118,8 +116,7 @@ TrainingPlan plan_of(const RewardOptions& o, const Model& model, const Machine& 
                     .lengths = {},
                     .validation_rows = static_cast<std::int64_t>(pairs.valid.pairs.size())};
   for (const Pair& pair : pairs.train.pairs) {
-    plan.lengths.push_back(static_cast<std::int64_t>(2 * pair.query.size() + pair.chosen().size() +
-                                                     pair.rejected().size()));
+    plan.lengths.push_back(pair.tokens());
   }
   return plan;
 }
@@ -188,7 +185,8 @@ ExitStatus run(Context& context, RewardOptions& o) {
     return ExitStatus::done;
   }
 
-  training_run->check_inputs(collectively(world, [&] { return digests_of(o, pairs, goes_on); }));
+  training_run->check_inputs(
+      collectively(world, [&] { return digests_of(o, pairs, goes_on, context.log); }));
   std::optional<RewardObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {

@@ -3,6 +3,12 @@
 #include "parallel/collectively.hpp"
 
 namespace precis {
+namespace {
+
+/// Bounds what a rank holds of another's lines; below it a line is not cut.
+constexpr std::size_t piece_bytes = std::size_t{16} << 20;
+
+}  // namespace
 
 RowOutput::RowOutput(MpiCommunicator& world, const std::string& path) : world_(world) {
   collectively(world_, [&] {
@@ -13,19 +19,28 @@ RowOutput::RowOutput(MpiCommunicator& world, const std::string& path) : world_(w
 }
 
 void RowOutput::finish(const std::vector<std::string>& mine) {
-  std::string text;
-  for (const std::string& line : mine) {
-    text += line + "\n";
+  for (int rank = 0; rank < world_.size(); ++rank) {
+    auto line = mine.begin();
+    while (true) {
+      std::string piece;
+      for (; rank == world_.rank() && line != mine.end() && piece.size() < piece_bytes; ++line) {
+        piece += *line + "\n";
+      }
+      piece = world_.broadcast_text(piece, rank);
+      if (piece.empty()) {
+        break;
+      }
+      collectively(world_, [&] {
+        if (file_) {
+          file_->write(piece);
+        }
+      });
+    }
   }
-  const auto parts = world_.all_gather(std::as_bytes(std::span(text)));
   collectively(world_, [&] {
-    if (!file_) {
-      return;
+    if (file_) {
+      file_->commit();
     }
-    for (const Bytes& part : parts) {
-      file_->write({reinterpret_cast<const char*>(part.data()), part.size()});
-    }
-    file_->commit();
   });
 }
 

@@ -236,9 +236,9 @@ ExitStatus run(Context& context, SampleOptions& o) {
     lines.push_back(sample_line(sample, row, sample.episode % o.n, text));
   }
   output->finish(lines);
-  context.log.info("Samples written to {}: {} of {} rows, in {}.", o.output,
+  context.log.info("Samples written to {}: {} of {}, in {}.", o.output,
                    with_thousands(static_cast<std::int64_t>(rows.size()) * o.n),
-                   with_thousands(static_cast<std::int64_t>(rows.size())),
+                   counted(static_cast<std::int64_t>(rows.size()), "row"),
                    duration_text(watch.seconds()));
   return ExitStatus::done;
 }

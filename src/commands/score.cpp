@@ -1,5 +1,8 @@
 // `precis score`: log-probs, rewards or values of given responses.
+#include <numeric>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -141,8 +144,8 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
                       [&] { world.progress().tick("scoring"); });
   output.finish(score(evaluator, model, mine));
-  context.log.info("Scores written to {}: {} rows, in {}.", o.output,
-                   with_thousands(static_cast<std::int64_t>(rows.size())),
+  context.log.info("Scores written to {}: {}, in {}.", o.output,
+                   counted(static_cast<std::int64_t>(rows.size()), "row"),
                    duration_text(watch.seconds()));
   return ExitStatus::done;
 }

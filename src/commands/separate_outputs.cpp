@@ -36,10 +36,27 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   const fs::file_status status = fs::status(a, ignored);
   if (!fs::exists(status)) {
-    return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
+    // Absolute first: of a path without a part that exists, weakly_canonical leaves the spelling.
+    std::error_code a_failed, b_failed;
+    const fs::path a_path = fs::weakly_canonical(fs::absolute(a), a_failed);
+    const fs::path b_path = fs::weakly_canonical(fs::absolute(b), b_failed);
+    return !a_failed && !b_failed && a_path == b_path;
   }
   // What is neither, as a terminal or /dev/null, may be read and written.
   return (fs::is_regular_file(status) || fs::is_directory(status)) && fs::equivalent(a, b, ignored);
+}
+
+/// Whether `b` is a folder and `a` one of the files in it, by whatever link.
+bool is_inside(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  fs::directory_iterator entry(b, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;
+    if (fs::equivalent(entry->path(), a, ignored)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -58,6 +75,12 @@ void require_separate_outputs(const OptionTable& options) {
       if (is_same_file(output.path, other.path)) {
         fail_usage("{} {} and {} {} are the same file. Give the output a name of its own.",
                    output.key, output.path, other.key, other.path);
+      }
+      if (is_inside(output.path, other.path)) {
+        fail_usage(
+            "{} {} is a file in the folder {} {}, which is read. Give the output a name that is "
+            "not taken there.",
+            output.key, output.path, other.key, other.path);
       }
     }
     others.push_back(output);

@@ -6,8 +6,8 @@
 namespace precis {
 
 /// Throws UsageError, naming both keys, if a file that the command writes is one that it reads or
-/// writes already, however it is spelled. For keys that were registered with a FileUse, and the
-/// deck.
+/// writes already, or stands in a folder that it reads, however it is spelled. For keys that were
+/// registered with a FileUse, and the deck.
 void require_separate_outputs(const OptionTable& options);
 
 }  // namespace precis

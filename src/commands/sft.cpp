@@ -1,7 +1,6 @@
 // `precis sft`: supervised fine-tuning.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,7 +35,7 @@ struct SftOptions {
 
 void add_options(OptionTable& table, SftOptions& o) {
   table.add("model", &o.model,
-            {.meaning = "language model to start from; empty: random weights by the model. keys"});
+            {.meaning = "language model to start from; empty: random weights by the keys model.*"});
   table.add("part", &o.part,
             {.meaning = "part of a checkpoint to start from; empty: its policy or only model"});
   table.add("tokenizer", &o.tokenizer,
@@ -68,7 +67,7 @@ void check_keys(const SftOptions& o) {
     fail_usage(
         "Neither --model nor --tokenizer was given. Give --model a language model to start from, "
         "or --tokenizer the tokenizer of a model with random weights (`precis tokenizer` trains "
-        "one), whose shape the model. keys describe.");
+        "one), whose shape the keys model.* describe.");
   }
   if (!o.model.empty() && !o.tokenizer.empty()) {
     fail_usage("Both --model {} and --tokenizer {} were given; a model brings its own tokenizer.",
@@ -100,7 +99,7 @@ void take_config(const OptionTable& table, SftOptions& o, const ModelConfig& con
   o.config = config;
   for (const auto& [key, text] : given) {
     if (table.text(key) != text) {
-      fail_usage("{} is {}, but the model {} has {}. Leave the model. keys out with --model.", key,
+      fail_usage("{} is {}, but the model {} has {}. Leave the keys model.* out with --model.", key,
                  text, o.model, table.text(key));
     }
   }
@@ -149,15 +148,15 @@ Rows read_rows(const SftOptions& o, const Tokenizer& tokenizer, std::int64_t con
   return rows;
 }
 
-/// What the run is begun with. A start model or tokenizer that is gone is not needed any more when
-/// the run goes on.
-std::map<std::string, std::string> digests_of(const SftOptions& o, const Rows& rows, bool goes_on) {
+/// What the run is begun with.
+std::map<std::string, std::string> digests_of(const SftOptions& o, const Rows& rows, bool goes_on,
+                                              Log& log) {
   std::map<std::string, std::string> digests{{"data.train", digest_of(rows.train.examples)},
                                              {"data.valid", digest_of(rows.valid.examples)}};
-  if (!goes_on || std::filesystem::exists(o.model)) {
+  if (is_at_hand("model", o.model, goes_on, log)) {
     digests["model"] = o.model.empty() ? "" : digest_of_model(o.model);
   }
-  if (!goes_on || std::filesystem::exists(o.tokenizer)) {
+  if (is_at_hand("tokenizer", o.tokenizer, goes_on, log)) {
     digests["tokenizer"] =
         o.tokenizer.empty() ? "" : digest_of_text(Tokenizer::load(o.tokenizer).to_json());
   }
@@ -225,7 +224,8 @@ ExitStatus run(Context& context, SftOptions& o) {
     return ExitStatus::done;
   }
 
-  training_run->check_inputs(collectively(world, [&] { return digests_of(o, rows, goes_on); }));
+  training_run->check_inputs(
+      collectively(world, [&] { return digests_of(o, rows, goes_on, context.log); }));
   std::optional<SftObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {

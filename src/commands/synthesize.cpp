@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -11,6 +12,7 @@
 #include "feedback/synthesize.hpp"
 #include "io/jsonl.hpp"
 #include "io/output_folder.hpp"
+#include "io/text_file.hpp"
 
 namespace precis {
 namespace {
@@ -25,9 +27,11 @@ struct SynthesizeOptions {
 };
 
 void add_options(OptionTable& table, SynthesizeOptions& options) {
-  table.add("output", &options.output,
-            {.meaning = "folder for train.jsonl, valid.jsonl and test.jsonl; made if it is missing",
-             .required = true});
+  table.add(
+      "output", &options.output,
+      {.meaning = "folder for train.jsonl, valid.jsonl and test.jsonl; made if it is missing; "
+                  "earlier ones of this command, known by their first row's id, are replaced",
+       .required = true});
   table.add(
       "posts", &options.posts,
       {.unit = "rows",
@@ -73,6 +77,27 @@ nlohmann::ordered_json row_json(const SyntheticRow& row) {
           {"summary", row.summary}};
 }
 
+/// Throws Error unless `file` may be replaced: it is absent, empty, or begins with a row of this
+/// command.
+void require_replaceable(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) {
+    return;
+  }
+  std::string line;
+  bool own = false;
+  if (std::filesystem::is_regular_file(file)) {
+    const auto row = LineReader(file.string()).next(line)
+                         ? nlohmann::json::parse(line, nullptr, false)
+                         : nlohmann::json{{"id", synthetic_id_prefix}};
+    own = row.is_object() && row.contains("id") && row["id"].is_string() &&
+          row["id"].get_ref<const std::string&>().starts_with(synthetic_id_prefix);
+  }
+  require(own,
+          "cannot write the folder {}: it exists and holds {}, which this command did not write. "
+          "Give a new folder, or empty this one.",
+          file.parent_path().string(), file.filename().string());
+}
+
 ExitStatus run(Context&, SynthesizeOptions& options) {
   options.synthesis.post.least_distractors = static_cast<int>(options.least_distractors);
   options.synthesis.post.most_distractors = static_cast<int>(options.most_distractors);
@@ -81,11 +106,15 @@ ExitStatus run(Context&, SynthesizeOptions& options) {
   (void)synthesize_row(seed, 0, options.synthesis);
 
   const std::filesystem::path folder = options.output;
+  const std::array<std::filesystem::path, 3> names{folder / "train.jsonl", folder / "valid.jsonl",
+                                                   folder / "test.jsonl"};
+  for (const auto& name : names) {
+    require_replaceable(name);
+  }
   const NewFolders made(folder);
 
-  std::array<JsonlWriter, 3> files = {JsonlWriter((folder / "train.jsonl").string()),
-                                      JsonlWriter((folder / "valid.jsonl").string()),
-                                      JsonlWriter((folder / "test.jsonl").string())};
+  std::array<JsonlWriter, 3> files = {JsonlWriter(names[0]), JsonlWriter(names[1]),
+                                      JsonlWriter(names[2])};
   std::array<std::int64_t, 3> rows{};
   for (std::int64_t index = 0; index < options.posts; ++index) {
     const auto number = static_cast<std::uint64_t>(index);
@@ -96,8 +125,8 @@ ExitStatus run(Context&, SynthesizeOptions& options) {
   for (auto& file : files) {
     file.commit();
   }
-  fmt::print("{} rows of seed {} in {}: {} in train.jsonl, {} in valid.jsonl, {} in test.jsonl.\n",
-             with_thousands(options.posts), options.seed, folder.string(), with_thousands(rows[0]),
+  fmt::print("{} of seed {} in {}: {} in train.jsonl, {} in valid.jsonl, {} in test.jsonl.\n",
+             counted(options.posts, "row"), options.seed, folder.string(), with_thousands(rows[0]),
              with_thousands(rows[1]), with_thousands(rows[2]));
   return ExitStatus::done;
 }

@@ -44,6 +44,10 @@ struct Pair {
   [[nodiscard]] const std::vector<std::int32_t>& rejected() const {
     return responses[static_cast<std::size_t>(1 - comparison.choice)];
   }
+  /// Of both sequences: the query stands in each.
+  [[nodiscard]] std::int64_t tokens() const {
+    return static_cast<std::int64_t>(2 * query.size() + chosen().size() + rejected().size());
+  }
 };
 
 struct Pairs {

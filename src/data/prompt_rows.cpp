@@ -1,7 +1,6 @@
 #include "data/prompt_rows.hpp"
 
 #include "data/tldr.hpp"
-#include "io/jsonl.hpp"
 
 #include <algorithm>
 
@@ -18,9 +17,9 @@ class PromptRowParser {
     result.id = row_id(row);
     result.line = row.line;
     if (find_field(row.value, "prompt_ids") != nullptr) {
-      result.prompt_ids = ids(row, "prompt_ids");
+      result.prompt_ids = token_ids(row, "prompt_ids", options_.vocabulary);
       if (options_.with_response) {
-        result.response_ids = ids(row, "response_ids");
+        result.response_ids = token_ids(row, "response_ids", options_.vocabulary);
       }
     } else if (find_field(row.value, "prompt") != nullptr) {
       result.prompt_ids = tokenizer(row).encode(row.text("prompt"));
@@ -57,28 +56,6 @@ class PromptRowParser {
   /// What a prompt may have beside the new tokens.
   [[nodiscard]] std::int64_t most_prompt_tokens() const {
     return options_.context - options_.new_tokens;
-  }
-
-  [[nodiscard]] std::vector<std::int32_t> ids(const JsonRow& row, const char* field) const {
-    const nlohmann::json* value = find_field(row.value, field);
-    if (value == nullptr) {
-      throw BadRow(fmt::format("{}: the field `{}` is missing.", row.where(), field));
-    }
-    if (!value->is_array()) {
-      throw BadRow(fmt::format("{}: the field `{}` is {}, a list of ids was expected.", row.where(),
-                               field, value->type_name()));
-    }
-    std::vector<std::int32_t> result;
-    for (const nlohmann::json& id : *value) {
-      if (!id.is_number_integer() || id < 0 || id >= options_.vocabulary) {
-        throw BadRow(
-            fmt::format("{}: the field `{}` holds {} at place {}; the model's ids are 0 to {}.",
-                        row.where(), field, id.is_number() ? id.dump() : id.type_name(),
-                        result.size() + 1, options_.vocabulary - 1));
-      }
-      result.push_back(id.get<std::int32_t>());
-    }
-    return result;
   }
 
   void parse_post_row(const JsonRow& row, PromptRow& result) const {
@@ -122,6 +99,28 @@ class PromptRowParser {
 };
 
 }  // namespace
+
+std::vector<std::int32_t> token_ids(const JsonRow& row, const char* field,
+                                    std::int64_t vocabulary) {
+  const nlohmann::json* value = find_field(row.value, field);
+  if (value == nullptr) {
+    throw BadRow(fmt::format("{}: the field `{}` is missing.", row.where(), field));
+  }
+  if (!value->is_array()) {
+    throw BadRow(fmt::format("{}: the field `{}` is {}, a list of ids was expected.", row.where(),
+                             field, value->type_name()));
+  }
+  std::vector<std::int32_t> result;
+  for (const nlohmann::json& id : *value) {
+    if (!id.is_number_integer() || id < 0 || id >= vocabulary) {
+      throw BadRow(fmt::format("{}: the field `{}` holds {} at place {}; the ids are 0 to {}.",
+                               row.where(), field, id.is_number() ? id.dump() : id.type_name(),
+                               result.size() + 1, vocabulary - 1));
+    }
+    result.push_back(id.get<std::int32_t>());
+  }
+  return result;
+}
 
 PromptRows read_prompt_rows(const std::string& path, const Tokenizer* tokenizer,
                             const PromptRowOptions& options) {

@@ -3,12 +3,18 @@
 
 #include "data/data_options.hpp"
 #include "data/tokenizer.hpp"
+#include "io/jsonl.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace precis {
+
+/// The token ids in a field of a row. Throws BadRow if it is missing or holds anything but integers
+/// from 0 to `vocabulary` - 1.
+[[nodiscard]] std::vector<std::int32_t> token_ids(const JsonRow& row, const char* field,
+                                                  std::int64_t vocabulary);
 
 /// One row of input as tokens.
 struct PromptRow {

@@ -74,6 +74,8 @@ void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& 
     counts.bad += bad;
     counts.read += good + bad;
   }
+  require(counts.read > 0, "{}: {} no rows.", joined(files, ","),
+          files.size() == 1 ? "the file has" : "the files have");
 }
 
 }  // namespace precis

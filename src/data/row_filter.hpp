@@ -35,7 +35,7 @@ class RowFilter {
 [[nodiscard]] bool is_edit_or_update(std::string_view title);
 
 /// Calls `visit` for the rows of the files that names and globs stand for; counts those read and
-/// those skipped.
+/// those skipped. Throws Error if there are none.
 void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& counts,
                const std::function<void(const JsonRow&)>& visit);
 

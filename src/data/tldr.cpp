@@ -22,6 +22,8 @@ std::string optional_id(const nlohmann::json& object, const std::string& where) 
 
 std::string SummaryRow::where() const { return fmt::format("{}:{}", file, line); }
 
+std::string SummaryRow::id() const { return post.id.empty() ? std::to_string(line - 1) : post.id; }
+
 Post parse_post(const nlohmann::json& object, const std::string& where) {
   Post post;
   post.id = optional_id(object, where);
@@ -58,8 +60,7 @@ SummaryRow parse_summary_row(const JsonRow& row, bool with_summary) {
 }
 
 std::string RowCounts::describe() const {
-  std::string text =
-      fmt::format("{} rows read, {} kept", with_thousands(read), with_thousands(kept));
+  std::string text = fmt::format("{} read, {} kept", counted(read, "row"), with_thousands(kept));
   std::string dropped;
   for (const auto& [count, reason] : {
            std::pair(bad, "unreadable"),

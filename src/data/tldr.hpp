@@ -32,6 +32,8 @@ struct SummaryRow {
   std::int64_t line = 0;  // from 1
 
   [[nodiscard]] std::string where() const;
+  /// The post's own, else the row's line number from 0.
+  [[nodiscard]] std::string id() const;
 };
 
 /// The post of an object with `subreddit, title, post` or `article`. Throws BadRow naming the field

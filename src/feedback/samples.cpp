@@ -50,7 +50,7 @@ std::vector<GoldRow> read_gold_rows(const std::string& path) {
   for_each_row(path, [&](const JsonRow& json) {
     GoldRow row;
     row.row = parse_summary_row(json, true);
-    row.id = row.row.post.id.empty() ? fmt::format("{}", json.line - 1) : row.row.post.id;
+    row.id = row.row.id();
     const auto [first, is_new] = lines.emplace(row.id, json.line);
     require(is_new,
             "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "

@@ -76,7 +76,7 @@ SyntheticRow synthesize_row(std::uint64_t seed, std::uint64_t index,
   Post post = write_post(row.facts, options.post, random);
   const Facts stated = with_faults(row.facts, options.faults, random);
   row.summary = write_summary(stated, random);
-  row.id = fmt::format("synthetic-{}-{}", seed, index);
+  row.id = fmt::format("{}{}-{}", synthetic_id_prefix, seed, index);
   row.subreddit = std::move(post.subreddit);
   row.title = std::move(post.title);
   row.post = std::move(post.body);

@@ -27,6 +27,9 @@ struct SynthesisOptions {
   ReferenceFaults faults = {};
 };
 
+/// What every row's id begins with.
+inline constexpr const char* synthetic_id_prefix = "synthetic-";
+
 /// A TL;DR row with the facts that its post tells.
 struct SyntheticRow {
   std::string id;  ///< "synthetic-SEED-INDEX"

@@ -36,8 +36,8 @@ std::string checkpoint_name(std::int64_t step) {
   return fmt::format("{}{:06}{}", prefix, step, suffix);
 }
 
-CheckpointFolder::CheckpointFolder(fs::path folder, int keep)
-    : folder_(std::move(folder)), keep_(keep) {
+CheckpointFolder::CheckpointFolder(fs::path folder, int keep, std::function<void()> tick)
+    : folder_(std::move(folder)), keep_(keep), tick_(std::move(tick)) {
   if (keep < 1) {
     fail_usage("checkpoint.keep is {}; at least 1 checkpoint must be kept.", keep);
   }
@@ -81,22 +81,18 @@ fs::path CheckpointFolder::write(std::int64_t step,
   fs::create_directories(folder_, error);
   require(!error, "cannot create the folder {}: {}.", folder_.string(), error.message());
   fs::path path = folder_ / checkpoint_name(step);
-  StateWriter writer(path, checkpoint_format);
+  StateWriter writer(path, checkpoint_format, tick_);
   describe(writer);
   writer.commit();
   write_file(folder_ / "latest", checkpoint_name(step) + "\n");
   if (old == OldCheckpoints::remove) {
-    remove_old(step);
+    remove_old();
   }
   return path;
 }
 
-void CheckpointFolder::remove_old(std::int64_t written) const {
-  std::vector<CheckpointEntry> entries = list();
-  // A run goes on from the newest whole checkpoint, so later steps than the one just written are
-  // damaged ones: the first to go.
-  std::stable_partition(entries.begin(), entries.end(),
-                        [&](const CheckpointEntry& entry) { return entry.step <= written; });
+void CheckpointFolder::remove_old() const {
+  const std::vector<CheckpointEntry> entries = list();
   std::error_code error;
   for (std::size_t i = static_cast<std::size_t>(keep_); i < entries.size(); ++i) {
     fs::remove(entries[i].path, error);
@@ -132,13 +128,15 @@ std::optional<CheckpointEntry> CheckpointFolder::newest(
   return std::nullopt;
 }
 
-std::string find_damage(const fs::path& file) {
+/// "" or what is wrong with the file (message with file and dataset): every dataset is read.
+std::string CheckpointFolder::find_damage(const fs::path& file) const {
   try {
     const StateReader reader(file);
     for (const DatasetInfo& info : reader.datasets()) {
       if (std::string damage = reader.verify(info.path); !damage.empty()) {
         return damage;
       }
+      tick_();
     }
   } catch (const Error& error) {
     return error.what();

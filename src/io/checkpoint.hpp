@@ -26,8 +26,10 @@ enum class OldCheckpoints { remove, keep };
 /// RUN/checkpoints. One rank of a run writes; any may read.
 class CheckpointFolder {
  public:
-  /// The folder is created with the first write. `keep` (at least 1) newest files are kept.
-  CheckpointFolder(std::filesystem::path folder, int keep);
+  /// The folder is created with the first write. `keep` (at least 1) newest files are kept. `tick`
+  /// is called after each dataset that is written or verified.
+  CheckpointFolder(
+      std::filesystem::path folder, int keep, std::function<void()> tick = [] {});
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   /// The complete files there are, newest first.
@@ -51,14 +53,12 @@ class CheckpointFolder {
       const std::function<void(const std::string&)>& damaged) const;
 
  private:
-  void remove_old(std::int64_t written) const;
+  [[nodiscard]] std::string find_damage(const std::filesystem::path& file) const;
+  void remove_old() const;
 
   std::filesystem::path folder_;
   int keep_;
+  std::function<void()> tick_;
 };
-
-/// "" or what is wrong with the file (message with file and dataset): all datasets are read and
-/// verified.
-[[nodiscard]] std::string find_damage(const std::filesystem::path& file);
 
 }  // namespace precis

@@ -19,12 +19,12 @@ namespace precis::hdf5 {
 /// space left on device"). Empties the stack.
 [[nodiscard]] std::string take_error_message();
 
-/// Throws Error "what: message of HDF5" if `result`, of any HDF5 call, is negative; else returns
+/// Throws Error "what: message of HDF5." if `result`, of any HDF5 call, is negative; else returns
 /// it.
 template <class Result>
 Result check(Result result, std::string_view what) {
   if (result < 0) [[unlikely]] {
-    fail("{}: {}", what, take_error_message());
+    fail("{}: {}.", what, take_error_message());
   }
   return result;
 }

@@ -41,4 +41,8 @@ void RowFile::append(const Row& row) {
   }
 }
 
+void RowFile::sync() {
+  require(::fsync(descriptor_) == 0, "{}", with_errno("cannot sync " + path_.string()));
+}
+
 }  // namespace precis

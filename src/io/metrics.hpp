@@ -24,6 +24,8 @@ class RowFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// Throws Error, for example on a full disk.
   void append(const Row& row);
+  /// Waits until the rows are on the disk. Throws Error.
+  void sync();
 
  private:
   std::filesystem::path path_;

@@ -30,7 +30,8 @@ void rename_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-NewFolders::NewFolders(const fs::path& folder) {
+// The delegation makes an exception from here on run the destructor.
+NewFolders::NewFolders(const fs::path& folder) : NewFolders() {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   require(!fs::exists(status) || fs::is_directory(status),
@@ -48,9 +49,7 @@ NewFolders::NewFolders(const fs::path& folder) {
 NewFolders::~NewFolders() {
   for (const fs::path& folder : made_) {
     std::error_code not_empty;
-    if (!fs::remove(folder, not_empty)) {
-      return;
-    }
+    fs::remove(folder, not_empty);
   }
 }
 

@@ -21,6 +21,8 @@ class NewFolders {
   [[nodiscard]] bool any() const noexcept { return !made_.empty(); }
 
  private:
+  NewFolders() = default;
+
   std::vector<std::filesystem::path> made_;  // the innermost first
 };
 

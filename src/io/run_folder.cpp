@@ -144,14 +144,9 @@ RunLock::RunLock(fs::path file) : file_(std::move(file)) {
   }
 }
 
-RunLock::RunLock(RunLock&& other) noexcept
-    : file_(std::move(other.file_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-
 RunLock::~RunLock() {
-  if (descriptor_ >= 0) {
-    ::unlink(file_.c_str());
-    ::close(descriptor_);
-  }
+  ::unlink(file_.c_str());
+  ::close(descriptor_);
 }
 
 RunFolder::RunFolder(const fs::path& folder)

@@ -20,8 +20,6 @@ class RunLock {
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
-  RunLock(RunLock&& other) noexcept;
-  RunLock& operator=(RunLock&&) = delete;
 
  private:
   std::filesystem::path file_;
@@ -37,13 +35,11 @@ class RunFolder {
   explicit RunFolder(const std::filesystem::path& folder);
   [[nodiscard]] bool is_new() const noexcept { return made_.any(); }
 
-  [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   [[nodiscard]] std::filesystem::path deck() const { return folder_ / "deck.cfg"; }
   [[nodiscard]] std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path samples() const { return folder_ / "samples.jsonl"; }
   [[nodiscard]] std::filesystem::path episodes() const { return folder_ / "episodes.jsonl"; }
   [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
-  [[nodiscard]] std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
 
   /// Cuts metrics, samples and episodes back to what a checkpoint of `step` knows: rows of later
   /// steps and a torn last line go. Steps are counted from 1, so `step` 0 empties them.

@@ -220,8 +220,9 @@ const char* root_if_empty(const std::string& group) { return group.empty() ? "/"
 
 std::string to_string(const Extents& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
-StateWriter::StateWriter(const std::filesystem::path& path, std::string_view format)
-    : output_(path), file_(hdf5::create_file(output_.partial_path())) {
+StateWriter::StateWriter(const std::filesystem::path& path, std::string_view format,
+                         std::function<void()> tick)
+    : output_(path), file_(hdf5::create_file(output_.partial_path())), tick_(std::move(tick)) {
   attribute("format", std::string(format));
   attribute("written", utc_now());
   attribute("host", host_name());
@@ -255,6 +256,7 @@ void StateWriter::write(const std::string& path, hid_t type, const Extents& shap
       throw;
     }
   });
+  tick_();
 }
 
 void StateWriter::text(const std::string& path, const std::string& value) {

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,8 +48,10 @@ struct DatasetInfo {
 class StateWriter {
  public:
   /// `format` is model_format or checkpoint_format; the attributes `written`, `host` and `code` are
-  /// added.
-  StateWriter(const std::filesystem::path& path, std::string_view format);
+  /// added. `tick` is called after each dataset.
+  StateWriter(
+      const std::filesystem::path& path, std::string_view format,
+      std::function<void()> tick = [] {});
   ~StateWriter();
   StateWriter(const StateWriter&) = delete;
   StateWriter& operator=(const StateWriter&) = delete;
@@ -72,6 +75,7 @@ class StateWriter {
 
   OutputFile output_;
   hdf5::Handle file_;
+  std::function<void()> tick_;
   bool committed_ = false;
 };
 

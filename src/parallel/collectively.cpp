@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <new>
 #include <string>
 
 namespace precis {
@@ -10,25 +9,6 @@ namespace precis {
 namespace {
 
 constexpr std::size_t longest_message = 4'000;
-
-struct Failure {
-  std::string message;
-  ExitStatus status = ExitStatus::failed;
-};
-
-Failure describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& known) {
-    return {known.what(), known.status()};
-  } catch (const std::bad_alloc&) {
-    return {"The memory is used up: an allocation failed."};
-  } catch (const std::exception& other) {
-    return {other.what()};
-  } catch (...) {
-    return {"Something was thrown that is not an error with a message."};
-  }
-}
 
 /// Cut so that no UTF-8 character is split.
 void shorten(std::string& text) {
@@ -56,7 +36,7 @@ void agree_on_error(MpiCommunicator& communicator, const std::exception_ptr& min
   const int failing = static_cast<int>(lowest);
   Failure failure;
   if (communicator.rank() == failing) {
-    failure = describe(mine);
+    failure = failure_of(mine);
     shorten(failure.message);
   }
   std::array<std::int64_t, 1> status{static_cast<std::int64_t>(failure.status)};

@@ -98,10 +98,4 @@ class MpiCommunicator final : public Communicator {
 [[nodiscard]] double all_max(Communicator& communicator, double mine);
 [[nodiscard]] std::int64_t all_max(Communicator& communicator, std::int64_t mine);
 
-/// At a safe point: what every rank does next, given what each was asked to do (0: go on, 1: stop
-/// after saving, ... the largest wins). All ranks return the same.
-[[nodiscard]] inline std::int64_t agree_on_stop(Communicator& communicator, std::int64_t mine) {
-  return all_max(communicator, mine);
-}
-
 }  // namespace precis

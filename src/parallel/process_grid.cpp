@@ -100,14 +100,16 @@ void require_grid_fits(const GridShape& grid, int ranks, std::string_view key) {
     return;
   }
   const std::vector<GridShape> near = nearest_grids(grid, ranks);
-  const std::string first = fmt::format("{} = {} on {} ranks", key, to_string(near.at(0)), ranks);
+  const std::string first =
+      fmt::format("{} = {} on {}", key, to_string(near.at(0)), counted(ranks, "rank"));
   const std::string second =
-      near.size() > 1 ? fmt::format("{} = {} on {} ranks", key, to_string(near[1]), ranks)
-                      : fmt::format("{} = {} on {} ranks", key, to_string(grid), grid.ranks());
+      near.size() > 1
+          ? fmt::format("{} = {} on {}", key, to_string(near[1]), counted(ranks, "rank"))
+          : fmt::format("{} = {} on {}", key, to_string(grid), counted(grid.ranks(), "rank"));
   fail_usage(
-      "{} = {} is dp {} x pp {} x tp {} = {} ranks, but {} {} started. The two nearest layouts "
+      "{} = {} is dp {} x pp {} x tp {} = {}, but {} {} started. The two nearest layouts "
       "that fit: {}, or {}.",
-      key, to_string(grid), grid.dp, grid.pp, grid.tp, grid.ranks(), ranks,
+      key, to_string(grid), grid.dp, grid.pp, grid.tp, counted(grid.ranks(), "rank"), ranks,
       ranks == 1 ? "was" : "were", first, second);
 }
 

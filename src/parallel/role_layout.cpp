@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace precis {
 
@@ -54,7 +55,7 @@ std::string keys_of(const RoleSizes& sizes, const GivenGrids& given) {
     text += fmt::format("{}{}.grid = {}", role == 0 ? "" : ", ", role_names[role],
                         to_string(kept ? *given[role] : data_parallel(sizes[role])));
   }
-  return fmt::format("{} ({} ranks)", text, total(sizes));
+  return fmt::format("{} ({})", text, counted(total(sizes), "rank"));
 }
 
 [[noreturn]] void refuse_dedicated(const GivenGrids& given, int ranks) {
@@ -78,7 +79,8 @@ std::string keys_of(const RoleSizes& sizes, const GivenGrids& given) {
       "placement = dedicated: {} = {} ranks, but {} {} started. The two nearest layouts that fit: "
       "{}, or {}.",
       sum, total(least), ranks, ranks == 1 ? "was" : "were", keys_of(least, given),
-      fits ? keys_of(*fits, given) : fmt::format("placement = colocated on {} ranks", ranks));
+      fits ? keys_of(*fits, given)
+           : fmt::format("placement = colocated on {}", counted(ranks, "rank")));
 }
 
 std::string ranks_text(const std::vector<int>& ranks) {

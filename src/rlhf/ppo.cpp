@@ -119,6 +119,7 @@ UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, R
   const PpoOptions& o = setup_.options;
   UpdateReport report;
   bool finite = true;
+  int updates = 0;
   for (std::int64_t epoch = 0; finite && epoch < o.epochs; ++epoch) {
     const auto part = mini_batches_of(static_cast<std::int64_t>(batch.size()), o.mini_batches,
                                       setup_.seed, step, epoch);
@@ -131,9 +132,9 @@ UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, R
       }
       finite = update_mini_batch(members, rates, report);
       report.applied += finite ? 1 : 0;
+      ++updates;
     }
   }
-  const auto updates = static_cast<double>(o.epochs * o.mini_batches);
   for (double* mean :
        {&report.policy_loss, &report.value_loss, &report.update_kl, &report.clip_fraction_policy,
         &report.clip_fraction_value, &report.ratio_mean, &report.gradient_norm_policy,

@@ -13,7 +13,8 @@
 
 namespace precis {
 
-/// What the updates of one batch report: plain means over the updates (ratio_max: the largest).
+/// What the updates of one batch report: plain means over those that were computed (ratio_max: the
+/// largest).
 struct UpdateReport {
   double policy_loss = 0, value_loss = 0;
   double update_kl = 0;

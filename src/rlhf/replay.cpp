@@ -1,24 +1,36 @@
 #include "rlhf/replay.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.hpp"
+#include "data/prompt_rows.hpp"
 #include "io/jsonl.hpp"
 #include "train/input_digests.hpp"
 
 namespace precis {
 namespace {
 
-template <class T>
-void read_field(const JsonRow& row, const char* name, T& value) {
-  const nlohmann::json* field = find_field(row.value, name);
-  if (field == nullptr) {
+std::int64_t episode_number(const JsonRow& row) {
+  const nlohmann::json* number = find_field(row.value, "episode");
+  if (number == nullptr || !number->is_number_integer() || *number < 0) {
     throw BadRow(
-        fmt::format("{}: the row lacks the field `{}` of episodes.jsonl.", row.where(), name));
+        fmt::format("{}: the field `episode` of episodes.jsonl must be there, an integer from 0.",
+                    row.where()));
   }
-  try {
-    value = field->get<T>();
-  } catch (const nlohmann::json::exception&) {
-    throw BadRow(fmt::format("{}: the field `{}` is of the wrong type.", row.where(), name));
+  return number->get<std::int64_t>();
+}
+
+std::vector<float> rollout_logprobs(const JsonRow& row) {
+  const nlohmann::json* numbers = find_field(row.value, "rollout_logprobs");
+  if (numbers == nullptr || !numbers->is_array() ||
+      !std::all_of(numbers->begin(), numbers->end(),
+                   [](const nlohmann::json& number) { return number.is_number(); })) {
+    throw BadRow(fmt::format(
+        "{}: the field `rollout_logprobs` of episodes.jsonl must be there, a list of numbers.",
+        row.where()));
   }
+  return numbers->get<std::vector<float>>();
 }
 
 }  // namespace
@@ -28,14 +40,13 @@ Replay::Replay(const std::string& file, std::int64_t vocabulary, std::int64_t co
   for_each_row(file, [&](const JsonRow& row) {
     Recorded recorded;
     Episode& episode = recorded.episode;
-    std::string finish;
-    read_field(row, "episode", episode.number);
-    read_field(row, "prompt_ids", episode.query);
-    read_field(row, "response_ids", episode.response);
-    read_field(row, "rollout_logprobs", episode.rollout_logprobs);
-    read_field(row, "finish", finish);
+    episode.number = episode_number(row);
+    episode.query = token_ids(row, "prompt_ids", vocabulary);
+    episode.response = token_ids(row, "response_ids", vocabulary);
+    episode.rollout_logprobs = rollout_logprobs(row);
+    const std::string& finish = row.text("finish");
     if (find_field(row.value, "prompt_id") != nullptr) {
-      read_field(row, "prompt_id", recorded.prompt_id);
+      recorded.prompt_id = row.text("prompt_id");
     }
     episode.ended = finish == "eos";
     if (!episode.ended && finish != "length") {
@@ -49,21 +60,23 @@ Replay::Replay(const std::string& file, std::int64_t vocabulary, std::int64_t co
                       "the last two must have the same length.",
                       row.where()));
     }
-    for (const auto* ids : {&episode.query, &episode.response}) {
-      for (const std::int32_t id : *ids) {
-        if (id < 0 || id >= vocabulary) {
-          throw BadRow(fmt::format("{}: the models have no token {}; they have {} tokens.",
-                                   row.where(), id, vocabulary));
-        }
-      }
-    }
     if (episode.sequence().size() > context) {
       throw BadRow(fmt::format("{}: prompt and response are {} tokens; the models' context is {}.",
                                row.where(), episode.sequence().size(), context));
     }
     const std::int64_t number = episode.number;
-    episodes_[number] = std::move(recorded);
+    if (!episodes_.emplace(number, std::move(recorded)).second) {
+      throw BadRow(fmt::format("{}: an earlier row is episode {} as well.", row.where(), number));
+    }
   });
+  TokenDigest digest;
+  for (auto& [number, recorded] : episodes_) {
+    digest.add(number);
+    digest.add(recorded.episode.query);
+    digest.add(recorded.episode.response);
+    digest.add(std::int64_t{recorded.episode.ended});
+    recorded.digest = digest.text();
+  }
 }
 
 void Replay::require_episodes(std::int64_t first, std::int64_t last) const {
@@ -77,15 +90,9 @@ void Replay::require_episodes(std::int64_t first, std::int64_t last) const {
 
 const Episode& Replay::at(std::int64_t number) const { return episodes_.at(number).episode; }
 
-std::string Replay::digest() const {
-  TokenDigest digest;
-  for (const auto& [number, recorded] : episodes_) {
-    digest.add(number);
-    digest.add(recorded.episode.query);
-    digest.add(recorded.episode.response);
-    digest.add(std::int64_t{recorded.episode.ended});
-  }
-  return digest.text();
+std::string Replay::digest(std::int64_t end) const {
+  const auto next = episodes_.lower_bound(end);
+  return next == episodes_.begin() ? "" : std::prev(next)->second.digest;
 }
 
 const std::string& Replay::prompt_id_of(std::int64_t number) const {

@@ -12,15 +12,15 @@ namespace precis {
 /// The prompts and responses of an episodes.jsonl by episode number.
 class Replay {
  public:
-  /// Throws Error with file and line for a row that lacks a field, has a token outside the
-  /// `vocabulary`, or does not fit the `context`.
+  /// Throws Error with file and line for a row that lacks a field or has one of another type, has a
+  /// token outside the `vocabulary`, does not fit the `context`, or has an earlier one's number.
   Replay(const std::string& file, std::int64_t vocabulary, std::int64_t context);
   /// Throws Error naming the first of the episodes [first, last) that the file does not have.
   void require_episodes(std::int64_t first, std::int64_t last) const;
   /// The episode as it was recorded; the file must have it.
   [[nodiscard]] const Episode& at(std::int64_t number) const;
-  /// Of all that is replayed.
-  [[nodiscard]] std::string digest() const;
+  /// Of the episodes before number `end`, which are those that steps before it have used.
+  [[nodiscard]] std::string digest(std::int64_t end) const;
   /// Empty where the file does not tell.
   [[nodiscard]] const std::string& prompt_id_of(std::int64_t number) const;
 
@@ -28,6 +28,7 @@ class Replay {
   struct Recorded {
     Episode episode;
     std::string prompt_id;
+    std::string digest;  // of the episodes up to this one
   };
   std::string file_;
   std::map<std::int64_t, Recorded> episodes_;

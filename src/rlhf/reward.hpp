@@ -16,12 +16,15 @@ class Reward {
     const Model& reward;
     const Model& reference;
     std::int64_t micro_batch_tokens = 0;
-    double temperature = 1;
+    double temperature = 1;  ///< of the reference's log-probs
     std::function<void()> between;
   };
   explicit Reward(const Setup& setup);
 
-  /// Adds score_raw, reference_logprobs and reference_hidden to each episode.
+  /// Adds to each episode of T response tokens: `score_raw`, the reward of the whole sequence with
+  /// the model's shift; `reference_logprobs` (T) at Setup::temperature; `reference_hidden` (T, C),
+  /// the states of the reference, C wide, that predict the response tokens, before its output
+  /// matrix and so at no temperature.
   void score(std::span<Episode> episodes);
 
  private:

@@ -30,10 +30,12 @@ void broadcast(StepReport& report, MpiCommunicator& world, int root) {
 
 void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
                  nlohmann::ordered_json& extra) {
-  require(options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
-          "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
-          "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, keeps the policy closer.",
-          step, batch.kl_k1, options.max_kl);
+  require(
+      options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
+      "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
+      "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, in another run folder keeps the "
+      "policy closer.",
+      step, batch.kl_k1, options.max_kl);
   guard_finite(step, "score_mean", batch.score_mean);
   guard_finite(step, "kl_k1", batch.kl_k1);
   guard_loss(step, "the value loss", batch.value_loss, extra);

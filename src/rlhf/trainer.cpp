@@ -24,11 +24,6 @@ void sort_by_number(std::vector<Episode>& episodes) {
             [](const Episode& a, const Episode& b) { return a.number < b.number; });
 }
 
-/// The row's own id, else its line number from 0, as `sample` names rows.
-std::string id_of(const SummaryRow& row) {
-  return row.post.id.empty() ? std::to_string(row.line - 1) : row.post.id;
-}
-
 }  // namespace
 
 PpoTrainer::PpoTrainer(const Setup& s)
@@ -95,7 +90,8 @@ void PpoTrainer::make_roles() {
   }
   // Rank 0 writes the files, and is a rollout rank in either placement.
   if (s.world.rank() == 0) {
-    shown_ = std::make_unique<ShownSamples>(device, *s.models.policy, s.shown);
+    shown_ =
+        std::make_unique<ShownSamples>(device, *s.models.policy, s.shown, s.max_response_tokens);
   }
 }
 
@@ -122,7 +118,7 @@ void PpoTrainer::load() {
 
 void PpoTrainer::resave() {
   load();
-  setup_.run.save(describe());
+  setup_.run.save_again(describe());
 }
 
 TrainingRun::Describe PpoTrainer::describe() const {
@@ -249,7 +245,7 @@ std::string PpoTrainer::prompt_id_of(const Episode& episode) const {
   if (setup_.replay != nullptr) {
     return setup_.replay->prompt_id_of(episode.number);
   }
-  return id_of(setup_.prompts[static_cast<std::size_t>(episode.prompt)].row);
+  return setup_.prompts[static_cast<std::size_t>(episode.prompt)].row.id();
 }
 
 void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
@@ -272,7 +268,6 @@ void PpoTrainer::show_samples(std::int64_t step) {
   const bool due = step == setup_.train.steps || (every > 0 && step % every == 0);
   if (due && shown_) {
     setup_.run.add_samples(shown_->rows(setup_.models.policy->parameters, step,
-                                        setup_.max_response_tokens,
                                         [this] { setup_.world.progress().tick("samples"); }));
   }
 }
@@ -283,6 +278,9 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
   auto& extra = setup_.run.state().extra;
   extra["updates"] = report.updates;
   extra["kl_coefficient"] = next_kl_coefficient(report.kl_coefficient, report.batch.kl_k1, o);
+  if (setup_.replay != nullptr) {
+    extra["inputs"]["ppo.replay"] = setup_.replay->digest(step * batch_.batch);
+  }
   Row metrics = metrics_row(report, step - 1);
   reduce_phases(setup_.run.phases(), setup_.world, report, o.epochs, metrics);
   setup_.run.add_episodes(episodes);

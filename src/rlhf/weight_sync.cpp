@@ -12,7 +12,7 @@ WeightSync::WeightSync(MpiCommunicator& world, const RoleLayout& layout) {
 }
 
 void WeightSync::run(Device& device, Parameters& policy) {
-  if (!takes_part()) {
+  if (!group_) {
     return;
   }
   device.backend().synchronize(device.queue());

@@ -18,11 +18,9 @@ class WeightSync {
   /// Collective over the first learner rank and the rollout ranks; elsewhere nothing happens.
   /// `policy` is this rank's copy.
   void run(Device& device, Parameters& policy);
-  /// Whether this rank takes part.
-  [[nodiscard]] bool takes_part() const noexcept { return group_ != nullptr; }
 
  private:
-  std::unique_ptr<MpiCommunicator> group_;  // the learner first
+  std::unique_ptr<MpiCommunicator> group_;  // the learner first; null: this rank takes no part
 };
 
 }  // namespace precis

@@ -8,9 +8,12 @@ namespace precis {
 
 void guard_finite(std::int64_t step, const char* name, double value) {
   require(std::isfinite(value),
-          "Step {}: {} is {}. Try a lower train.learning_rate or a smaller train.clip_norm, and "
-          "look at the step's data.",
-          step, name, value);
+          "Step {}: {} is {}. Look at the step's data, and try a lower train.learning_rate or a "
+          "smaller train.clip_norm in another run folder.",
+          step, name,
+          std::isnan(value) ? "nan"
+          : value > 0       ? "inf"
+                            : "-inf");
 }
 
 void guard_loss(std::int64_t step, const char* name, double loss, nlohmann::ordered_json& extra) {
@@ -21,7 +24,7 @@ void guard_loss(std::int64_t step, const char* name, double loss, nlohmann::orde
   const double first = extra["first_loss"].get<double>();
   require(loss <= 10 || loss <= 10 * first,
           "Step {}: {} is {:.4g}, more than ten times the {:.4g} it began with. Try a lower "
-          "train.learning_rate.",
+          "train.learning_rate in another run folder.",
           step, name, loss, first);
 }
 

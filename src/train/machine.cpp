@@ -7,17 +7,23 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace precis {
 namespace {
 
-/// An equal part of the cores that this rank may run on: all of them if it is bound to fewer than
-/// the node has, else those of the node divided among its ranks.
-int threads_for(const MpiSession& mpi) {
+/// The cores that this rank may run on.
+int allowed_cores() {
   cpu_set_t mine;
   CPU_ZERO(&mine);
   require(sched_getaffinity(0, sizeof mine, &mine) == 0, "{}", with_errno("sched_getaffinity"));
-  const int allowed = CPU_COUNT(&mine);
+  return CPU_COUNT(&mine);
+}
+
+/// An equal part of the cores that this rank may run on: all of them if it is bound to fewer than
+/// the node has, else those of the node divided among its ranks.
+int threads_for(const MpiSession& mpi) {
+  const int allowed = allowed_cores();
   const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   return std::max(1, allowed < online ? allowed : online / mpi.node_size());
 }
@@ -34,19 +40,25 @@ GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mp
   return grid;
 }
 
-Machine start_machine(const MachineOptions& options, MpiSession& mpi, Log& log,
+Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
                       const std::string& layout) {
-  if (options.precision != "f32") {
+  const bool several = mpi.size() > 1;
+  if (several && options.device == "cuda") {
     fail_usage(
-        "precision is {}; on the CPU this version computes in f32 only. Use precision = f32.",
-        options.precision);
+        "device = cuda was asked for with {} ranks; this version computes on a GPU with one.",
+        mpi.size());
   }
-  Device device = open_device(options.device);
+  Device device = open_device(several ? "cpu" : options.device,
+                              options.precision.empty() ? "auto" : options.precision);
+  options.precision = name_of(device.precision());
   const int threads =
       set_threads(options.threads > 0 ? static_cast<int>(options.threads) : threads_for(mpi));
-  const std::string text = fmt::format("{} {} ({}), {} {} each, {} ({}), {}", mpi.size(),
-                                       mpi.size() == 1 ? "rank" : "ranks", layout, threads,
-                                       threads == 1 ? "thread" : "threads", device.backend().name,
+  if (const int cores = allowed_cores(); options.threads > cores) {
+    log.warning("threads is {}, but this rank may use {}: more threads than cores are slower.",
+                options.threads, counted(cores, "core"));
+  }
+  const std::string text = fmt::format("{} ({}), {} each, {} ({}), {}", counted(mpi.size(), "rank"),
+                                       layout, counted(threads, "thread"), device.backend().name,
                                        device.backend().describe(), options.precision);
   log.info("Running on {}.", text);
   return {std::move(device), threads, text};

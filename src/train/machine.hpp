@@ -19,9 +19,10 @@ struct Machine {
   std::string layout;
 };
 
-/// Chooses device and threads and says so. `layout` is the grid or the roles, in words. Throws
-/// UsageError for a device or a precision that this machine or this version does not have.
-[[nodiscard]] Machine start_machine(const MachineOptions& options, MpiSession& mpi, Log& log,
+/// Chooses device, precision (put into `options`) and threads, and says so. `layout` is the grid or
+/// the roles, in words. Throws UsageError for a device or a precision that this machine or this
+/// version does not have.
+[[nodiscard]] Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
                                     const std::string& layout);
 
 /// The grid of a command with one role: `grid`, or dp = number of ranks. Throws UsageError unless

@@ -13,14 +13,19 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
       {.meaning =
            "layout of the ranks, as dp=2 (this version: dp only); empty: dp = number of ranks",
        .source = "precis"});
-  table.add("device", &o.device,
-            {.meaning = "where to compute; this version: on the CPU, and cuda is refused",
-             .source = "precis",
-             .choices = {"auto", "cpu", "cuda"}});
-  table.add("precision", &o.precision,
-            {.meaning = "of parameters and activations; this version: f32, and bf16 is refused",
-             .source = "precis",
-             .choices = {"f32", "bf16"}});
+  table.add(
+      "device", &o.device,
+      {.meaning = "where to compute; auto: on a GPU, if there is one and one rank (this version: "
+                  "no more), else on the CPU",
+       .source = "precis",
+       .choices = {"auto", "cpu", "cuda"}});
+  table.add(
+      "precision", &o.precision,
+      {.meaning = "of activations and of the weights they meet (this version: f32 only on the "
+                  "CPU); what is trained is kept in f32",
+       .source = "precis",
+       .choices = {"f32", "bf16"},
+       .default_text = "f32 on the CPU, bf16 on a GPU"});
   table.add("watchdog_seconds", &o.watchdog_seconds,
             {.unit = "seconds",
              .meaning = "a rank without progress for so long ends the job; 0: off",

@@ -16,7 +16,7 @@ struct MachineOptions {
   std::int64_t threads = 0;
   std::string grid;
   std::string device = "auto";
-  std::string precision = "f32";
+  std::string precision;  ///< empty: the device's own
   double watchdog_seconds = 600;
 };
 void add_machine_options(OptionTable& table, MachineOptions& options);

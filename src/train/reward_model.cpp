@@ -42,9 +42,7 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
                                      Parameters& gradients) {
   std::vector<std::int64_t> lengths;
   for (const std::int64_t row : rows) {
-    const Pair& pair = train_[static_cast<std::size_t>(row)];
-    lengths.push_back(static_cast<std::int64_t>(2 * pair.query.size() + pair.chosen().size() +
-                                                pair.rejected().size()));
+    lengths.push_back(train_[static_cast<std::size_t>(row)].tokens());
   }
   Device& device = machine_.device;
   Tensor sums = device.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);

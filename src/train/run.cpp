@@ -1,7 +1,6 @@
 #include "train/run.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "base/deck.hpp"
@@ -52,7 +51,8 @@ TrainingRun::TrainingRun(const Setup& setup)
       stop_after_(setup.stop_after),
       final_files_(setup.final_files),
       folder_(setup.run.run),
-      checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep)) {
+      checkpoints_(folder_ / "checkpoints", static_cast<int>(setup.checkpoint.keep),
+                   [this] { world_.progress().tick("checkpoint"); }) {
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
@@ -134,6 +134,11 @@ bool TrainingRun::is_complete(std::int64_t total_steps) {
   if (!checkpoint_ || state_.step < total_steps || resave()) {
     return false;
   }
+  const std::string done =
+      fmt::format("{} {} done", counted(state_.step, "step"), state_.step == 1 ? "is" : "are");
+  if (state_.step > total_steps) {
+    log_.warning("{}, more than the {} asked for: nothing is trained.", done, total_steps);
+  }
   // A file from before the checkpoint is of an earlier end, which train.steps has since moved.
   const auto missing = [&](const std::string& name) {
     std::error_code absent;
@@ -145,7 +150,7 @@ bool TrainingRun::is_complete(std::int64_t total_steps) {
       all_max(world_,
               std::int64_t{std::any_of(final_files_.begin(), final_files_.end(), missing)}) == 0;
   if (there) {
-    log_.info("The run in {} is complete: {} steps are done.", folder_.string(), state_.step);
+    log_.info("The run in {} is complete: {}.", folder_.string(), done);
   }
   return there;
 }
@@ -161,7 +166,8 @@ void TrainingRun::begin(std::int64_t total_steps) {
       log_.add_file(run_folder_->log());
     }
     if (checkpoint_) {
-      log_.info("The run goes on from {} after {} steps.", checkpoint_->string(), state_.step);
+      log_.info("The run goes on from {} after {}.", checkpoint_->string(),
+                counted(state_.step, "step"));
     }
     write_file(run_folder_->deck(), options_.effective_deck());
     run_folder_->cut_back(state_.step);
@@ -174,12 +180,16 @@ void TrainingRun::begin(std::int64_t total_steps) {
       phases_.keep_events();
     }
   });
-  signals_.emplace([this](int signal) {
-    log_.info(
-        "{} was received: the run saves and stops at the end of this step. A second signal ends it "
-        "at once.",
-        StopSignals::name(signal));
-  });
+  if (state_.step < total_steps_) {
+    signals_.emplace(
+        [this](int signal) {
+          log_.info(
+              "{} was received: the run saves and stops at the end of this step. A second signal "
+              "ends it at once.",
+              StopSignals::name(signal));
+        },
+        world_.rank() == 0);
+  }
   step_watch_.restart();
   checkpoint_watch_.restart();
 }
@@ -230,21 +240,19 @@ void TrainingRun::add_episodes(const std::vector<Row>& rows) {
   }
 }
 
-TrainingRun::Stop TrainingRun::wish_to_stop() const {
+bool TrainingRun::wish_to_stop() const {
   if (signals_->received() != 0) {
-    return stop;
+    return true;
   }
   if (stop_after_ > 0 && state_.step - first_step_ >= stop_after_) {
-    return stop;
+    return true;
   }
   if (end_time_) {
     const double left =
         std::chrono::duration<double>(*end_time_ - std::chrono::system_clock::now()).count();
-    if (left < 2 * (longest_step_ + longest_save_) + margin_seconds) {
-      return stop;
-    }
+    return left < 2 * (longest_step_ + longest_save_) + margin_seconds;
   }
-  return go_on;
+  return false;
 }
 
 bool TrainingRun::safe_point(const Describe& describe) {
@@ -253,11 +261,29 @@ bool TrainingRun::safe_point(const Describe& describe) {
   const bool by_steps = o.every_steps > 0 && state_.step % o.every_steps == 0;
   const bool by_time = o.every_minutes > 0 && checkpoint_watch_.seconds() >= 60 * o.every_minutes;
   // One agreement carries both answers: a stop is the larger.
-  const std::int64_t agreed =
-      agree_on_stop(world_, 2 * wish_to_stop() + (by_time || by_steps ? 1 : 0));
-  const bool must_stop = agreed >= 2 && !complete;
+  const std::int64_t agreed = all_max(world_, std::int64_t{wish_to_stop()        ? 2
+                                                           : by_time || by_steps ? 1
+                                                                                 : 0});
+  const bool must_stop = agreed == 2 && !complete;
   if (agreed > 0 || complete) {
-    save(describe);
+    const Stopwatch watch;
+    try {
+      save(describe);
+    } catch (const AgreedError& error) {
+      if (must_stop || o.on_failure == OnFailure::stop) {
+        throw AgreedError(
+            fmt::format("{} Make room there, or mend what is in the way; the same command then "
+                        "goes on.",
+                        error.what()),
+            error.status(), error.rank(), error.ranks());
+      }
+      log_.warning("{} The run goes on (checkpoint.on_failure = warn).", error.what());
+    }
+    longest_save_ = std::max(longest_save_, watch.seconds());
+    checkpoint_watch_.restart();
+  }
+  if (complete) {
+    signals_.reset();
   }
   if (must_stop) {
     log_.info("Stopped after {} of {} steps, with a checkpoint. Run the same command to go on.",
@@ -281,19 +307,38 @@ std::string TrainingRun::keep_last_state(const Describe& describe, bool intact) 
     try {
       save(describe, OldCheckpoints::keep);
     } catch (const AgreedError& error) {
-      return fmt::format("Its state after step {} could not be saved: {}", state_.step,
-                         error.what());
+      return error.what();
     }
   }
+  return last_checkpoint();
+}
+
+std::string TrainingRun::last_checkpoint() const {
   return saved_step_ == 0
-             ? "It has no checkpoint yet, so that nothing is kept."
-             : fmt::format("Its state after step {} is in {}.", saved_step_,
+             ? "The run has no checkpoint yet."
+             : fmt::format("The run's state after step {} is in {}.", saved_step_,
                            (checkpoints_.folder() / checkpoint_name(saved_step_)).string());
 }
 
+void TrainingRun::save_again(const Describe& describe) {
+  collectively(world_, [&] {
+    if (world_.rank() == 0) {
+      checkpoints_.set_aside_after(state_.step);
+    }
+  });
+  save(describe);
+}
+
 void TrainingRun::save(const Describe& describe, OldCheckpoints old) {
-  const Stopwatch watch;
   try {
+    // A checkpoint must not outlast rows that are older than it.
+    collectively(world_, [&] {
+      for (const auto* rows : {&metrics_, &samples_, &episodes_}) {
+        if (*rows) {
+          (*rows)->sync();
+        }
+      }
+    });
     collectively(world_, [&] {
       if (is_writer()) {
         const auto all = [&](StateWriter& file) {
@@ -305,18 +350,12 @@ void TrainingRun::save(const Describe& describe, OldCheckpoints old) {
         (void)checkpoints_.write(state_.step, all, old);
       }
     });
-    saved_step_ = state_.step;
   } catch (const AgreedError& error) {
-    if (checkpoint_options_.on_failure == OnFailure::stop) {
-      throw;
-    }
-    log_.warning(
-        "The checkpoint of step {} was not written: {} The run goes on "
-        "(checkpoint.on_failure = warn).",
-        state_.step, error.what());
+    throw AgreedError(fmt::format("The checkpoint of step {} was not written: {} {}", state_.step,
+                                  error.what(), last_checkpoint()),
+                      error.status(), error.rank(), error.ranks());
   }
-  longest_save_ = std::max(longest_save_, watch.seconds());
-  checkpoint_watch_.restart();
+  saved_step_ = state_.step;
 }
 
 }  // namespace precis

@@ -93,10 +93,12 @@ class TrainingRun {
   using Describe = std::function<void(StateWriter&)>;
   /// At the safe point after a step, collective: writes a checkpoint if one is due, the run is
   /// complete or it must stop. Returns true if the run must stop now (a signal, stop_after, the end
-  /// of the allocation): the command returns stopped_early.
+  /// of the allocation): the command returns stopped_early. Throws Error if the checkpoint cannot
+  /// be written and the run must stop, or checkpoint.on_failure says so.
   [[nodiscard]] bool safe_point(const Describe& describe);
-  /// Collective: writes a checkpoint of the present state.
-  void save(const Describe& describe, OldCheckpoints old = OldCheckpoints::remove);
+  /// Collective, for `checkpoint.resave` in place of the training: writes the loaded state again.
+  /// Throws Error if it cannot.
+  void save_again(const Describe& describe);
   /// Collective: runs `check`, which throws if the run has gone wrong. Then the state after the
   /// last whole step is saved, if no checkpoint has it yet and it is still `intact`: no update of
   /// the present step has changed it. No older checkpoint goes, as that state may be the cause. The
@@ -109,11 +111,13 @@ class TrainingRun {
   void set_writer(int world_rank) noexcept { writer_ = world_rank; }
 
  private:
-  enum Stop : std::int64_t { go_on = 0, stop = 1 };
-
   void find_checkpoint();
+  /// Collective: writes a checkpoint of the present state. The message of its Error says which
+  /// checkpoint is the last.
+  void save(const Describe& describe, OldCheckpoints old = OldCheckpoints::remove);
   [[nodiscard]] std::string keep_last_state(const Describe& describe, bool intact);
-  [[nodiscard]] Stop wish_to_stop() const;
+  [[nodiscard]] std::string last_checkpoint() const;
+  [[nodiscard]] bool wish_to_stop() const;
   [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
 
   Log& log_;
@@ -139,7 +143,7 @@ class TrainingRun {
   PhaseTimer phases_;
   Stopwatch step_watch_, checkpoint_watch_;
   double longest_step_ = 0, longest_save_ = 0;
-  std::optional<StopSignals> signals_;  // from `begin` on: before it nothing can be lost
+  std::optional<StopSignals> signals_;  // from `begin` to the last step: around it nothing is lost
 };
 
 }  // namespace precis

@@ -24,7 +24,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, MpiCommunicator
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }),
-      shown_(machine.device, model, valid.empty() ? train : valid) {}
+      shown_(machine.device, model, valid.empty() ? train : valid, shown_tokens) {}
 
 Sequence SftObjective::Text::sequence() const {
   const std::span<const std::int32_t> all(tokens);
@@ -113,8 +113,7 @@ std::vector<Row> SftObjective::sample(std::int64_t step) {
   if (ranks_.rank() != 0) {
     return {};
   }
-  return shown_.rows(model_.parameters, step, shown_tokens,
-                     [this] { ranks_.progress().tick("samples"); });
+  return shown_.rows(model_.parameters, step, [this] { ranks_.progress().tick("samples"); });
 }
 
 }  // namespace precis

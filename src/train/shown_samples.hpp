@@ -15,13 +15,13 @@ namespace precis {
 
 class ShownSamples {
  public:
-  /// Shows the first four of `examples`. A model without a tokenizer shows nothing.
-  ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples);
+  /// Shows the first four of `examples` whose summaries may have `max_new_tokens` tokens in the
+  /// model's context. A model without a tokenizer shows nothing.
+  ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples,
+               std::int64_t max_new_tokens);
 
-  /// The model's summaries of at most `max_new_tokens` tokens at temperature 0, a row each. `tick`
-  /// is called between decode steps.
+  /// The model's summaries at temperature 0, a row each. `tick` is called between decode steps.
   [[nodiscard]] std::vector<Row> rows(const Parameters& parameters, std::int64_t step,
-                                      std::int64_t max_new_tokens,
                                       const std::function<void()>& tick);
 
  private:
@@ -32,7 +32,7 @@ class ShownSamples {
     std::string reference;
   };
 
-  std::int64_t context_;
+  std::int64_t max_new_tokens_;
   std::optional<Tokenizer> tokenizer_;
   std::vector<Shown> shown_;
   Generator generator_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/error.hpp"
 #include "data/loader.hpp"
 #include "parallel/collectively.hpp"
 #include "train/guard.hpp"
@@ -58,7 +59,7 @@ void SupervisedTraining::load() {
   collectively(data_parallel_, [&] {
     const StateReader file(*run_.checkpoint());
     optimizer_.read(file, trained_part, run_.state().step);
-    if (best_ && run_.state().extra.contains("best_step")) {
+    if (best_ && has_best()) {
       read_tensors(file, best_name, weight_path, *best_, machine_.device);
     }
   });
@@ -68,21 +69,17 @@ TrainingRun::Describe SupervisedTraining::describe() const {
   return [this](StateWriter& file) {
     write_part(file, trained_part, model_, machine_.device);
     optimizer_.write(file, trained_part);
-    if (best_ && run_.state().extra.contains("best_step")) {
+    if (best_ && has_best()) {
       write_model_head(file, best_name, to_json(model_.config), model_.tokenizer);
       write_tensors(file, best_name, weight_path, *best_, machine_.device);
     }
   };
 }
 
-void SupervisedTraining::resave() {
-  load();
-  run_.save(describe());
-}
-
 std::optional<ExitStatus> SupervisedTraining::run_to_end() {
   if (run_.resave()) {
-    resave();
+    load();
+    run_.save_again(describe());
     return ExitStatus::done;
   }
   const ExitStatus status = train();
@@ -97,6 +94,10 @@ ExitStatus SupervisedTraining::train() {
     if (run_.safe_point(describe())) {
       return ExitStatus::stopped_early;
     }
+  }
+  // A run whose train.steps was lowered to those of its checkpoint may not have been validated yet.
+  if (best_ && !has_best()) {
+    validate(total_steps_);
   }
   return ExitStatus::done;
 }
@@ -138,12 +139,11 @@ void SupervisedTraining::step() {
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");
     if (task_.has_validation) {
-      const Validation validation = validate();
+      const Validation validation = validate(step + 1);
       metrics["valid_loss"] = validation.loss;
       if (task_.has_accuracy) {
         metrics["valid_accuracy"] = validation.accuracy;
       }
-      keep_if_best(validation);
     }
     if (task_.sample) {
       run_.add_samples(task_.sample(step + 1));
@@ -157,18 +157,22 @@ bool SupervisedTraining::validation_due() const {
   return done == total_steps_ || (options_.valid_every > 0 && done % options_.valid_every == 0);
 }
 
-SupervisedTraining::Validation SupervisedTraining::validate() {
+SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
   const LossSums sums = sum_over_ranks(data_parallel_, task_.validate());
   const auto count = static_cast<double>(std::max<std::int64_t>(1, sums.count));
-  return {sums.loss / count, sums.correct / count};
+  const Validation now{sums.loss / count, sums.correct / count};
+  // The parameters that gave this loss are not worth a checkpoint.
+  const bool intact = false;
+  run_.guard([&] { guard_finite(step, "the validation loss", now.loss); }, describe(), intact);
+  if (best_) {
+    keep_if_best(step, now);
+  }
+  return now;
 }
 
-void SupervisedTraining::keep_if_best(const Validation& now) {
-  if (!best_) {
-    return;
-  }
+void SupervisedTraining::keep_if_best(std::int64_t step, const Validation& now) {
   auto& extra = run_.state().extra;
-  bool better = !extra.contains("best_step");
+  bool better = !has_best();
   if (!better) {
     const double best_accuracy = extra["best_accuracy"];
     const double best_loss = extra["best_loss"];
@@ -177,7 +181,7 @@ void SupervisedTraining::keep_if_best(const Validation& now) {
         now.accuracy > best_accuracy || (now.accuracy == best_accuracy && now.loss < best_loss);
   }
   if (better) {
-    extra["best_step"] = run_.state().step + 1;
+    extra["best_step"] = step;
     extra["best_accuracy"] = now.accuracy;
     extra["best_loss"] = now.loss;
     machine_.device.backend().copy(machine_.device.queue(), best_->flat(),
@@ -186,6 +190,9 @@ void SupervisedTraining::keep_if_best(const Validation& now) {
   }
 }
 
-const Parameters& SupervisedTraining::kept() const { return best_ ? *best_ : model_.parameters; }
+const Parameters& SupervisedTraining::kept() const {
+  require(!best_ || has_best(), "No validation has chosen a best model yet.");
+  return best_ ? *best_ : model_.parameters;
+}
 
 }  // namespace precis

@@ -57,18 +57,11 @@ class SupervisedTraining {
   SupervisedTraining(Machine& machine, TrainingRun& run, MpiCommunicator& data_parallel,
                      Model& model, SupervisedTask task, const TrainOptions& options);
 
-  [[nodiscard]] std::int64_t total_steps() const noexcept { return total_steps_; }
   /// What the run asks for: resaves a checkpoint, or trains. Returns the command's exit status;
   /// nothing if the training is at its end and its final model is to be written.
   [[nodiscard]] std::optional<ExitStatus> run_to_end();
-  /// Trains to the end, or until the run must stop early.
-  [[nodiscard]] ExitStatus train();
-  /// Loads the newest checkpoint and writes the same step again.
-  void resave();
-  /// The parameters that the run keeps: the last or the best.
+  /// After run_to_end: the parameters that the run keeps, the last or the best.
   [[nodiscard]] const Parameters& kept() const;
-  /// Whether validation chooses: train.keep = best.
-  [[nodiscard]] bool keeps_best() const noexcept { return best_.has_value(); }
 
  private:
   struct Validation {
@@ -77,9 +70,13 @@ class SupervisedTraining {
   };
 
   void load();
+  [[nodiscard]] ExitStatus train();
   void step();
-  [[nodiscard]] Validation validate();
-  void keep_if_best(const Validation& now);
+  /// The validation after `step` steps, which may make the present parameters the best. Throws
+  /// Error on all ranks if the loss is not finite.
+  Validation validate(std::int64_t step);
+  void keep_if_best(std::int64_t step, const Validation& now);
+  [[nodiscard]] bool has_best() const { return run_.state().extra.contains("best_step"); }
   [[nodiscard]] bool validation_due() const;
   [[nodiscard]] TrainingRun::Describe describe() const;
 

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -121,6 +122,17 @@ TEST(Deck, MissingFileAndFolderAreUsageErrors) {
               AllOf(HasSubstr("no/such.cfg"), HasSubstr("No such file")));
   EXPECT_THAT(message_of<UsageError>([] { static_cast<void>(read_deck("/tmp")); }),
               AllOf(HasSubstr("/tmp"), HasSubstr("Is a directory")));
+}
+
+TEST(Deck, AnotherKindOfFileIsNamed) {
+  const TemporaryFolder folder;
+  const auto message_about = [](const std::filesystem::path& file) {
+    return message_of<UsageError>([&] { static_cast<void>(read_deck(file)); });
+  };
+  EXPECT_THAT(message_about(folder.file("m.h5", "\x89HDF\r\n\x1a\n and more")),
+              AllOf(HasSubstr("is a model file (HDF5), not a deck"), HasSubstr("use --model ")));
+  EXPECT_THAT(message_about(folder.file("rows.jsonl", "{\"id\": 1}\n")),
+              HasSubstr("holds JSON, not a deck"));
 }
 
 TEST(Deck, DifferencesNameKeyAndValues) {

@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -91,6 +92,7 @@ TEST(Progress, LineSaysStepValueSpeedAndTimeLeft) {
   const Progress progress(log, "sft", 100, 1800);
   EXPECT_EQ(progress.line(200, {"loss", 2.3456, 12345.4}, 10),
             "sft  step 200/1,800  loss 2.3456  12,345 tokens/s  2 min 40 s left");
+  EXPECT_EQ(progress.line(100, {"score", std::nan(""), 0}, 1), "sft  step 100/1,800");
   const Progress open(log, "synthesize", 0, 0);
   EXPECT_EQ(open.line(5, {}, 1), "synthesize  step 5");
   const Progress samples(log, "sampling", 0, 20, 30, "sample");

@@ -70,7 +70,6 @@ TEST(Options, DefaultsStayWithoutArguments) {
   EXPECT_EQ(o.steps, 10);
   EXPECT_EQ(o.schedule, Shape::cosine);
   EXPECT_FALSE(o.table.given("train.steps"));
-  EXPECT_EQ(o.table.origin("train.steps"), "");
 }
 
 TEST(Options, CommandLineForms) {
@@ -87,7 +86,6 @@ TEST(Options, CommandLineForms) {
   EXPECT_EQ(o.keep, "best");
   EXPECT_EQ(o.run, "a b=c");
   EXPECT_TRUE(o.table.given("train.steps"));
-  EXPECT_EQ(o.table.origin("train.steps"), "--train.steps");
 }
 
 TEST(Options, BooleansMayStandAlone) {
@@ -161,8 +159,6 @@ TEST(Options, DeckIsReadAndTheCommandLineWins) {
   EXPECT_EQ(o.steps, 9);
   EXPECT_EQ(o.keep, "best");
   EXPECT_EQ(o.train, Words{"x.jsonl"});
-  EXPECT_EQ(o.table.origin("seed"), deck.path() + ":1");
-  EXPECT_EQ(o.table.origin("train.steps"), "--train.steps");
   Options deck_last;
   deck_last.parse({"--train.steps", "9", deck.path()});
   EXPECT_EQ(deck_last.steps, 9);
@@ -196,14 +192,6 @@ TEST(Options, RequiredKeys) {
                 table.parse(Words{"--from=", "--to", "x"});
               }),
               HasSubstr("--from is ''"));
-}
-
-TEST(Options, RequireGivenNamesTheReason) {
-  Options o;
-  o.parse({"--seed", "1"});
-  EXPECT_NO_THROW(o.table.require_given("seed", "With rows"));
-  EXPECT_THAT(message_of<UsageError>([&] { o.table.require_given("run", "With rows"); }),
-              AllOf(HasSubstr("With rows, --run must be given"), HasSubstr("run folder")));
 }
 
 TEST(Options, PositionalKey) {

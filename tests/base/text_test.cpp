@@ -66,6 +66,9 @@ TEST(Text, NumbersForPeople) {
   EXPECT_EQ(with_thousands(1000), "1,000");
   EXPECT_EQ(with_thousands(-1234567), "-1,234,567");
   EXPECT_EQ(with_thousands(-123), "-123");
+  EXPECT_EQ(counted(0, "step"), "0 steps");
+  EXPECT_EQ(counted(1, "mini-batch", "es"), "1 mini-batch");
+  EXPECT_EQ(counted(1000, "mini-batch", "es"), "1,000 mini-batches");
   EXPECT_EQ(byte_size(7), "7 bytes");
   EXPECT_EQ(byte_size(1536), "1.5 KiB");
   EXPECT_EQ(byte_size(std::uint64_t{20} << 30), "20 GiB");

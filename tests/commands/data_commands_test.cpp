@@ -64,6 +64,23 @@ TEST_F(DataCommands, SynthesizeWritesThreePartsOfASeed) {
   }
 }
 
+TEST_F(DataCommands, SynthesizeReplacesOnlyWhatItWrote) {
+  std::filesystem::create_directory(file("mine"));
+  for (const char* content : {"{\"post\":\"a\"}\n", "not JSON\n", "{\"id\":\"a\"}\n"}) {
+    overwrite(file("mine/valid.jsonl"), content);
+    refuse(1, "it exists and holds valid.jsonl, which this command did not write",
+           {"synthesize", "--output", file("mine"), "--posts", "20"});
+    EXPECT_EQ(text_of(file("mine/valid.jsonl")), content);
+    EXPECT_FALSE(std::filesystem::exists(file("mine/train.jsonl")));
+  }
+  // One post leaves two empty files, which may be replaced.
+  for (const char* posts : {"1", "20"}) {
+    overwrite(file("again/notes.txt"), "");
+    succeed({"synthesize", "--output", file("again"), "--posts", posts});
+  }
+  EXPECT_EQ(lines_of(file("again/valid.jsonl")), 1);
+}
+
 TEST_F(DataCommands, TokenizerSaysWhenTheMergesRunOut) {
   const auto tokenizer = nlohmann::json::parse(text_of(file("tokenizer.json")));
   EXPECT_EQ(tokenizer["model"]["vocab"].size(), 400U);

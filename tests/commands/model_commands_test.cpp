@@ -75,10 +75,35 @@ TEST(ModelCommands, AnOutputIsNotAnInputHoweverItIsSpelled) {
   refuse(2, {"--json", "--output"},
          {"evaluate", "win", "--input", rows, "--a", model, "--output", f() / "new", "--json",
           f() / "./new"});
+  refuse(2, {"--json", "--output"},
+         {"evaluate", "win", "--input", rows, "--a", model, "--output", "new", "--json", "./new"});
   overwrite(f() / "deck.cfg", "input = x\ntokenizer = y\n");
   refuse(2, {"--output", "the deck"}, {"encode", f() / "deck.cfg", "--output", f() / "deck.cfg"});
   EXPECT_EQ(text_of(model) + text_of(rows), before);
   EXPECT_FALSE(std::filesystem::exists(f() / "kept.h5.partial"));
+}
+
+TEST(ModelCommands, AnOutputIsNoFileOfAFolderThatIsRead) {
+  const Path folder = f() / "hf";
+  succeed({"export", "--from", f() / "policy.h5", "--to", folder});
+  std::filesystem::create_symlink(folder / "config.json", f() / "config_link.json");
+  const std::string before =
+      text_of(folder / "model.safetensors") + text_of(folder / "config.json");
+  for (const Path& name :
+       {folder / "model.safetensors", folder / "config.json", f() / "config_link.json"}) {
+    refuse(2, {"--to", "--from", "in the folder"}, {"import", "--from", folder, "--to", name});
+  }
+  refuse(2, {"--output", "--tokenizer"},
+         {"encode", "--tokenizer", folder, "--input", f() / "prompts.jsonl", "--output",
+          folder / "tokenizer.json"});
+  EXPECT_EQ(text_of(folder / "model.safetensors") + text_of(folder / "config.json"), before);
+  succeed({"import", "--from", folder, "--to", folder / "new.h5"});
+}
+
+TEST(ModelCommands, MoreThreadsThanCoresAreWarnedOf) {
+  EXPECT_THAT(succeed({"sample", "--model", f() / "policy.h5", "--prompt", "a", "--threads", "1000",
+                       "--sampling.max_new_tokens", "1"}),
+              HasSubstr("threads is 1000, but this rank may use "));
 }
 
 TEST(ModelCommands, SayWhatTheyWrote) {

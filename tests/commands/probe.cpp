@@ -3,6 +3,7 @@
 #include <new>
 
 #include "commands/program.hpp"
+#include "commands/row_output.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/mpi_session.hpp"
 
@@ -35,6 +36,15 @@ ExitStatus print_ranks(Context& context, Options& options) {
   return context.mpi->rank() == 0 ? print(context, options) : ExitStatus::done;
 }
 
+/// Every rank makes `count` lines of a MiB, each of the rank's digit; the file is named by `text`.
+ExitStatus write_rows(Context& context, Options& options) {
+  RowOutput output(context.mpi->world(), options.text);
+  const char digit = static_cast<char>('0' + context.mpi->rank());
+  output.finish(std::vector<std::string>(static_cast<std::size_t>(options.count),
+                                         std::string((std::size_t{1} << 20) - 1, digit)));
+  return ExitStatus::done;
+}
+
 /// The last rank fails at a point where all agree.
 ExitStatus fail_agreed(Context& context, Options& /*options*/) {
   collectively(context.mpi->world(), [&] {
@@ -63,6 +73,7 @@ std::vector<Command> probe_table() {
       make_command("stop", "stop early", Mpi::no, add_options, stop_early),
       make_command("exhaust", "use up the memory", Mpi::no, add_options, exhaust_memory),
       make_command("ranks", "print once", Mpi::yes, add_options, print_ranks),
+      make_command("rows", "write rows", Mpi::yes, add_options, write_rows),
       make_command("agreed", "fail on all ranks", Mpi::yes, add_options, fail_agreed),
       make_command("everywhere", "fail on each rank", Mpi::yes, add_options, fail_everywhere),
       make_command("alone", "fail on one rank", Mpi::yes, add_options, fail_alone),

@@ -1,9 +1,13 @@
 // The program's exit statuses and messages, alone and under mpirun.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "support/shell.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace precis {
 namespace {
@@ -69,6 +73,14 @@ TEST(Program, HelpAndVersion) {
   const Outcome command = alone("print --help");
   EXPECT_EQ(command.status, 0);
   EXPECT_THAT(command.output, HasSubstr("--count"));
+  for (const char* words : {"help", "-h", "--help --help"}) {
+    EXPECT_EQ(alone(words).output, help.output) << words;
+  }
+  for (const char* words : {"--help print", "help print", "help print --help"}) {
+    EXPECT_EQ(alone(words).output, command.output) << words;
+  }
+  EXPECT_THAT(alone("help group").output, HasSubstr("be the second of a group"));
+  EXPECT_EQ(alone("help prnt").status, 2);
   const Outcome version = alone("--version");
   EXPECT_EQ(version.status, 0);
   for (const char* part :
@@ -77,12 +89,43 @@ TEST(Program, HelpAndVersion) {
   }
 }
 
+TEST(Program, TheDecksThatTheHelpNamesAreThere) {
+  const std::string help = alone("--help").output;
+  int decks = 0;
+  for (auto at = help.find("inputs/"); at != std::string::npos; at = help.find("inputs/", at + 1)) {
+    const std::string deck = help.substr(at, help.find(' ', at) - at);
+    EXPECT_TRUE(std::ifstream(PRECIS_SOURCE_DIR "/" + deck).good()) << deck;
+    ++decks;
+  }
+  EXPECT_GT(decks, 0);
+}
+
 TEST(Program, MpiCommandRunsAloneAndOnRanks) {
   EXPECT_EQ(alone("ranks").output, "1 ranks\nranks 3 \n");
   const Outcome two = on_two_ranks("ranks --count 4");
   EXPECT_EQ(two.status, 0) << two.output;
   EXPECT_EQ(count_of(two.output, "2 ranks\n"), 1) << two.output;
   EXPECT_EQ(count_of(two.output, "ranks 4"), 1) << two.output;
+}
+
+TEST(Program, RowsOfAllRanksAreWrittenInOrderHoweverManyPieces) {
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  const TemporaryFolder folder;
+  const Outcome outcome = on_two_ranks("rows --count 20 --text " + (folder / "rows").string());
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  std::ifstream file(folder / "rows", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_EQ(text.size(), 40 * mib);
+  for (std::size_t line = 0; line < 40; ++line) {
+    ASSERT_EQ(text[line * mib], line < 20 ? '0' : '1');
+    ASSERT_EQ(text[line * mib + mib - 1], '\n');
+  }
+}
+
+TEST(Program, RowsThatCannotBeWrittenAreAnErrorOfAllRanks) {
+  const Outcome outcome = on_two_ranks("rows --count 20 --text /dev/full");
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "No space left on device"), 1) << outcome.output;
 }
 
 TEST(Program, UsageErrorOnRanksIsPrintedOnce) {

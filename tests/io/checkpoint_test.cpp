@@ -131,12 +131,16 @@ TEST_F(Checkpoints, ThatAreAllDamagedAreAnError) {
   EXPECT_EQ(messages_.size(), 2U);
 }
 
-TEST_F(Checkpoints, RemovesADamagedLaterStepFirst) {
-  write(10);
-  write(20);
-  flip_bit_at(write(30), bytes_of(marker));
-  write(25, 3);
-  EXPECT_THAT(steps(), ElementsAre(25, 20, 10));
+TEST_F(Checkpoints, TickAfterEachDatasetWrittenOrVerified) {
+  int ticks = 0;
+  const CheckpointFolder folder(path(), 1, [&] { ++ticks; });
+  (void)folder.write(10, [](StateWriter& writer) {
+    writer.text("state", "{}");
+    writer.text("deck", "");
+  });
+  EXPECT_EQ(ticks, 2);
+  EXPECT_TRUE(folder.newest([](const std::string& damage) { ADD_FAILURE() << damage; }));
+  EXPECT_EQ(ticks, 4);
 }
 
 TEST_F(Checkpoints, ThatFailedLeaveTheOldOnes) {

@@ -12,6 +12,7 @@
 
 #include "io/file_damage.hpp"
 #include "io/metrics.hpp"
+#include "io/output_folder.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -26,7 +27,8 @@ TEST(RunFolder, IsCreatedAndLocked) {
   {
     const RunFolder run(folder.path() / "a" / "run");
     EXPECT_EQ(run.metrics(), folder.path() / "a" / "run" / "metrics.jsonl");
-    EXPECT_THAT(read_file(run.folder() / "lock"), AllOf(HasSubstr("host"), HasSubstr("time")));
+    EXPECT_THAT(read_file(folder.path() / "a" / "run" / "lock"),
+                AllOf(HasSubstr("host"), HasSubstr("time")));
   }
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "a" / "run" / "lock"));
 }
@@ -111,6 +113,19 @@ TEST(RunFolder, OnAFullDiskSaysSoAndLeavesNothing) {
   EXPECT_THAT(message_of<Error>([&] { RunFolder run(disk + "/old"); }), HasSubstr("No space left"));
   EXPECT_TRUE(std::filesystem::is_empty(disk + "/old"));
   EXPECT_EQ(::umount(disk.c_str()), 0);
+}
+
+TEST(NewFolders, ThatCannotAllBeMadeLeaveNone) {
+  const TemporaryFolder folder;
+  const std::string too_long(300, 'x');
+  EXPECT_THAT(message_of<Error>([&] { NewFolders made(folder.path() / "a" / "b" / too_long); }),
+              HasSubstr("cannot create the folder"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(RowFile, SaysThatItCannotBeSynced) {
+  EXPECT_THAT(message_of<Error>([] { RowFile("/dev/full").sync(); }),
+              HasSubstr("cannot sync /dev/full: "));
 }
 
 TEST(OutputFolder, LeavesWhatWasThereWhenItCannotBeRenamed) {

@@ -131,7 +131,7 @@ TEST_P(KvCacheOn, DecodingIsTheForwardPass) {
   EXPECT_EQ(cache.free_blocks(), cache.blocks());
 }
 
-INSTANTIATE_TEST_SUITE_P(AllBackends, KvCacheOn, testing::ValuesIn(all_backends),
+INSTANTIATE_TEST_SUITE_P(AllBackends, KvCacheOn, testing::ValuesIn(backends_under_test()),
                          [](const auto& of) { return of.param->name; });
 
 }  // namespace

@@ -35,7 +35,7 @@ void Objective::language(std::span<const Sequence> part, std::int64_t count, Par
                          Result& result) {
   const ConstView hidden = stage_.forward(model_.parameters, pack_inputs(part), 0);
   Workspace& workspace = stage_.workspace(0);
-  View dhidden = workspace.zeros(hidden.shape());
+  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   const View logprob = language_->forward_backward(
       model_.parameters, gradients, workspace, hidden, response_targets(part), 1.0,
       [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
@@ -64,7 +64,7 @@ void Objective::reward(std::span<const Sequence> part, std::int64_t count, Param
   Tensor sums = device_.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);
   device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards,
                                     1.0 / static_cast<double>(count));
-  View dhidden = workspace.zeros(hidden.shape());
+  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   scalar_->backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
   stage_.backward(model_.parameters, gradients, 0, dhidden);
   result.loss += device_.to_host<double>(sums.view())[0] / static_cast<double>(count);

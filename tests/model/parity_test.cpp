@@ -95,7 +95,7 @@ TEST_P(Parity, ThreeStepsOfAdamW) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllCases, Parity,
-                         testing::Combine(testing::ValuesIn(all_backends),
+                         testing::Combine(testing::ValuesIn(backends_under_test()),
                                           testing::Values("gpt2_tied", "gpt2_untied", "gpt2_wide",
                                                           "llama", "neox", "qwen2", "reward")),
                          [](const auto& of) {

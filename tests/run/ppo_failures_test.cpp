@@ -108,7 +108,7 @@ TEST_F(PpoFailures, TooFarFromTheReference) {
     // The saved state is the one that the guard saw: the run that goes on from it stops again.
     expect_refused(ranks, keys, 1,
                    {fmt::format("Step {}: the policy is", steps + 1),
-                    fmt::format("Its state after step {} is in ", steps), last},
+                    fmt::format("state after step {} is in ", steps), last},
                    name);
     EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), steps);
   }
@@ -151,7 +151,7 @@ TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
-    expect_refused(ranks, keys, 1, {"Step 3: the value loss is", "Its state after step 2 is in "},
+    expect_refused(ranks, keys, 1, {"Step 3: the value loss is", "state after step 2 is in "},
                    name);
     EXPECT_EQ(lines_of(file(name) / "metrics.jsonl"), 2);
     expect_loadable(file(name), "step_000002.h5");
@@ -212,7 +212,7 @@ TEST_F(PpoFailures, AReplayThatDoesNotFit) {
   expect_refused(3, {"--ppo.replay", episodes, "--placement", "dedicated"}, 1,
                  {episodes, "no episode 16"}, "replayed_3");
   expect_refused(1, {"--ppo.replay", file("prompts.jsonl")}, 1,
-                 {"prompts.jsonl:1", "lacks the field `episode`"});
+                 {"prompts.jsonl:1", "the field `episode`"});
   const auto with = [&](const char* name, const char* field, const nlohmann::json& value) {
     auto row = read_rows(episodes).at(0);
     row[field] = value;
@@ -220,13 +220,13 @@ TEST_F(PpoFailures, AReplayThatDoesNotFit) {
     return file(name).string();
   };
   expect_refused(1, {"--ppo.replay", with("alien.jsonl", "prompt_ids", {5, 99999})}, 1,
-                 {"alien.jsonl:1", "no token 99999"});
+                 {"alien.jsonl:1", "prompt_ids", "holds 99999"});
   expect_refused(1, {"--ppo.replay", with("long.jsonl", "prompt_ids", std::vector<int>(200, 5))}, 1,
                  {"long.jsonl:1", "context is 128"});
   expect_refused(1, {"--ppo.replay", with("finish.jsonl", "finish", "never")}, 1,
                  {"finish.jsonl:1", "finish", "never"});
   expect_refused(1, {"--ppo.replay", with("type.jsonl", "response_ids", "text")}, 1,
-                 {"type.jsonl:1", "response_ids", "wrong type"});
+                 {"type.jsonl:1", "response_ids", "a list of ids"});
 }
 
 TEST_F(PpoFailures, RunFolders) {
@@ -249,10 +249,82 @@ TEST_F(PpoFailures, ACheckpointThatCannotBeWritten) {
       const Outcome outcome = run(fixture_->ppo(name, ranks, keys));
       EXPECT_EQ(outcome.status, on_failure == "stop" ? 1 : 0) << outcome.output;
       EXPECT_THAT(outcome.output, HasSubstr("step_000002.h5"));
+      EXPECT_EQ(outcome.output.find("the same command then goes on") != std::string::npos,
+                on_failure == "stop");
       EXPECT_THAT(text_of(file(name) / "checkpoints/latest"),
                   HasSubstr(on_failure == "stop" ? "step_000001.h5" : "step_000003.h5"));
     }
   }
+}
+
+TEST_F(PpoFailures, AStopOrAResaveWithoutACheckpointIsAFailure) {
+  const Path in_the_way = file("unsaved") / "checkpoints/step_000002.h5.partial/folder";
+  std::filesystem::create_directories(in_the_way);
+  const Keys keys{"--checkpoint.every_steps", "1", "--checkpoint.on_failure", "warn"};
+  const auto with = [&](const char* key, const char* value) {
+    Keys all = keys;
+    all.insert(all.end(), {key, value});
+    return all;
+  };
+  expect_refused(1, with("--train.stop_after", "2"), 1,
+                 {"The checkpoint of step 2 was not written", "state after step 1 is in"},
+                 "unsaved");
+  std::filesystem::remove_all(in_the_way.parent_path());
+  ASSERT_EQ(run(fixture_->ppo("unsaved", 1, with("--train.stop_after", "1"))).status, 75);
+  std::filesystem::create_directories(in_the_way);
+  expect_refused(1, with("--checkpoint.resave", "true"), 1,
+                 {"The checkpoint of step 2 was not written", "state after step 2 is in"},
+                 "unsaved");
+}
+
+TEST_F(PpoFailures, AGuardThatCannotSaveNamesTheLastCheckpoint) {
+  // The guard of step 3, whose reference is far, finds no way to save step 2.
+  std::filesystem::create_directories(file("unguarded") /
+                                      "checkpoints/step_000002.h5.partial/folder");
+  ASSERT_EQ(run(fixture_->ppo("before_guard", 1)).status, 0);
+  {
+    std::ofstream replay(file("guarded.jsonl"));
+    for (auto row : read_rows(file("before_guard") / "episodes.jsonl")) {
+      row["finish"] = row.at("episode") == 20 ? "length" : "eos";
+      replay << row.dump() << "\n";
+    }
+  }
+  const Keys keys{"--ppo.replay", file("guarded.jsonl"), "--ppo.missing_end_value", "-1e15"};
+  Keys first = keys;
+  first.insert(first.end(), {"--train.stop_after", "1"});
+  ASSERT_EQ(run(fixture_->ppo("unguarded", 1, first)).status, 75);
+  expect_refused(1, keys, 1,
+                 {"Step 3: the value loss is", "The checkpoint of step 2 was not written",
+                  "state after step 1 is in"},
+                 "unguarded");
+}
+
+TEST_F(PpoFailures, AReplayMayGrowBehindWhatWasUsed) {
+  ASSERT_EQ(run(fixture_->ppo("longer", 1)).status, 0);  // 3 steps of 8
+  const Rows rows = read_rows(file("longer") / "episodes.jsonl");
+  const auto replay_of = [&](std::size_t count) {
+    std::ofstream replay(file("growing.jsonl"));
+    for (std::size_t i = 0; i < count; ++i) {
+      replay << rows.at(i).dump() << "\n";
+    }
+  };
+  const auto keys = [&](const char* steps) {
+    return Keys{"--ppo.replay", file("growing.jsonl"), "--train.steps",
+                steps,          "--train.schedule",    "constant"};
+  };
+  replay_of(16);
+  ASSERT_EQ(run(fixture_->ppo("growing", 1, keys("2"))).status, 0);
+  replay_of(24);
+  const Outcome longer = run(fixture_->ppo("growing", 1, keys("3")));
+  EXPECT_EQ(longer.status, 0) << longer.output;
+  std::ofstream changed(file("growing.jsonl"));
+  for (auto row : rows) {
+    row["finish"] = row.at("episode") == 9 ? "length" : "eos";
+    changed << row.dump() << "\n";
+  }
+  changed.close();
+  std::filesystem::remove(file("growing") / "policy.h5");
+  expect_refused(1, keys("3"), 2, {"ppo.replay", "something else"}, "growing");
 }
 
 TEST_F(PpoFailures, ASecondProcessOnTheSameRunFolder) {

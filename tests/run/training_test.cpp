@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <fstream>
+#include <regex>
 
 #include "io/file_damage.hpp"
 #include "run/training_run.hpp"
@@ -54,6 +55,13 @@ TEST(Sft, StopsAfterSoManyStepsAndGoesOnWithTheSameSchedule) {
   EXPECT_THAT(again.output, HasSubstr("is complete"));
 }
 
+TEST(Sft, FewerStepsThanAreDoneTrainNothing) {
+  succeed(f().sft("done", {"--train.steps", "2"}));
+  const Outcome outcome = succeed(f().sft("done", {"--train.steps", "1"}));
+  EXPECT_THAT(outcome.output,
+              HasSubstr("2 steps are done, more than the 1 asked for: nothing is trained."));
+}
+
 TEST(Sft, AChangedKeyOfAContinuedRunIsNamed) {
   EXPECT_EQ(run(f().sft("changed", {"--train.stop_after", "2"})).status, stopped_early);
   const Outcome outcome = run(f().sft("changed", {"--train.batch", "8"}));
@@ -76,7 +84,8 @@ TEST(Sft, GoesOnWithoutItsStartFilesAndKnowsItsRowsAgain) {
   EXPECT_EQ(refused.status, 2) << refused.output;
   EXPECT_THAT(refused.output, HasSubstr("something else: data.train"));
   overwrite(f() / "mine.jsonl", rows);
-  succeed(f().sft("start_gone", {"--tokenizer", f() / "gone.json"}));
+  const Outcome gone = succeed(f().sft("start_gone", {"--tokenizer", f() / "gone.json"}));
+  EXPECT_THAT(gone.output, HasSubstr("gone.json is not there; the run goes on"));
   expect_same_training(f() / "start_whole", f() / "start_gone", 12);
   // Complete: the rows are not read.
   const Outcome again = succeed(f().sft("start_gone", {"--data.train", f() / "absent.jsonl"}));
@@ -93,6 +102,32 @@ TEST(Sft, ALossThatExplodesStopsTheRunBeforeTheUpdate) {
     EXPECT_THAT(outcome.output, HasSubstr(fmt::format("Step {}: the ", steps + 1)));
     EXPECT_THAT(outcome.output, HasSubstr(fmt::format("step_{:06}.h5", steps)));
   }
+}
+
+TEST(Sft, AValidationLossThatIsNoNumberStopsTheRun) {
+  const Outcome outcome = run(f().sft("invalid", {"--train.learning_rate", "1e30", "--train.steps",
+                                                  "1", "--train.valid_every", "1"}));
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("Step 1: the validation loss is "));
+  EXPECT_THAT(outcome.output, HasSubstr("no checkpoint yet"));
+  EXPECT_FALSE(std::filesystem::exists(f() / "invalid/model.h5"));
+  EXPECT_FALSE(std::filesystem::exists(f() / "invalid/checkpoints"));
+}
+
+TEST(Sft, TheBestOfARunThatEndsAtItsCheckpointIsThatCheckpoint) {
+  for (const std::string keep : {"best", "last"}) {
+    const Words keys{"--train.keep",     keep,      "--train.valid_every", "0",
+                     "--train.schedule", "constant"};
+    Words first = keys;
+    first.insert(first.end(), {"--train.stop_after", "4"});
+    EXPECT_EQ(run(f().sft("ends_" + keep, first)).status, stopped_early);
+    Words rest = keys;
+    rest.insert(rest.end(), {"--train.steps", "4"});
+    succeed(f().sft("ends_" + keep, rest));
+  }
+  const Outcome diff = run({PRECIS_PROGRAM, "inspect", f() / "ends_last/model.h5", "--diff",
+                            f() / "ends_best/model.h5"});
+  EXPECT_EQ(diff.status, 0) << diff.output;
 }
 
 TEST(Sft, ADamagedNewestCheckpointIsNamedAndTheOneBeforeIsUsed) {
@@ -136,6 +171,32 @@ TEST(Sft, LossesDoNotDependOnRanksOrMicroBatches) {
   expect_close_metrics(f() / "one_rank", f() / "four_ranks", 1e-5);
 }
 
+TEST(Sft, PostsWithoutRoomForASummaryShortenNoOthers) {
+  // The same post ever shorter: the first that fit leave room for "Yes." only.
+  auto row = read_rows(f() / "data/valid.jsonl").at(0);
+  const std::string post = row.at("post");
+  row["summary"] = "Yes.";
+  std::ofstream rows(f() / "long_first.jsonl");
+  for (int words = 200; words >= 0; --words) {
+    std::string longer = post;
+    for (int i = 0; i < words; ++i) {
+      longer += " and";
+    }
+    row["post"] = longer;
+    row["id"] = std::to_string(words);
+    rows << row.dump() << "\n";
+  }
+  rows.close();
+  const Outcome outcome =
+      succeed(f().sft("roomy", {"--data.valid", f() / "long_first.jsonl", "--train.steps", "1"}));
+  std::smatch kept;
+  ASSERT_TRUE(std::regex_search(outcome.output, kept, std::regex("201 rows read, ([0-9]+) kept")));
+  const Rows samples = read_rows(f() / "roomy/samples.jsonl");
+  ASSERT_EQ(samples.size(), 4U);
+  const int first_shown = std::stoi(samples[0].at("id").get<std::string>());
+  EXPECT_LT(first_shown, std::stoi(kept[1]) - 10);
+}
+
 TEST(Sft, DryRunCreatesNothing) {
   const Outcome outcome = succeed(f().sft("dry", {"--dry_run", "true"}));
   EXPECT_THAT(outcome.output, HasSubstr("memory"));
@@ -162,6 +223,20 @@ TEST(Sft, ResaveWritesTheSameStateAgain) {
   EXPECT_EQ(lines_of(f() / "resaved/metrics.jsonl"), 3);
 }
 
+TEST(Sft, ResaveSetsADamagedLaterCheckpointAside) {
+  const Words keys{"--checkpoint.every_steps", "3", "--checkpoint.keep", "2"};
+  Words first = keys;
+  first.insert(first.end(), {"--train.stop_after", "9"});
+  EXPECT_EQ(run(f().sft("aside", first)).status, stopped_early);
+  const Path newest = f() / "aside/checkpoints/step_000009.h5";
+  overwrite(newest, text_of(newest).substr(0, 1000));
+  Words again = keys;
+  again.insert(again.end(), {"--checkpoint.resave", "true"});
+  succeed(f().sft("aside", again));
+  EXPECT_TRUE(std::filesystem::exists(f() / "aside/checkpoints/step_000006.h5"));
+  EXPECT_TRUE(std::filesystem::exists(newest.string() + ".damaged"));
+}
+
 TEST(Reward, CutAndContinuedEqualsAnUncutRun) {
   const Words keys{"--train.steps", "40", "--checkpoint.every_steps", "4"};
   succeed(f().reward("reward_uncut", keys));
@@ -182,7 +257,8 @@ TEST(Reward, GoesOnWithoutItsStartModel) {
   EXPECT_EQ(refused.status, 2) << refused.output;
   EXPECT_THAT(refused.output, HasSubstr("something else: model"));
   std::filesystem::remove(f() / "start.h5");
-  succeed(f().reward("reward_gone", keys));
+  EXPECT_THAT(succeed(f().reward("reward_gone", keys)).output,
+              HasSubstr("start.h5 is not there; the run goes on"));
   expect_same_training(f() / "reward_whole", f() / "reward_gone", 12);
 }
 
@@ -234,6 +310,16 @@ TEST(Reward, EvaluationReportsAgreement) {
   EXPECT_EQ(report["pairs"], lines_of(f() / "comparisons.jsonl"));
   EXPECT_GT(report["gold_pairs"], 0);
   EXPECT_TRUE(report["by_policies"].contains("ref-sft"));
+}
+
+TEST(Reward, EvaluationFindsANameThatCannotBeWrittenBeforeItScores) {
+  const Outcome outcome =
+      run(f().command({"evaluate", "reward", "--model", f() / "reward/model.h5", "--input",
+                       f() / "comparisons.jsonl", "--output", f() / "early.jsonl", "--json",
+                       f() / "nowhere/table.json"}));
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("nowhere"));
+  EXPECT_FALSE(std::filesystem::exists(f() / "early.jsonl"));
 }
 
 Words sample(const std::string& output, const Words& more, int ranks = 1) {

@@ -33,4 +33,4 @@ grep -q 'SIGUSR1 was received' "$run/first.txt" || fail "the signal was not ackn
 status=0
 stage_of --train.stop_after 1 > "$run/second.txt" 2>&1 || status=$?
 [ "$status" = 75 ] || fail "going on: the status was $status, expected 75"
-grep -q 'goes on from .*step_000001.h5 after 1 steps' "$run/second.txt" || fail "it did not go on"
+grep -q 'goes on from .*step_000001.h5 after 1 step\.' "$run/second.txt" || fail "it did not go on"

@@ -10,6 +10,7 @@
 namespace precis {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -28,6 +29,8 @@ TEST(Guard, NamesStepAndWhatIsNotFinite) {
   EXPECT_THAT(message_of(nan, extra), HasSubstr("Step 7: the loss is nan"));
   EXPECT_THAT(message_of(std::numeric_limits<double>::infinity(), extra),
               HasSubstr("the loss is inf"));
+  EXPECT_THAT(message_of(-nan, extra),
+              AllOf(HasSubstr("the loss is nan"), HasSubstr("in another run folder")));
 }
 
 TEST(Guard, ComparesWithTheFirstLossOfTheRun) {

@@ -94,7 +94,7 @@ TEST_P(OptimizerTest, TheNormIsKnownBeforeAnythingChanges) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, OptimizerTest, testing::ValuesIn(all_backends),
+INSTANTIATE_TEST_SUITE_P(Backends, OptimizerTest, testing::ValuesIn(backends_under_test()),
                          [](const auto& backend) { return backend.param->name; });
 
 }  // namespace

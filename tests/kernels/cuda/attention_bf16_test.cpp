@@ -35,12 +35,13 @@ const std::vector<Case> cases{
     {{0, 0}, 1, 1, 128},
     {{1}, 1, 1, 64},
     {{1, 2, 31, 64, 65, 130}, 2, 1, 64},
-    {{130, 0, 65, 31}, 2, 1, 80},
-    {{64, 130, 2}, 2, 2, 96, 3, 2},
-    {{65, 1, 130}, 2, 1, 128, 70},
-    {{31, 2, 64, 65}, 2, 1, 256, 0, 5},
+    {{40, 3}, 6, 2, 64},
+    {{130, 0, 65, 31, 64, 2, 1}, 1, 1, 80},
+    {{64, 130, 2, 1, 65, 31}, 1, 1, 96, 3, 2},
+    {{65, 1, 130, 2, 31, 64}, 2, 1, 128, 70},
+    {{31, 2, 65, 1, 64, 130}, 2, 1, 256, 0, 5},
     // Without tensor cores.
-    {{31, 2, 65}, 4, 2, 40, 1, 1},
+    {{31, 2, 65}, 6, 2, 40, 1, 1},
     {{33}, 3, 1, 7},
     {{40}, 2, 2, 200},
 };
@@ -57,7 +58,6 @@ Inputs inputs(const Case& c, std::uint64_t seed) {
           random.normal(shape)};
 }
 
-/// `x` as it is in memory of the activations' precision, on its way into a call.
 void forward(test::Run& run, const Activation& half, const Case& c, const Inputs& x) {
   run.backend.attention_forward(
       run.queue, run.out("out", half(x.dout)), run.out("log_sum", zeros({c.tokens(), c.heads})),
@@ -80,7 +80,6 @@ TEST(AttentionBf16, Forward) {
   for (const Case& c : cases) {
     SCOPED_TRACE(testing::PrintToString(c));
     const Inputs x = inputs(c, 1);
-    // The weights are rounded too, before they are multiplied with the values.
     expect_bf16_agreement(
         [&](test::Run& run, const Activation& half) { forward(run, half, c, x); });
   }

@@ -1,17 +1,29 @@
 #include "threads.hpp"
 
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "cuda_runtime.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#else
+// AddressSanitizer alone wants to know that the stack changes.
+inline void __sanitizer_start_switch_fiber(void** /*fake*/, const void* /*stack*/,
+                                           std::size_t /*bytes*/) {}
+inline void __sanitizer_finish_switch_fiber(void* /*fake*/, const void** /*stack*/,
+                                            std::size_t* /*bytes*/) {}
+#endif
 
 namespace cuda_on_host {
 namespace {
@@ -51,8 +63,15 @@ struct Copy {
   int group;
 };
 
+/// A stack on which one thread after another runs, from block to block. Only its first start is by
+/// ucontext, which asks the kernel for the signal mask each time; then it goes by jumps.
+struct Fiber {
+  Stack stack;
+  jmp_buf jump;
+  bool started = false;
+};
+
 struct Thread {
-  ucontext_t context{};
   const Gate* gate = nullptr;  // null: may run
   std::uint64_t seen = 0;      // of the gate, when it began to wait
   const char* waits_at = "";
@@ -70,7 +89,10 @@ struct Warp {
 struct Block {
   const char* kernel = "";
   const std::function<void()>* body = nullptr;
-  ucontext_t scheduler{};
+  jmp_buf scheduler;
+  const void* scheduler_stack = nullptr;
+  std::size_t scheduler_stack_bytes = 0;
+  std::vector<std::unique_ptr<Fiber>> fibers;  // thread i runs on fiber i
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   Gate gate;
@@ -89,12 +111,49 @@ Block block;  // the one that runs
 
 Thread& current() { return block.threads[block.current]; }
 
+[[noreturn]] void run_fiber();
+
+[[noreturn]] void start(Fiber& fiber) {
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = fiber.stack.memory();
+  context.uc_stack.ss_size = stack_bytes;
+  context.uc_link = nullptr;
+  makecontext(&context, run_fiber, 0);
+  setcontext(&context);
+  std::abort();
+}
+
+/// From the scheduler to the current thread's fiber; returns when that goes back.
+void to_fiber(Fiber& fiber) {
+  void* fake = nullptr;
+  __sanitizer_start_switch_fiber(&fake, fiber.stack.memory(), stack_bytes);
+  if (_setjmp(block.scheduler) == 0) {
+    if (fiber.started) {
+      _longjmp(fiber.jump, 1);
+    }
+    fiber.started = true;
+    start(fiber);
+  }
+  __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+}
+
+void to_scheduler() {
+  Fiber& fiber = *block.fibers[block.current];
+  void* fake = nullptr;
+  __sanitizer_start_switch_fiber(&fake, block.scheduler_stack, block.scheduler_stack_bytes);
+  if (_setjmp(fiber.jump) == 0) {
+    _longjmp(block.scheduler, 1);
+  }
+  __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+}
+
 void wait_at(const Gate& gate, const char* where) {
   Thread& thread = current();
   thread.gate = &gate;
   thread.seen = gate.passed;
   thread.waits_at = where;
-  swapcontext(&thread.context, &block.scheduler);
+  to_scheduler();
 }
 
 void open_if_all_came() {
@@ -104,26 +163,19 @@ void open_if_all_came() {
   }
 }
 
-void run_thread() {
-  try {
-    (*block.body)();
-  } catch (...) {
-    block.error = std::current_exception();
+[[noreturn]] void run_fiber() {
+  __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack, &block.scheduler_stack_bytes);
+  while (true) {
+    try {
+      (*block.body)();
+    } catch (...) {
+      block.error = std::current_exception();
+    }
+    block.threads[block.current].done = true;
+    --block.live;
+    open_if_all_came();
+    to_scheduler();
   }
-  current().done = true;
-  --block.live;
-  open_if_all_came();
-  swapcontext(&current().context, &block.scheduler);
-}
-
-/// Not inlined: getcontext may return twice, and the compiler then fears for its caller's
-/// variables.
-[[gnu::noinline]] void make_ready(ucontext_t& context, const Stack& stack) {
-  getcontext(&context);
-  context.uc_stack.ss_sp = stack.memory();
-  context.uc_stack.ss_size = stack_bytes;
-  context.uc_link = nullptr;
-  makecontext(&context, run_thread, 0);
 }
 
 void prepare_shared(std::size_t bytes) {
@@ -148,11 +200,10 @@ void check_shared(std::size_t bytes) {
 
 void run_block(const char* kernel, int threads, std::size_t shared_bytes,
                const std::function<void()>& thread) {
-  static std::vector<std::unique_ptr<Stack>> stacks;
   static std::minstd_rand random;
   const auto count = static_cast<std::size_t>(threads);
-  while (stacks.size() < count) {
-    stacks.push_back(std::make_unique<Stack>());
+  while (block.fibers.size() < count) {
+    block.fibers.push_back(std::make_unique<Fiber>());
   }
   block.kernel = kernel;
   block.body = &thread;
@@ -164,10 +215,7 @@ void run_block(const char* kernel, int threads, std::size_t shared_bytes,
   block.error = nullptr;
   prepare_shared(shared_bytes);
   std::vector<std::size_t> order(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    make_ready(block.threads[i].context, *stacks[i]);
-    order[i] = i;
-  }
+  std::iota(order.begin(), order.end(), std::size_t{0});
   while (block.live > 0) {
     bool moved = false;
     std::shuffle(order.begin(), order.end(), random);
@@ -179,15 +227,17 @@ void run_block(const char* kernel, int threads, std::size_t shared_bytes,
       next.gate = nullptr;
       block.current = i;
       threadIdx = {static_cast<unsigned>(i), 0, 0};
-      swapcontext(&block.scheduler, &next.context);
+      to_fiber(*block.fibers[i]);
       moved = true;
       if (block.error) {
+        block.fibers.clear();  // the others have stopped in the middle
         std::rethrow_exception(block.error);
       }
     }
     if (!moved) {
       const auto stuck = std::find_if(block.threads.begin(), block.threads.end(),
                                       [](const Thread& t) { return !t.done; });
+      block.fibers.clear();
       fail("thread " + std::to_string(stuck - block.threads.begin()) + " waits for ever at a " +
            stuck->waits_at + ".");
     }

@@ -1,0 +1,45 @@
+// The model in bf16 beside PyTorch in f32.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/cuda/kernels.hpp"
+#include "model/golden.hpp"
+#include "model/objective.hpp"
+
+namespace precis {
+namespace {
+
+class Bf16 : public testing::TestWithParam<const char*> {};
+
+TEST_P(Bf16, ReadsAboutTheSameNumbersAndGradients) {
+  Device device(cuda::backend, DType::bf16);
+  const GoldenCase of = read_case(GetParam());
+  Model model = make_golden_model(device, of);
+  Parameters gradients(device, model.parameters.specs());
+  const auto result = Objective(device, model).accumulate(of.sequences(), gradients);
+  ASSERT_EQ(result.read.size(), of.read.size());
+  for (std::size_t i = 0; i < of.read.size(); ++i) {
+    EXPECT_NEAR(result.read[i], of.read[i], 0.05) << "token " << i;
+  }
+  // bf16 keeps 8 bits, and a gradient has passed through some dozen roundings.
+  const auto ours = by_case_names(of, gradients, device);
+  double error = 0;
+  double size = 0;
+  for (const auto& [name, gradient] : of.gradients) {
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      error += std::pow(static_cast<double>(ours.at(name)[i] - gradient[i]), 2);
+      size += std::pow(static_cast<double>(gradient[i]), 2);
+    }
+  }
+  EXPECT_LT(std::sqrt(error / size), 0.02);
+  EXPECT_GT(error, 0.0) << "nothing was rounded";
+}
+
+INSTANTIATE_TEST_SUITE_P(AllCases, Bf16,
+                         testing::Values("gpt2_tied", "gpt2_untied", "gpt2_wide", "llama", "neox",
+                                         "qwen2", "reward"),
+                         [](const auto& test) { return std::string(test.param); });
+
+}  // namespace
+}  // namespace precis
