@@ -9,8 +9,12 @@
 namespace precis {
 
 Mailbox::~Mailbox() {
-  // Messages are left only when an error ends the rank. MPI may still read their bytes until the
-  // process ends, so they outlive this object on purpose.
+  // Messages are left only when an error ends the rank. MPI may still read the bytes of those that
+  // have not left until the process ends, so they outlive this object on purpose.
+  outgoing_.remove_if([](Outgoing& message) {
+    int done = 0;
+    return MPI_Test(&message.request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done != 0;
+  });
   if (!outgoing_.empty()) {
     static_cast<void>(new std::list<Outgoing>(std::move(outgoing_)));
   }
