@@ -11,6 +11,7 @@
 #include "commands/commit.hpp"
 #include "kernels/cpu/isa.hpp"
 #include "parallel/mpi_check.hpp"
+#include "tensor/cuda_device.hpp"
 
 namespace precis {
 namespace {
@@ -35,17 +36,19 @@ std::string hdf5_version() {
 }  // namespace
 
 std::string version_text() {
+  const CudaAnswer cuda = find_cuda();
   return fmt::format(
       "precis {}\n"
       "commit: {}\n"
       "compiler: {} {}\n"
       "libraries: {}, {}, Boost {}.{}.{}, fmt {}.{}.{}\n"
       "instruction set in use: {}\n"
-      "CUDA: not built in\n",
+      "CUDA: {}\n",
       program_version, program_commit, compiler_name, compiler_version, mpi_version(),
       hdf5_version(), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100,
       FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
-      cpu::name_of(cpu::chosen_isa()));
+      cpu::name_of(cpu::chosen_isa()),
+      cuda.backend != nullptr ? cuda.backend->describe() : cuda.reason);
 }
 
 }  // namespace precis

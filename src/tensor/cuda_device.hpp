@@ -9,7 +9,7 @@ namespace precis {
 
 struct CudaAnswer {
   const Backend* backend = nullptr;  ///< null: there is no GPU to compute on
-  std::string reason;                ///< why there is none, as the end of a sentence
+  std::string reason;                ///< why there is none, as a clause
 };
 
 /// The CUDA backend with a GPU chosen for this process, or why there is none.

@@ -15,8 +15,7 @@ CudaAnswer find_cuda() {
   if (result == cudaErrorInsufficientDriver) {
     return {nullptr, "this machine has no NVIDIA driver, or one that is too old for this program"};
   }
-  return {nullptr, count == 0 && result == cudaSuccess ? std::string("this machine has no GPU")
-                                                       : cudaGetErrorString(result)};
+  return {nullptr, result == cudaSuccess ? "this machine has no GPU" : cudaGetErrorString(result)};
 }
 
 }  // namespace precis
