@@ -67,6 +67,7 @@ struct Copy {
 /// ucontext, which asks the kernel for the signal mask each time; then it goes by jumps.
 struct Fiber {
   Stack stack;
+  ucontext_t first{};
   jmp_buf jump;
   bool started = false;
 };
@@ -114,13 +115,12 @@ Thread& current() { return block.threads[block.current]; }
 [[noreturn]] void run_fiber();
 
 [[noreturn]] void start(Fiber& fiber) {
-  ucontext_t context;
-  getcontext(&context);
-  context.uc_stack.ss_sp = fiber.stack.memory();
-  context.uc_stack.ss_size = stack_bytes;
-  context.uc_link = nullptr;
-  makecontext(&context, run_fiber, 0);
-  setcontext(&context);
+  getcontext(&fiber.first);
+  fiber.first.uc_stack.ss_sp = fiber.stack.memory();
+  fiber.first.uc_stack.ss_size = stack_bytes;
+  fiber.first.uc_link = nullptr;
+  makecontext(&fiber.first, run_fiber, 0);
+  setcontext(&fiber.first);
   std::abort();
 }
 
