@@ -46,13 +46,14 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
   return (fs::is_regular_file(status) || fs::is_directory(status)) && fs::equivalent(a, b, ignored);
 }
 
-/// Whether `b` is a folder and `a` one of the files in it, by whatever link.
+/// Whether `b` is a folder and `a` one of the files that may be read from it, by whatever link:
+/// model files never are, so that an imported model may stand beside the files it came from.
 bool is_inside(const fs::path& a, const fs::path& b) {
   std::error_code error;
   fs::directory_iterator entry(b, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     std::error_code ignored;
-    if (fs::equivalent(entry->path(), a, ignored)) {
+    if (entry->path().extension() != ".h5" && fs::equivalent(entry->path(), a, ignored)) {
       return true;
     }
   }
