@@ -2,6 +2,7 @@
 // compile.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "kernels/kernels.hpp"
@@ -10,12 +11,20 @@ namespace precis {
 
 struct Backend {
   const char* name;
+  /// Whether the host runs ahead of the device: then looking at a result makes it wait, and few
+  /// sizes of repeated work are better than many.
+  bool runs_ahead;
 
   // Queues, events and memory.
   Queue (&make_queue)();
   Event (&record)(Queue&);
   void (&wait)(Queue&, const Event&);  ///< Work put into the queue later starts after the event.
   void (&synchronize)(Queue&);         ///< The host waits until the queue is empty.
+  /// Puts `work` into the queue: for one Recording always the same kernels on the same memory. From
+  /// the second time on a device may start what it has recorded in place of calling `work`, which
+  /// must therefore do nothing else. It is recorded anew after device memory was taken or given
+  /// back.
+  void (&repeat)(Queue&, Recording&, const std::function<void()>& work);
   void* (&allocate)(std::int64_t bytes);
   void (&deallocate)(void* memory) noexcept;
   void (&copy_to_device)(Queue&, View out, ConstView host);

@@ -167,6 +167,8 @@ struct SamplingRule {
   double temperature = 1.0;  ///< 0: arg max, ties to the lower id.
   std::int64_t top_k = 0;    ///< 0: off.
   double top_p = 1.0;        ///< 1: off.
+
+  friend bool operator==(const SamplingRule&, const SamplingRule&) = default;
 };
 
 /// Draws tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the tokens

@@ -41,6 +41,22 @@ class Event {
   std::shared_ptr<void> state_;
 };
 
+/// Work that is put into a queue again and again (Backend::repeat); empty before the first time.
+class Recording {
+ public:
+  /// For the backend: what it keeps, made when it is first asked for.
+  template <class State>
+  [[nodiscard]] State& state() {
+    if (state_ == nullptr) {
+      state_ = std::make_shared<State>();
+    }
+    return *static_cast<State*>(state_.get());
+  }
+
+ private:
+  std::shared_ptr<void> state_;
+};
+
 /// A weight matrix in a backend's own layout (blocked on the CPU; on a GPU just a reference to the
 /// matrix). Logically (out, in), whatever product it was packed for.
 class Pack {

@@ -157,6 +157,14 @@ class BasicView {
     shape.set(0, end - begin);
     return {bytes_ + begin * shape_.row_numel() * size_of(dtype_), dtype_, shape};
   }
+  /// Slice i of axis 0, one axis less.
+  [[nodiscard]] BasicView row(std::int64_t i) const {
+    Shape shape;
+    for (int axis = 1; axis < shape_.rank(); ++axis) {
+      shape.append(shape_[axis]);
+    }
+    return rows(i, i + 1).reshaped(shape);
+  }
   /// The same elements in another shape with the same product.
   [[nodiscard]] BasicView reshaped(const Shape& shape) const {
     assert(shape.numel() == numel());

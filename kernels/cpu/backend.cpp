@@ -4,6 +4,7 @@ namespace precis::cpu {
 
 const Backend backend{
     .name = "cpu",
+    .runs_ahead = false,
 #include "kernels/table.inc"
 };
 

@@ -34,6 +34,10 @@ Event record(Queue& /*queue*/) { return Event(nullptr); }
 void wait(Queue& /*queue*/, const Event& /*event*/) {}
 void synchronize(Queue& /*queue*/) {}
 
+void repeat(Queue& /*queue*/, Recording& /*recording*/, const std::function<void()>& work) {
+  work();
+}
+
 void* allocate(std::int64_t bytes) {
   require(bytes >= 0, "{} bytes of memory were asked for.", bytes);
   // aligned_alloc wants a multiple of the alignment; 0 bytes still get their own address.

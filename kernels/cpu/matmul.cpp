@@ -104,9 +104,9 @@ struct RowTiles {
   std::int64_t tiles;
   std::int64_t blocks;
 
-  RowTiles(std::int64_t rows_, std::int64_t tile_rows)
-      : rows(rows_),
-        tiles(ceil_divide(rows_, tile_rows)),
+  RowTiles(std::int64_t row_count, std::int64_t tile_rows)
+      : rows(row_count),
+        tiles(ceil_divide(row_count, tile_rows)),
         blocks(ceil_divide(tiles, block_rows / tile_rows)) {}
   [[nodiscard]] std::int64_t tile_begin(std::int64_t tile) const {
     return part_begin(rows, tiles, tile);

@@ -4,6 +4,7 @@ namespace precis::cuda {
 
 const Backend backend{
     .name = "cuda",
+    .runs_ahead = true,
 #include "kernels/table.inc"
 };
 

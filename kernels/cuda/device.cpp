@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <new>
 
 #include "base/error.hpp"
@@ -11,6 +12,8 @@ namespace precis::cuda {
 namespace {
 
 constexpr double bytes_a_gib = 1 << 30;
+
+std::atomic<std::uint64_t> changes = 0;
 
 struct EventState {
   EventState() {
@@ -37,7 +40,9 @@ void copy_bytes(Queue& queue, View out, ConstView x, cudaMemcpyKind kind) {
 
 }  // namespace
 
-void Free::operator()(void* memory) const noexcept { cudaFree(memory); }
+std::uint64_t memory_changes() noexcept { return changes; }
+
+void Free::operator()(void* memory) const noexcept { deallocate(memory); }
 
 std::byte* Scratch::bytes(std::int64_t size) {
   if (size > size_) {
@@ -88,10 +93,14 @@ void* allocate(std::int64_t bytes) {
         static_cast<double>(total) / bytes_a_gib);
   }
   check(result, "cudaMalloc");
+  ++changes;
   return memory;
 }
 
-void deallocate(void* memory) noexcept { cudaFree(memory); }
+void deallocate(void* memory) noexcept {
+  cudaFree(memory);
+  ++changes;
+}
 
 // The host's memory is pageable, so the call returns when it has been read.
 void copy_to_device(Queue& queue, View out, ConstView host) {

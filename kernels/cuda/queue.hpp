@@ -43,6 +43,10 @@ struct QueueState {
       matmuls;  ///< cuBLASLt and its plans (matmul.hpp), from the first product on.
 };
 
+/// How often device memory was taken or given back so far: while it stays the same, what a recorded
+/// kernel points at is still there.
+[[nodiscard]] std::uint64_t memory_changes() noexcept;
+
 [[nodiscard]] inline cudaStream_t stream_of(const Queue& queue) {
   return queue.state<QueueState>().stream;
 }

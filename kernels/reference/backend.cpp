@@ -4,6 +4,7 @@ namespace precis::reference {
 
 const Backend backend{
     .name = "reference",
+    .runs_ahead = false,
 #include "kernels/table.inc"
 };
 

@@ -26,6 +26,10 @@ Event record(Queue& /*queue*/) { return Event(nullptr); }
 void wait(Queue& /*queue*/, const Event& /*event*/) {}
 void synchronize(Queue& /*queue*/) {}
 
+void repeat(Queue& /*queue*/, Recording& /*recording*/, const std::function<void()>& work) {
+  work();
+}
+
 void* allocate(std::int64_t bytes) {
   require(bytes >= 0, "{} bytes of memory were asked for.", bytes);
   void* memory = ::operator new(static_cast<std::size_t>(bytes), alignment, std::nothrow);

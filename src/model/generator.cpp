@@ -1,11 +1,31 @@
 #include "model/generator.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <iterator>
 #include <utility>
 
 #include "base/error.hpp"
 
 namespace precis {
+namespace {
+
+/// Decode steps between two looks at what was drawn, where looking makes the host wait.
+constexpr std::int64_t steps_ahead = 8;
+
+/// The size of repeated work for so many sequences: there are few of them.
+std::int64_t padded_rows(std::int64_t sequences) {
+  constexpr std::int64_t grain = 16;
+  return sequences < grain
+             ? static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(sequences)))
+             : (sequences + grain - 1) / grain * grain;
+}
+
+bool is_complete(const Generated& result, const GenerationRule& rule) {
+  return result.ended || std::ssize(result.response) >= rule.max_new_tokens;
+}
+
+}  // namespace
 
 Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout)
     : device_(&device), stage_(device, config, layout), head_(device, layout), workspace_(device) {}
@@ -23,17 +43,7 @@ void Generator::run(const Parameters& parameters, std::span<const Prompt> prompt
     if (live_.empty()) {
       continue;
     }
-    workspace_.reset();
-    std::vector<std::int32_t> tokens;
-    std::vector<int> sequences;
-    std::vector<Live*> all;
-    for (const auto& live : live_) {
-      tokens.push_back(live->result.response.back());
-      sequences.push_back(live->cache_sequence);
-      all.push_back(live.get());
-    }
-    const ConstView hidden = stage_.decode(parameters, workspace_, tokens, *cache_, sequences);
-    sample(parameters, hidden, all, rule);
+    decode(parameters, rule);
     retire(rule, finished);
   }
 }
@@ -57,11 +67,14 @@ void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& r
   const std::int64_t sequences = std::max(std::min(rule.max_sequences, episodes), most_of_a_prompt);
   // A fork may copy one block of its prompt before it releases its share of it.
   const std::int64_t blocks_per_sequence = KvCache::blocks_for(longest + rule.max_new_tokens) + 1;
-  const std::int64_t blocks = blocks_per_sequence * (sequences + 1);
+  const std::int64_t blocks = blocks_per_sequence * (sequences + 1) + 1;
   if (!cache_ || cache_->blocks() < blocks) {
     cache_.reset();
     cache_ = std::make_unique<KvCache>(*device_, config, blocks);
+    padding_ = cache_->create();
+    cache_->append(padding_, 1);
   }
+  table_width_ = std::max(table_width_, blocks_per_sequence);
 }
 
 std::size_t Generator::admit(const Parameters& parameters, std::span<const Prompt> prompts,
@@ -111,36 +124,105 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     cache_->release(sequences[b]);
   }
   if (!admitted.empty()) {
-    View rows =
-        workspace_.take({static_cast<std::int64_t>(last.size()), hidden.extent(1)}, hidden.dtype());
+    const auto count = static_cast<std::int64_t>(admitted.size());
+    View rows = workspace_.take({count, hidden.extent(1)}, hidden.dtype());
     device_->backend().gather_rows(device_->queue(), rows, hidden, workspace_.upload(last));
-    sample(parameters, rows, admitted, rule);
+    std::vector<std::int64_t> episodes;
+    for (const Live* live : admitted) {
+      episodes.push_back(live->result.episode);
+    }
+    const std::vector<std::int32_t> positions(admitted.size(), 0);
+    const Drawn drawn = take_drawn(1, count);
+    draw(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
+         {drawn.tokens.row(0), drawn.logprobs.row(0)});
+    collect(drawn, admitted, rule);
     retire(rule, finished);
   }
   return next;
 }
 
-void Generator::sample(const Parameters& parameters, ConstView hidden, std::span<Live*> of,
-                       const GenerationRule& rule) {
-  const auto count = static_cast<std::int64_t>(of.size());
+void Generator::decode(const Parameters& parameters, const GenerationRule& rule) {
+  std::vector<Live*> all;
+  std::vector<int> sequences;
+  std::vector<std::int64_t> left;
+  std::vector<std::int32_t> tokens;
   std::vector<std::int64_t> episodes;
-  std::vector<std::int32_t> positions;
-  for (const Live* live : of) {
-    episodes.push_back(live->result.episode);
-    positions.push_back(static_cast<std::int32_t>(live->result.response.size()));
+  for (const auto& live : live_) {
+    const Generated& result = live->result;
+    all.push_back(live.get());
+    sequences.push_back(live->cache_sequence);
+    left.push_back(rule.max_new_tokens - std::ssize(result.response));
+    tokens.push_back(result.response.back());
+    episodes.push_back(result.episode);
   }
+  const bool ahead = device_->backend().runs_ahead;
+  const std::int64_t steps = std::min(ahead ? steps_ahead : 1, std::ranges::max(left));
+  const auto rows =
+      static_cast<std::size_t>(ahead ? padded_rows(std::ssize(all)) : std::ssize(all));
+  sequences.resize(rows, padding_);
+  left.resize(rows, 0);
+  tokens.resize(rows, 0);
+  episodes.resize(rows, 0);
+  std::vector<std::int32_t> positions;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    for (const std::int64_t of_row : left) {
+      positions.push_back(static_cast<std::int32_t>(rule.max_new_tokens - of_row + step));
+    }
+  }
+
+  workspace_.reset();
+  const auto batch = static_cast<std::int64_t>(rows);
+  const DecodePlan plan(workspace_, *cache_, sequences, left, steps, table_width_);
+  const View first = workspace_.upload(tokens);
+  const View of_episodes = workspace_.upload(episodes);
+  const View at_positions = workspace_.upload(positions).reshaped({steps, batch});
+  const Drawn drawn = take_drawn(steps, batch);
+  // Always in the same order from the workspace's beginning: the same memory for the same sizes.
+  device_->backend().repeat(device_->queue(), recording(parameters, rule, steps, batch), [&] {
+    ConstView last = first;
+    for (std::int64_t step = 0; step < steps; ++step) {
+      const WorkspaceScope scope(workspace_);
+      const ConstView hidden = stage_.decode(parameters, workspace_, plan.at(step), last, *cache_);
+      const Drawn of_step{drawn.tokens.row(step), drawn.logprobs.row(step)};
+      draw(parameters, hidden, of_episodes, at_positions.row(step), rule, of_step);
+      last = of_step.tokens;
+    }
+  });
+  collect(drawn, all, rule);
+}
+
+Recording& Generator::recording(const Parameters& parameters, const GenerationRule& rule,
+                                std::int64_t steps, std::int64_t rows) {
+  const RecordedFor now{&parameters, rule.sampling, table_width_};
+  if (recorded_for_ != now) {
+    recordings_.clear();
+    recorded_for_ = now;
+  }
+  return recordings_[{steps, rows}];
+}
+
+Generator::Drawn Generator::take_drawn(std::int64_t steps, std::int64_t rows) {
+  return {workspace_.take({steps, rows}, DType::i32), workspace_.take({steps, rows})};
+}
+
+void Generator::draw(const Parameters& parameters, ConstView hidden, ConstView episodes,
+                     ConstView positions, const GenerationRule& rule, const Drawn& drawn) {
   const ConstView logits = head_.logits(parameters, workspace_, hidden);  // (B,V)
-  View tokens = workspace_.take({count}, DType::i32);
-  View logprobs = workspace_.take({count});
-  device_->backend().sample(device_->queue(), tokens, logprobs, logits, workspace_.upload(episodes),
-                            workspace_.upload(positions), rule.sampling);
-  const auto host_tokens = device_->to_host<std::int32_t>(tokens);
-  const auto host_logprobs = device_->to_host<float>(logprobs);
+  device_->backend().sample(device_->queue(), drawn.tokens, drawn.logprobs, logits, episodes,
+                            positions, rule.sampling);
+}
+
+void Generator::collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule) {
+  const auto tokens = device_->to_host<std::int32_t>(drawn.tokens);
+  const auto logprobs = device_->to_host<float>(drawn.logprobs);
+  const auto rows = static_cast<std::size_t>(drawn.tokens.extent(1));
   for (std::size_t b = 0; b < of.size(); ++b) {
     Generated& result = of[b]->result;
-    result.response.push_back(host_tokens[b]);
-    result.logprobs.push_back(host_logprobs[b]);
-    result.ended = stage_.config().ends_with(host_tokens[b]);
+    for (std::size_t i = b; i < tokens.size() && !is_complete(result, rule); i += rows) {
+      result.response.push_back(tokens[i]);
+      result.logprobs.push_back(logprobs[i]);
+      result.ended = stage_.config().ends_with(tokens[i]);
+    }
   }
 }
 
@@ -148,7 +230,7 @@ void Generator::retire(const GenerationRule& rule,
                        const std::function<void(Generated&&)>& finished) {
   std::erase_if(live_, [&](const std::unique_ptr<Live>& live) {
     Generated& result = live->result;
-    if (!result.ended && static_cast<std::int64_t>(result.response.size()) < rule.max_new_tokens) {
+    if (!is_complete(result, rule)) {
       return false;
     }
     cache_->release(live->cache_sequence);

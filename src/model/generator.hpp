@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "model/heads.hpp"
@@ -37,8 +39,9 @@ class Generator {
  public:
   Generator(Device& device, const ModelConfig& config, const Parameters& layout);
 
-  /// Generates every episode of every prompt. `finished` gets each as soon as it is complete;
-  /// `between_steps` is called between decode steps (for signals, messages, the watchdog). Prompts
+  /// Generates every episode of every prompt. `finished` gets each as soon as it is seen to be
+  /// complete; `between_steps` is called between decode steps, of which some are done at once where
+  /// the host runs ahead of the device (for signals, messages, the watchdog). Prompts
   /// must not be empty and must fit the context together with max_new_tokens (Error). Without an
   /// end token in the model's configuration every response has max_new_tokens.
   void run(const Parameters& parameters, std::span<const Prompt> prompts,
@@ -52,20 +55,46 @@ class Generator {
     Generated result;
   };
 
+  /// What is drawn in some steps for some sequences.
+  struct Drawn {
+    View tokens;    // (steps, rows) i32, or (rows) of one step
+    View logprobs;  // the same
+  };
+
   void reserve(std::span<const Prompt> prompts, const GenerationRule& rule);
   [[nodiscard]] std::size_t admit(const Parameters& parameters, std::span<const Prompt> prompts,
                                   std::size_t next, const GenerationRule& rule,
                                   const std::function<void(Generated&&)>& finished);
-  void sample(const Parameters& parameters, ConstView hidden, std::span<Live*> of,
-              const GenerationRule& rule);
+  /// Some more tokens of every live sequence. One that ends goes on until all have got theirs; what
+  /// it draws then is thrown away.
+  void decode(const Parameters& parameters, const GenerationRule& rule);
+  [[nodiscard]] Recording& recording(const Parameters& parameters, const GenerationRule& rule,
+                                     std::int64_t steps, std::int64_t rows);
+  [[nodiscard]] Drawn take_drawn(std::int64_t steps, std::int64_t rows);
+  void draw(const Parameters& parameters, ConstView hidden, ConstView episodes, ConstView positions,
+            const GenerationRule& rule, const Drawn& drawn);
+  /// Adds what was drawn to the sequences `of` its first rows. Waits for the device.
+  void collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule);
   void retire(const GenerationRule& rule, const std::function<void(Generated&&)>& finished);
 
   Device* device_;
   Stage stage_;
   LanguageHead head_;
   std::unique_ptr<KvCache> cache_;
+  int padding_ = 0;               ///< A sequence of the cache for rows that nobody reads.
+  std::int64_t table_width_ = 0;  ///< The most blocks of a sequence.
   Workspace workspace_;
   std::vector<std::unique_ptr<Live>> live_;
+
+  /// What recorded decode steps have in common; others are forgotten.
+  struct RecordedFor {
+    const Parameters* parameters = nullptr;
+    SamplingRule sampling;
+    std::int64_t table_width = 0;
+    friend bool operator==(const RecordedFor&, const RecordedFor&) = default;
+  };
+  RecordedFor recorded_for_;
+  std::map<std::pair<std::int64_t, std::int64_t>, Recording> recordings_;  // of steps, rows
 };
 
 }  // namespace precis

@@ -74,12 +74,11 @@ void KvCache::copy_block(std::int32_t from, std::int32_t to) {
   }
 }
 
-void KvCache::append(int sequence, std::int64_t tokens, std::vector<std::int32_t>& slots) {
+void KvCache::append(int sequence, std::int64_t tokens) {
   (void)at(sequence);
   Sequence& state = sequences_[static_cast<std::size_t>(sequence)];
   for (std::int64_t i = 0; i < tokens; ++i) {
     const auto block = static_cast<std::size_t>(state.length / attention_block);
-    const std::int64_t place = state.length % attention_block;
     if (block == state.blocks.size()) {
       state.blocks.push_back(take_block());
     } else if (std::int32_t& mine = state.blocks[block];
@@ -89,20 +88,24 @@ void KvCache::append(int sequence, std::int64_t tokens, std::vector<std::int32_t
       --references_[static_cast<std::size_t>(mine)];
       mine = copy;
     }
-    slots.push_back(static_cast<std::int32_t>(state.blocks[block] * attention_block + place));
     ++state.length;
   }
 }
 
+std::int32_t KvCache::slot(int sequence, std::int64_t position) const {
+  assert(position >= 0 && position < length(sequence));
+  const std::int32_t block =
+      at(sequence).blocks[static_cast<std::size_t>(position / attention_block)];
+  return static_cast<std::int32_t>(block * attention_block + position % attention_block);
+}
+
 std::vector<std::int32_t> KvCache::tables(std::span<const int> sequences,
-                                          std::int64_t& width) const {
-  width = 0;
-  for (const int sequence : sequences) {
-    width = std::max(width, static_cast<std::int64_t>(at(sequence).blocks.size()));
-  }
+                                          std::int64_t width) const {
   std::vector<std::int32_t> tables(sequences.size() * static_cast<std::size_t>(width), 0);
   for (std::size_t b = 0; b < sequences.size(); ++b) {
     const auto& blocks = at(sequences[b]).blocks;
+    require(std::ssize(blocks) <= width, "A sequence has {} blocks, its table {} places.",
+            blocks.size(), width);
     std::copy(blocks.begin(), blocks.end(),
               tables.begin() + static_cast<std::ptrdiff_t>(b) * width);
   }

@@ -33,14 +33,15 @@ class KvCache {
     return static_cast<std::int64_t>(references_.size());
   }
 
-  /// Makes room for `tokens` more tokens of a sequence and appends their places (block *
-  /// attention_block + place in it) to `slots`. Throws Error when the pool is used up.
-  void append(int sequence, std::int64_t tokens, std::vector<std::int32_t>& slots);
+  /// Makes room for `tokens` more tokens of a sequence. Throws Error when the pool is used up.
+  void append(int sequence, std::int64_t tokens);
+  /// The place of a sequence's token in the pool: block * attention_block + place in the block.
+  [[nodiscard]] std::int32_t slot(int sequence, std::int64_t position) const;
 
-  /// The block tables (B,M) of these sequences, M = `width` the most blocks among them; unused
-  /// entries are 0.
+  /// The block tables (B,width) of these sequences, none of which has more blocks; unused entries
+  /// are 0.
   [[nodiscard]] std::vector<std::int32_t> tables(std::span<const int> sequences,
-                                                 std::int64_t& width) const;
+                                                 std::int64_t width) const;
 
   [[nodiscard]] View keys(std::int64_t layer);    // (blocks, K, D, attention_block)
   [[nodiscard]] View values(std::int64_t layer);  // (blocks, K, attention_block, D)

@@ -103,7 +103,11 @@ ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
                          std::span<const int> sequences) const {
   std::vector<std::int32_t> slots;
   for (std::size_t b = 0; b < sequences.size(); ++b) {
-    cache.append(sequences[b], batch.offsets[b + 1] - batch.offsets[b], slots);
+    const std::int64_t tokens = batch.offsets[b + 1] - batch.offsets[b];
+    cache.append(sequences[b], tokens);
+    for (std::int64_t position = 0; position < tokens; ++position) {
+      slots.push_back(cache.slot(sequences[b], position));
+    }
   }
   CacheAccess access;
   access.slots = workspace.upload(slots);
@@ -111,25 +115,12 @@ ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
 }
 
 ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
-                        std::span<const std::int32_t> tokens, KvCache& cache,
-                        std::span<const int> sequences) const {
-  std::vector<std::int32_t> slots;
-  std::vector<std::int32_t> positions;
-  std::vector<std::int32_t> lengths;
-  for (const int sequence : sequences) {
-    positions.push_back(static_cast<std::int32_t>(cache.length(sequence)));
-    cache.append(sequence, 1, slots);
-    lengths.push_back(positions.back() + 1);
-  }
-  std::int64_t blocks = 0;
-  const std::vector<std::int32_t> tables = cache.tables(sequences, blocks);
+                        const DecodePlaces& places, ConstView tokens, KvCache& cache) const {
   CacheAccess access;
-  access.slots = workspace.upload(slots);
-  access.tables =
-      workspace.upload(tables).reshaped({static_cast<std::int64_t>(sequences.size()), blocks});
-  access.lengths = workspace.upload(lengths);
-  const DeviceBatch batch{
-      .tokens = workspace.upload(tokens), .positions = workspace.upload(positions), .offsets = {}};
+  access.slots = places.slots;
+  access.tables = places.tables;
+  access.lengths = places.lengths;
+  const DeviceBatch batch{.tokens = tokens, .positions = places.positions, .offsets = {}};
   return run({*device_, parameters, workspace}, batch, &cache, &access);
 }
 

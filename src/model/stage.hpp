@@ -6,6 +6,7 @@
 
 #include "data/packing.hpp"
 #include "model/block.hpp"
+#include "model/decode_plan.hpp"
 #include "model/kv_cache.hpp"
 
 namespace precis {
@@ -35,10 +36,10 @@ class Stage {
   [[nodiscard]] ConstView prefill(const Parameters& parameters, Workspace& workspace,
                                   const PackedBatch& batch, KvCache& cache,
                                   std::span<const int> sequences) const;
-  /// Hidden states (B,C) of one more token a sequence, tokens (B).
+  /// Hidden states (B,C) of one more token for each of B sequences, tokens (B), at these places.
   [[nodiscard]] ConstView decode(const Parameters& parameters, Workspace& workspace,
-                                 std::span<const std::int32_t> tokens, KvCache& cache,
-                                 std::span<const int> sequences) const;
+                                 const DecodePlaces& places, ConstView tokens,
+                                 KvCache& cache) const;
 
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
   /// A workspace for the loss on top of the forward pass in `slot`; emptied by its next forward.

@@ -177,6 +177,39 @@ TEST_P(GeneratorOn, RunsTwiceAndWithMoreSamplesThanPlaces) {
   expect_same(first, run(prompts(5), rule()), device.backend().rows_are_exact());
 }
 
+TEST_P(GeneratorOn, RunningAheadChangesNothing) {
+  Backend ahead = device.backend();
+  Backend waiting = device.backend();
+  ahead.runs_ahead = true;
+  waiting.runs_ahead = false;
+  const bool bits = device.backend().rows_are_exact();
+  const auto on = [&](const Backend& backend, const GenerationRule& rule) {
+    Device other(backend);
+    const Model same = make_model(other, model.config, {}, 5);
+    Generator generator(other, same.config, same.parameters);
+    Results results;
+    // Twice, so that recorded work is started again.
+    for (int time = 0; time < 2; ++time) {
+      results.clear();
+      generator.run(
+          same.parameters, prompts(2), rule,
+          [&](Generated&& result) {
+            const auto episode = result.episode;
+            results.emplace(episode, std::move(result));
+          },
+          [] {});
+    }
+    return results;
+  };
+  model.config.end_tokens = {60, 7, 8};
+  for (const std::int64_t sequences : {3, 20}) {
+    GenerationRule some = rule();
+    some.max_new_tokens = 12;
+    some.max_sequences = sequences;
+    expect_same(on(waiting, some), on(ahead, some), bits);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllBackends, GeneratorOn, testing::ValuesIn(backends_under_test()),
                          [](const auto& of) { return of.param->name; });
 

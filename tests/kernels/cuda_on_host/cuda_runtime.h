@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <numbers>
+#include <utility>
+#include <vector>
 
 #include "threads.hpp"
 
@@ -134,10 +137,12 @@ T atomicMax(T* address, T value) {
   return before;
 }
 
-// The runtime: one device whose memory is the host's and whose streams run at once.
+// The runtime: one device whose memory is the host's and whose streams run at once, unless they are
+// being captured.
 using cudaError_t = int;
 inline constexpr cudaError_t cudaSuccess = 0;
 inline constexpr cudaError_t cudaErrorMemoryAllocation = 2;
+inline constexpr cudaError_t cudaErrorStreamCaptureUnsupported = 900;
 using cudaStream_t = void*;
 using cudaEvent_t = void*;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
@@ -149,15 +154,71 @@ struct cudaDeviceProp {
   int major = 0, minor = 0;
 };
 
-inline const char* cudaGetErrorString(cudaError_t /*error*/) { return "out of memory"; }
-inline const char* cudaGetErrorName(cudaError_t /*error*/) { return "cudaErrorMemoryAllocation"; }
+namespace cuda_on_host {
+
+/// What was put into the stream while it was captured.
+using Graph = std::vector<std::function<void()>>;
+inline Graph* captured = nullptr;
+
+/// Does the work, or keeps it for later when the stream is being captured.
+inline void enqueue(std::function<void()> work) {
+  if (captured != nullptr) {
+    captured->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+}  // namespace cuda_on_host
+
+using cudaGraph_t = cuda_on_host::Graph*;
+using cudaGraphExec_t = cuda_on_host::Graph*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+
+inline const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorMemoryAllocation ? "out of memory"
+                                            : "operation not permitted when stream is capturing";
+}
+inline const char* cudaGetErrorName(cudaError_t error) {
+  return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
+                                            : "cudaErrorStreamCaptureUnsupported";
+}
+inline cudaError_t refused_while_captured() {
+  return cuda_on_host::captured == nullptr ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+}
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t /*stream*/, cudaStreamCaptureMode /*mode*/) {
+  cuda_on_host::captured = new cuda_on_host::Graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t /*stream*/, cudaGraph_t* graph) {
+  *graph = std::exchange(cuda_on_host::captured, nullptr);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph,
+                                        unsigned long long /*flags*/) {
+  *exec = new cuda_on_host::Graph(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return cudaGraphDestroy(exec); }
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t /*stream*/) {
+  for (const auto& work : *exec) {
+    work();
+  }
+  return cudaSuccess;
+}
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned /*flags*/) {
   *stream = nullptr;
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t /*stream*/) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t /*stream*/) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t /*stream*/) {
+  return refused_while_captured();
+}
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t /*stream*/, cudaEvent_t /*event*/,
                                        unsigned /*flags*/) {
   return cudaSuccess;
@@ -172,6 +233,9 @@ inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/, cudaStream_t /*stream*
 }
 /// Memory that is full of NaN, as a device's may be.
 inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  if (cuda_on_host::captured != nullptr) {
+    return cudaErrorStreamCaptureUnsupported;
+  }
   *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (*memory == nullptr) {
     return cudaErrorMemoryAllocation;
@@ -184,13 +248,16 @@ inline cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes,
-                                   cudaMemcpyKind /*kind*/, cudaStream_t /*stream*/) {
-  std::memcpy(to, from, bytes);
+                                   cudaMemcpyKind kind, cudaStream_t /*stream*/) {
+  if (cuda_on_host::captured != nullptr && kind != cudaMemcpyDeviceToDevice) {
+    return cudaErrorStreamCaptureUnsupported;  // the host's memory may be gone when it is launched
+  }
+  cuda_on_host::enqueue([=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
                                    cudaStream_t /*stream*/) {
-  std::memset(to, value, bytes);
+  cuda_on_host::enqueue([=] { std::memset(to, value, bytes); });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {

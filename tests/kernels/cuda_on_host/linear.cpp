@@ -1,4 +1,6 @@
 // Stands in for cuBLASLt's products: obvious loops with double accumulation, in both precisions.
+#include <cuda_runtime.h>
+
 #include <memory>
 #include <vector>
 
@@ -43,16 +45,18 @@ void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, C
   const auto& w = weight.state<HostPack>();
   check_argument("linear_forward", "x", x, w.precision, {x.extent(0), w.in});
   check_argument("linear_forward", "y", y, y.dtype(), {x.extent(0), w.out});
-  for (std::int64_t n = 0; n < x.extent(0); ++n) {
-    for (std::int64_t o = 0; o < w.out; ++o) {
-      double sum = bias.empty() ? 0.0 : bias.data<float>()[o];
-      for (std::int64_t i = 0; i < w.in; ++i) {
-        sum += number(x, n * w.in + i) * w.weight[static_cast<std::size_t>(o * w.in + i)];
+  cuda_on_host::enqueue([=, &w] {
+    for (std::int64_t n = 0; n < x.extent(0); ++n) {
+      for (std::int64_t o = 0; o < w.out; ++o) {
+        double sum = bias.empty() ? 0.0 : bias.data<float>()[o];
+        for (std::int64_t i = 0; i < w.in; ++i) {
+          sum += number(x, n * w.in + i) * w.weight[static_cast<std::size_t>(o * w.in + i)];
+        }
+        const std::int64_t place = n * w.out + o;
+        put(y, place, sum + (residual.empty() ? 0.0 : number(residual, place)));
       }
-      const std::int64_t place = n * w.out + o;
-      put(y, place, sum + (residual.empty() ? 0.0 : number(residual, place)));
     }
-  }
+  });
 }
 
 void linear_input_gradient(Queue& /*queue*/, View dx, ConstView dy, const Pack& weight,

@@ -23,15 +23,18 @@ inline std::byte* shared_memory() { return cuda_on_host::shared_memory(); }
 template <class... Parameters, class... Arguments>
 void launch(Queue& /*queue*/, const char* name, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {
-  gridDim = {static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.blocks_y), 1};
-  blockDim = {static_cast<unsigned>(grid.threads), 1, 1};
-  for (unsigned y = 0; y < gridDim.y; ++y) {
-    for (unsigned x = 0; x < gridDim.x; ++x) {
-      blockIdx = {x, y, 0};
-      cuda_on_host::run_block(name, grid.threads, static_cast<std::size_t>(grid.shared_bytes),
-                              [&] { kernel(static_cast<Parameters>(arguments)...); });
+  // The arguments' values of now, as a launch takes them.
+  cuda_on_host::enqueue([=] {
+    gridDim = {static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.blocks_y), 1};
+    blockDim = {static_cast<unsigned>(grid.threads), 1, 1};
+    for (unsigned y = 0; y < gridDim.y; ++y) {
+      for (unsigned x = 0; x < gridDim.x; ++x) {
+        blockIdx = {x, y, 0};
+        cuda_on_host::run_block(name, grid.threads, static_cast<std::size_t>(grid.shared_bytes),
+                                [&] { kernel(static_cast<Parameters>(arguments)...); });
+      }
     }
-  }
+  });
 }
 
 [[nodiscard]] constexpr std::int64_t blocks_for(std::int64_t n, std::int64_t size) {

@@ -1,0 +1,73 @@
+// Repeated work: the same results whether it is done or what a device recorded is started again.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "model/backends.hpp"
+#include "tensor/device.hpp"
+
+namespace precis {
+namespace {
+
+class RepeatOn : public testing::TestWithParam<const Backend*> {
+ protected:
+  /// total += x, the repeated work; counts how often the host is asked for it.
+  void repeat() {
+    device.backend().repeat(device.queue(), recording, [&] {
+      ++calls;
+      device.backend().add(device.queue(), total.view(), x.view());
+    });
+  }
+  void set_x(float value) {
+    const std::vector<float> host(3, value);
+    device.backend().copy_to_device(device.queue(), x.view(), view_of(host));
+  }
+  [[nodiscard]] float sum() { return device.to_host<float>(total.view())[2]; }
+
+  Device device{*GetParam()};
+  Tensor x = device.zeros({3});
+  Tensor total = device.zeros({3});
+  Recording recording;
+  int calls = 0;
+};
+
+TEST_P(RepeatOn, SeesWhatIsInMemoryEachTime) {
+  float expected = 0.0F;
+  for (int time = 1; time <= 5; ++time) {
+    const auto value = static_cast<float>(time);
+    set_x(value);
+    repeat();
+    expected += value;
+    EXPECT_EQ(sum(), expected) << "time " << time;
+  }
+  EXPECT_EQ(calls, device.backend().runs_ahead ? 2 : 5);
+}
+
+TEST_P(RepeatOn, AsksAnewAfterMemoryHasChanged) {
+  set_x(1.0F);
+  for (int time = 0; time < 3; ++time) {
+    repeat();
+  }
+  const int before = calls;
+  const Tensor another = device.zeros({1000});
+  repeat();
+  EXPECT_GT(calls, before);
+  EXPECT_EQ(sum(), 4.0F);
+}
+
+TEST_P(RepeatOn, AWorkThatThrowsLeavesTheQueueAsItWas) {
+  set_x(1.0F);
+  repeat();
+  EXPECT_THROW(
+      device.backend().repeat(device.queue(), recording, [] { throw std::runtime_error("no"); }),
+      std::runtime_error);
+  repeat();
+  repeat();
+  EXPECT_EQ(sum(), 3.0F);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllBackends, RepeatOn, testing::ValuesIn(backends_under_test()),
+                         [](const auto& of) { return of.param->name; });
+
+}  // namespace
+}  // namespace precis
