@@ -135,7 +135,7 @@ void Job::kill_all() const {
 
 Outcome Job::wait(double seconds) {
   const auto begin = Clock::now();
-  while (running() && seconds_since(begin) < seconds) {
+  while (running() && seconds_since(begin) < PRECIS_PATIENCE * seconds) {
     pause();
   }
   if (running()) {
@@ -215,7 +215,7 @@ int lines_of(const Path& file) {
 bool wait_for_lines(Job& job, const Path& file, int lines) {
   const auto begin = Clock::now();
   while (lines_of(file) < lines) {
-    if (!job.running() || seconds_since(begin) > 60) {
+    if (!job.running() || seconds_since(begin) > PRECIS_PATIENCE * 60) {
       ADD_FAILURE() << "waited for " << lines << " lines of " << file << "\n" << job.wait(0).output;
       return false;
     }

@@ -33,7 +33,7 @@ class Job {
   void signal_rank(int number, int signal) const;
   /// Kills every process of the group at once, as a node does that loses its power.
   void kill_all() const;
-  /// Gives up after `seconds`, with status 124.
+  /// Gives up after `seconds` (more under sanitizers), with status 124.
   [[nodiscard]] Outcome wait(double seconds = 60);
 
  private:
