@@ -15,7 +15,7 @@ struct Backend {
   /// sizes of repeated work are better than many.
   bool runs_ahead;
 
-  // Queues, events and memory.
+  // Queues, which bring their memory, and events.
   Queue (&make_queue)();
   Event (&record)(Queue&);
   void (&wait)(Queue&, const Event&);  ///< Work put into the queue later starts after the event.
@@ -25,8 +25,6 @@ struct Backend {
   /// must therefore do nothing else. It is recorded anew after device memory was taken or given
   /// back.
   void (&repeat)(Queue&, Recording&, const std::function<void()>& work);
-  void* (&allocate)(std::int64_t bytes);
-  void (&deallocate)(void* memory) noexcept;
   void (&copy_to_device)(Queue&, View out, ConstView host);
   void (&copy_to_host)(Queue&, View host, ConstView x);  ///< Returns when the host has the data.
   /// The instruction set and libraries chosen on this machine, for `--version` and the log.

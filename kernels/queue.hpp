@@ -4,26 +4,32 @@
 #include <memory>
 #include <utility>
 
+#include "kernels/memory.hpp"
+
 namespace precis {
 
 /// Kernels given the same Queue run in the order of the calls. What a backend keeps for a queue (a
-/// CUDA stream; on the CPU scratch memory) is behind `state`, which only that backend looks into.
-/// One host thread at a time may use a queue.
+/// CUDA stream; scratch memory) is behind `state`, which only that backend looks into. One host
+/// thread at a time may use a queue and its memory.
 class Queue {
  public:
-  explicit Queue(std::shared_ptr<void> state) : state_(std::move(state)) {}
+  explicit Queue(std::shared_ptr<Memory> memory, std::shared_ptr<void> state = nullptr)
+      : memory_(std::move(memory)), state_(std::move(state)) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
   Queue(Queue&&) noexcept = default;
   Queue& operator=(Queue&&) noexcept = default;
   ~Queue() = default;
 
+  /// What its kernels work on.
+  [[nodiscard]] const std::shared_ptr<Memory>& memory() const noexcept { return memory_; }
   template <class State>
   [[nodiscard]] State& state() const {
     return *static_cast<State*>(state_.get());
   }
 
  private:
+  std::shared_ptr<Memory> memory_;
   std::shared_ptr<void> state_;
 };
 

@@ -223,7 +223,8 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
   const std::int64_t block_size = attention_block * head_dim;
   const std::int64_t cache_size = block_count * kv_heads * block_size;
   const std::int64_t rows_size = 2 * attention_rows * head_dim;
-  float* key_blocks = scratch_of(queue).floats(2 * cache_size + omp_get_max_threads() * rows_size);
+  float* key_blocks =
+      scratch_of(queue).of<float>(2 * cache_size + omp_get_max_threads() * rows_size);
   float* value_blocks = key_blocks + cache_size;
   float* rows_scratch = value_blocks + cache_size;
 

@@ -239,7 +239,7 @@ void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout,
     return;
   }
   const std::int64_t scratch_size = group_scratch(sequences.front().length, head_dim);
-  float* scratch = scratch_of(queue).floats(omp_get_max_threads() * scratch_size);
+  float* scratch = scratch_of(queue).of<float>(omp_get_max_threads() * scratch_size);
   const std::int64_t group = heads / kv_heads;
   const auto sequence_count = static_cast<std::int64_t>(sequences.size());
 #pragma omp parallel for collapse(2) schedule(dynamic)

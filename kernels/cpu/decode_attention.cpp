@@ -52,7 +52,7 @@ void decode_attention(Queue& queue, View out, ConstView q, ConstView key_blocks,
   const std::int64_t group = heads / kv_heads;
   const std::int64_t block_size = head_dim * attention_block;
   const std::int64_t rows_size = 2 * std::min(group, attention_rows) * head_dim;
-  float* scratch = scratch_of(queue).floats(omp_get_max_threads() * rows_size);
+  float* scratch = scratch_of(queue).of<float>(omp_get_max_threads() * rows_size);
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (std::int64_t b = 0; b < sequences; ++b) {
     for (std::int64_t head = 0; head < kv_heads; ++head) {

@@ -14,7 +14,7 @@ struct PackedWeight {
   std::int64_t out = 0;
   std::int64_t in = 0;
   PackFor purpose = PackFor::forward;
-  Memory memory;
+  Tensor memory;
   Panels panels;
 };
 
@@ -64,8 +64,7 @@ void add_column_sums(float* sums, const Matrix& x) {
 
 }  // namespace
 
-Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose, DType precision,
-                 Pack former) {
+Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precision, Pack former) {
   check_rank("pack_weight", "weight", weight, 2);
   check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
   check_that(precision == DType::f32, "pack_weight", "computes in f32 only; set precision = f32.");
@@ -78,11 +77,11 @@ Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor purpose, DType prec
         PackedWeight{.out = w.rows,
                      .in = w.columns,
                      .purpose = purpose,
-                     .memory = allocate_memory(panels_size(b.rows, b.columns) *
-                                               static_cast<std::int64_t>(sizeof(float))),
+                     .memory = Tensor(queue.memory(), Shape{panels_size(b.rows, b.columns)},
+                                      DType::f32, MemoryUse::packed_weights),
                      .panels = {}});
   }
-  packed->panels = pack_panels(reinterpret_cast<float*>(packed->memory.get()), b);
+  packed->panels = pack_panels(packed->memory.view().data<float>(), b);
   return Pack(std::move(packed));
 }
 
@@ -138,7 +137,7 @@ void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy
   QueueState& state = queue.state<QueueState>();
   for (std::int64_t begin = 0; begin < rows; begin += tokens_at_once) {
     const std::int64_t end = std::min(rows, begin + tokens_at_once);
-    const Panels panels = pack_panels(state.panels.floats(panels_size(end - begin, in)),
+    const Panels panels = pack_panels(state.panels.of<float>(panels_size(end - begin, in)),
                                       matrix_of(x.rows(begin, end)));
     float* gradient = dweight.data<float>();
     multiply(state.scratch, {.c = gradient, .stride = in, .bias = nullptr, .add = gradient},

@@ -167,7 +167,7 @@ void multiply_slab(Scratch& scratch, const Product& product, const Matrix& a, co
   const bool pack = a.rows > 1 || a.column_stride != 1;
   const std::int64_t packed_floats = pack ? a.rows * b.depth : 0;
   const std::int64_t partial_floats = b.depth > depth_block ? block_rows * block_columns : 0;
-  float* memory = scratch.floats(packed_floats + threads * partial_floats);
+  float* memory = scratch.of<float>(packed_floats + threads * partial_floats);
   const float* packed = pack ? memory : a.data;
   const auto pack_tile = [&](std::int64_t tile, std::int64_t k) {
     const std::int64_t row = cut.tile_begin(tile);

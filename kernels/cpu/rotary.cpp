@@ -140,7 +140,7 @@ void rotary(Queue& queue, View x, ConstView positions, std::int64_t dims, double
                             .pairs = dims / 2,
                             .sine_sign = direction == Rotation::forward ? 1.0F : -1.0F};
   const std::int64_t count = x.extent(0);
-  float* turns = scratch_of(queue).floats(omp_get_max_threads() * dims);
+  float* turns = scratch_of(queue).of<float>(omp_get_max_threads() * dims);
   constexpr std::int64_t chunk = 16;
 #pragma omp parallel for schedule(static)
   for (std::int64_t begin = 0; begin < count; begin += chunk) {

@@ -12,7 +12,7 @@ namespace {
 /// f32: the parameter itself; bf16: its rounded copy.
 struct PackedWeight {
   ConstView weight;  // (out,in)
-  std::unique_ptr<void, Free> memory;
+  Tensor memory;
 };
 
 const PackedWeight& weight_for(const char* kernel, const Pack& pack, ConstView x) {
@@ -64,9 +64,9 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
   }
   if (!fits) {
     packed = std::make_shared<PackedWeight>();
-    packed->memory.reset(allocate(weight.numel() * size_of(precision)));
+    packed->memory = Tensor(queue.memory(), weight.shape(), precision, MemoryUse::packed_weights);
   }
-  const View rounded(static_cast<std::byte*>(packed->memory.get()), precision, weight.shape());
+  const View rounded = packed->memory.view();
   copy(queue, rounded, weight);
   packed->weight = rounded;
   return Pack(std::move(packed));

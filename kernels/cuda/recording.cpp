@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/error.hpp"
 #include "kernels/cuda/check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/queue.hpp"
@@ -17,7 +18,7 @@ using Graph = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, EndGraph>;
 
 struct RecordingState {
   bool seen = false;         ///< Done once while memory was as it is at `memory`.
-  std::uint64_t memory = 0;  ///< memory_changes() then.
+  std::uint64_t memory = 0;  ///< Memory::changes() then.
   Graph graph;
 };
 
@@ -46,16 +47,18 @@ Graph record_graph(Queue& queue, const std::function<void()>& work) {
 // The first time takes the memory that the work needs, which must not happen while it is recorded.
 void repeat(Queue& queue, Recording& recording, const std::function<void()>& work) {
   auto& state = recording.state<RecordingState>();
-  const std::uint64_t before = memory_changes();
+  const Memory& memory = *queue.memory();
+  const std::uint64_t before = memory.changes();
   if (!state.seen || state.memory != before) {
     state.graph.reset();
     work();
-    state.seen = memory_changes() == before;
+    state.seen = memory.changes() == before;
     state.memory = before;
     return;
   }
   if (state.graph == nullptr) {
     state.graph = record_graph(queue, work);
+    require(memory.changes() == before, "Repeated work took memory while it was recorded.");
   }
   check(cudaGraphLaunch(state.graph.get(), stream_of(queue)), "cudaGraphLaunch");
 }

@@ -1,13 +1,11 @@
 #include <cstring>
-#include <new>
 
 #include "base/error.hpp"
+#include "kernels/host_memory.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
 namespace {
-
-constexpr std::align_val_t alignment{64};
 
 void copy_bytes(View out, ConstView x) {
   require(
@@ -21,7 +19,7 @@ void copy_bytes(View out, ConstView x) {
 
 }  // namespace
 
-Queue make_queue() { return Queue(nullptr); }
+Queue make_queue() { return Queue(std::make_shared<HostMemory>()); }
 Event record(Queue& /*queue*/) { return Event(nullptr); }
 void wait(Queue& /*queue*/, const Event& /*event*/) {}
 void synchronize(Queue& /*queue*/) {}
@@ -29,15 +27,6 @@ void synchronize(Queue& /*queue*/) {}
 void repeat(Queue& /*queue*/, Recording& /*recording*/, const std::function<void()>& work) {
   work();
 }
-
-void* allocate(std::int64_t bytes) {
-  require(bytes >= 0, "{} bytes of memory were asked for.", bytes);
-  void* memory = ::operator new(static_cast<std::size_t>(bytes), alignment, std::nothrow);
-  require(memory != nullptr, "{} bytes of host memory could not be allocated.", bytes);
-  return memory;
-}
-
-void deallocate(void* memory) noexcept { ::operator delete(memory, alignment); }
 
 void copy_to_device(Queue& /*queue*/, View out, ConstView host) { copy_bytes(out, host); }
 void copy_to_host(Queue& /*queue*/, View host, ConstView x) { copy_bytes(host, x); }

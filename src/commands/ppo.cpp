@@ -277,6 +277,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
     return ExitStatus::done;
   }
   const ExitStatus status = trainer.train();
+  log_peak_memory(context.log, world, machine.device.memory());
   if (status == ExitStatus::done) {
     trainer.save_final();
     context.log.info("The policy is in {}, the value network in {}.",

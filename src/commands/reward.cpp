@@ -194,7 +194,9 @@ ExitStatus run(Context& context, RewardOptions& o) {
                       o.train.micro_batch_tokens);
     training.emplace(machine, *training_run, world, model, objective->task(), o.train);
   });
-  if (const auto status = training->run_to_end()) {
+  const auto status = training->run_to_end();
+  log_peak_memory(context.log, world, machine.device.memory());
+  if (status) {
     return *status;
   }
 

@@ -224,6 +224,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
   std::iota(all.begin(), all.end(), 0);
   const auto mine = rank_part(all, world.rank(), world.size());
   const auto samples = generate(o, model, machine, world, rows, mine, context.log);
+  log_peak_memory(context.log, world, machine.device.memory());
   if (!output) {
     for (const Generated& sample : samples) {
       fmt::print("{}\n", text_of(sample, text).get<std::string>());

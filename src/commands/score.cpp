@@ -144,6 +144,7 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
                       [&] { world.progress().tick("scoring"); });
   output.finish(score(evaluator, model, mine));
+  log_peak_memory(context.log, world, machine.device.memory());
   context.log.info("Scores written to {}: {}, in {}.", o.output,
                    counted(static_cast<std::int64_t>(rows.size()), "row"),
                    duration_text(watch.seconds()));

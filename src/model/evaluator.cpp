@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "model/memory_fit.hpp"
+
 namespace precis {
 namespace {
 
@@ -89,9 +91,14 @@ void Evaluator::for_each_micro_batch(std::span<const Sequence> sequences, const 
       between_();
     }
     workspace_.reset();
-    visit(sequences.subspan(static_cast<std::size_t>(micro.begin),
-                            static_cast<std::size_t>(micro.end - micro.begin)),
-          micro.begin);
+    try {
+      visit(sequences.subspan(static_cast<std::size_t>(micro.begin),
+                              static_cast<std::size_t>(micro.end - micro.begin)),
+            micro.begin);
+    } catch (const OutOfMemory& error) {
+      throw with_fitting_tokens(error, *device_, workspace_.bytes(),
+                                inference_bytes_a_token(stage_.config(), device_->precision()));
+    }
   }
 }
 

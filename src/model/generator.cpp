@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "model/memory_fit.hpp"
 
 namespace precis {
 namespace {
@@ -70,7 +71,11 @@ void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& r
   const std::int64_t blocks = blocks_per_sequence * (sequences + 1) + 1;
   if (!cache_ || cache_->blocks() < blocks) {
     cache_.reset();
-    cache_ = std::make_unique<KvCache>(*device_, config, blocks);
+    try {
+      cache_ = std::make_unique<KvCache>(*device_, config, blocks);
+    } catch (const OutOfMemory& error) {
+      throw with_fitting_sequences(error, *device_, config, sequences, blocks_per_sequence);
+    }
     padding_ = cache_->create();
     cache_->append(padding_, 1);
   }

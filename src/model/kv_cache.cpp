@@ -11,9 +11,9 @@ KvCache::KvCache(Device& device, const ModelConfig& config, std::int64_t blocks)
     : device_(&device), layers_(config.layers), references_(static_cast<std::size_t>(blocks), 0) {
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
     keys_.push_back(device.zeros({blocks, config.kv_heads, config.head_dim, attention_block},
-                                 device.precision()));
+                                 device.precision(), MemoryUse::key_value_cache));
     values_.push_back(device.zeros({blocks, config.kv_heads, attention_block, config.head_dim},
-                                   device.precision()));
+                                   device.precision(), MemoryUse::key_value_cache));
   }
   for (std::int64_t block = blocks; block-- > 0;) {
     free_.push_back(static_cast<std::int32_t>(block));

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "model/memory_fit.hpp"
 
 namespace precis {
 namespace {
@@ -101,7 +102,7 @@ std::int64_t parameter_count(const ModelConfig& config) {
   return count;
 }
 
-Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs)
+Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs, MemoryUse use)
     : device_(&device), specs_(std::move(specs)), packs_(specs_.size()) {
   std::int64_t end = 0;
   for (const ParameterSpec& spec : specs_) {
@@ -114,7 +115,11 @@ Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs)
     end += (shape.numel() + alignment - 1) / alignment * alignment;
   }
   offsets_.push_back(end);
-  buffer_ = device.zeros(Shape{end});
+  try {
+    buffer_ = device.zeros(Shape{end}, DType::f32, use);
+  } catch (const OutOfMemory& error) {
+    throw with_fitting_model(error, device, end);
+  }
 }
 
 int Parameters::find(std::string_view name) const {

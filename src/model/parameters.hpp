@@ -32,8 +32,9 @@ struct ParameterSpec {
 /// made anew when the version says that the weights have changed.
 class Parameters {
  public:
-  /// Zeros.
-  Parameters(Device& device, std::vector<ParameterSpec> specs);
+  /// Zeros. Throws OutOfMemory.
+  Parameters(Device& device, std::vector<ParameterSpec> specs,
+             MemoryUse use = MemoryUse::parameters);
 
   [[nodiscard]] const std::vector<ParameterSpec>& specs() const noexcept { return specs_; }
   /// The place of a name in specs(); -1 when there is none.

@@ -1,6 +1,6 @@
 #include "model/stage.hpp"
 
-#include "base/error.hpp"
+#include "model/memory_fit.hpp"
 
 namespace precis {
 
@@ -39,6 +39,15 @@ ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch,
     slots_.push_back(std::make_unique<Slot>(*device_));
   }
   Slot& slot = *slots_[static_cast<std::size_t>(slot_number)];
+  try {
+    return forward(parameters, batch, slot);
+  } catch (const OutOfMemory& error) {
+    throw with_fitting_tokens(error, *device_, workspace_bytes(),
+                              training_bytes_a_token(config_, device_->precision()));
+  }
+}
+
+ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, Slot& slot) {
   slot.workspace.reset();
   slot.blocks.assign(blocks_.size(), {});
   slot.batch = upload(slot.workspace, batch);
@@ -53,7 +62,17 @@ ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch,
 
 void Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
                      ConstView dhidden) {
-  Slot& slot = *slots_.at(static_cast<std::size_t>(slot_number));
+  const Slot& slot = *slots_.at(static_cast<std::size_t>(slot_number));
+  try {
+    backward(parameters, gradients, slot, dhidden);
+  } catch (const OutOfMemory& error) {
+    throw with_fitting_tokens(error, *device_, workspace_bytes(),
+                              training_bytes_a_token(config_, device_->precision()));
+  }
+}
+
+void Stage::backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
+                     ConstView dhidden) {
   gradient_workspace_.reset();
   const LayerContext context{*device_, parameters, gradient_workspace_};
 
@@ -74,6 +93,14 @@ void Stage::backward(const Parameters& parameters, Parameters& gradients, int sl
     context.kernels().embedding_backward(context.queue(), gradients.at(position_embedding_), dx,
                                          slot.batch.positions);
   }
+}
+
+std::int64_t Stage::workspace_bytes() const {
+  std::int64_t bytes = gradient_workspace_.bytes();
+  for (const auto& slot : slots_) {
+    bytes += slot->workspace.bytes();
+  }
+  return bytes;
 }
 
 ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,

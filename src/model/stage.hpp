@@ -57,6 +57,11 @@ class Stage {
     Norm::Saved final_norm;
   };
 
+  [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch,
+                                  Slot& slot);
+  void backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
+                ConstView dhidden);
+  [[nodiscard]] std::int64_t workspace_bytes() const;
   [[nodiscard]] View embed(const LayerContext& context, const DeviceBatch& batch) const;
   [[nodiscard]] ConstView run(const LayerContext& context, const DeviceBatch& batch, KvCache* cache,
                               CacheAccess* access) const;

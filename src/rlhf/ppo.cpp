@@ -12,8 +12,8 @@
 namespace precis {
 namespace {
 
-constexpr auto policy_sums = static_cast<std::size_t>(PolicySum::count);
-constexpr auto value_sums = static_cast<std::size_t>(ValueSum::count);
+constexpr auto policy_sums = static_cast<std::int64_t>(PolicySum::count);
+constexpr auto value_sums = static_cast<std::int64_t>(ValueSum::count);
 
 template <class Of>
 double& at(std::vector<double>& sums, Of which) {
@@ -64,6 +64,8 @@ std::vector<std::int64_t> mini_batches_of(std::int64_t batch, std::int64_t mini_
 
 Ppo::Ppo(const Setup& s)
     : setup_(s),
+      policy_sums_(s.device.allocate({policy_sums}, DType::f64)),
+      value_sums_(s.device.allocate({value_sums}, DType::f64)),
       policy_stage_(s.device, s.policy.config, s.policy.parameters),
       value_stage_(s.device, s.value.config, s.value.parameters),
       policy_head_(s.device, s.policy.parameters),
@@ -151,15 +153,16 @@ bool Ppo::update_mini_batch(const Members& members, Rates rates, UpdateReport& r
   const Members mine(members.begin() + begin, members.begin() + end);
   const std::int64_t tokens = tokens_of(members);
 
-  Tensor policy_device = device.zeros({static_cast<std::int64_t>(policy_sums)}, DType::f64);
-  Tensor value_device = device.zeros({static_cast<std::int64_t>(value_sums)}, DType::f64);
+  for (const View sums : {policy_sums_.view(), value_sums_.view()}) {
+    device.backend().fill(device.queue(), sums, 0.0);
+  }
   policy_optimizer_.zero_gradients();
   value_optimizer_.zero_gradients();
-  policy_gradient(mine, tokens, policy_device.view());
-  value_gradient(mine, tokens, value_device.view());
+  policy_gradient(mine, tokens, policy_sums_.view());
+  value_gradient(mine, tokens, value_sums_.view());
 
-  std::vector<double> policy = device.to_host<double>(policy_device.view());
-  std::vector<double> value = device.to_host<double>(value_device.view());
+  std::vector<double> policy = device.to_host<double>(policy_sums_.view());
+  std::vector<double> value = device.to_host<double>(value_sums_.view());
   const double ratio_max = all_max(setup_.ranks, at(policy, PolicySum::ratio_max));
   setup_.ranks.all_reduce(view_of(policy), Reduction::sum);
   setup_.ranks.all_reduce(view_of(value), Reduction::sum);

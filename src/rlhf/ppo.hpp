@@ -81,6 +81,7 @@ class Ppo {
   bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
 
   Setup setup_;
+  Tensor policy_sums_, value_sums_;  // (PolicySum::count), (ValueSum::count) f64
   Stage policy_stage_, value_stage_;
   LanguageHead policy_head_, reference_head_;
   ScalarHead value_head_;

@@ -8,8 +8,8 @@
 
 namespace precis {
 
-Tensor Device::zeros(const Shape& shape, DType dtype) {
-  Tensor tensor = allocate(shape, dtype);
+Tensor Device::zeros(const Shape& shape, DType dtype, MemoryUse use) {
+  Tensor tensor = allocate(shape, dtype, use);
   backend_->fill(queue_, tensor.view(), 0.0);
   return tensor;
 }

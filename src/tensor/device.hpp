@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/tensor.hpp"
 
 namespace precis {
 
@@ -19,13 +20,16 @@ class Device {
   [[nodiscard]] const Backend& backend() const noexcept { return *backend_; }
   [[nodiscard]] Queue& queue() noexcept { return queue_; }
   [[nodiscard]] DType precision() const noexcept { return precision_; }
+  [[nodiscard]] const Memory& memory() const noexcept { return *queue_.memory(); }
 
-  /// Memory that holds whatever it held before.
-  [[nodiscard]] Tensor allocate(const Shape& shape, DType dtype = DType::f32) const {
-    return {*backend_, shape, dtype};
+  /// Memory that holds whatever it held before. Throws OutOfMemory.
+  [[nodiscard]] Tensor allocate(const Shape& shape, DType dtype = DType::f32,
+                                MemoryUse use = MemoryUse::scratch) const {
+    return {queue_.memory(), shape, dtype, use};
   }
-  /// Memory filled with zeros.
-  [[nodiscard]] Tensor zeros(const Shape& shape, DType dtype = DType::f32);
+  /// Memory filled with zeros. Throws OutOfMemory.
+  [[nodiscard]] Tensor zeros(const Shape& shape, DType dtype = DType::f32,
+                             MemoryUse use = MemoryUse::scratch);
 
   /// A host copy of a device vector; waits for the queue.
   template <class T>

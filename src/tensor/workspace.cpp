@@ -2,33 +2,37 @@
 
 #include <algorithm>
 
+#include "kernels/out_of_memory.hpp"
+
 namespace precis {
 namespace {
 
 constexpr std::int64_t alignment = 64;
 constexpr std::int64_t smallest_chunk = std::int64_t{1} << 20;
 
-std::int64_t total_bytes(const std::vector<Tensor>& chunks) {
-  std::int64_t total = 0;
-  for (const Tensor& chunk : chunks) {
-    total += chunk.view().numel();
-  }
-  return total;
+std::int64_t rounded(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+std::int64_t size_of(const Tensor& chunk) { return rounded(chunk.view().size_bytes()); }
+
+Tensor allocate_chunk(const Device& device, std::int64_t bytes) {
+  return device.allocate(Shape{bytes}, DType::u8, MemoryUse::activations);
 }
 
 }  // namespace
 
 View Workspace::take(const Shape& shape, DType dtype) {
-  const std::int64_t bytes =
-      (shape.numel() * size_of(dtype) + alignment - 1) / alignment * alignment;
-  while (current_ < chunks_.size() && used_ + bytes > chunks_[current_].view().numel()) {
+  const std::int64_t bytes = rounded(shape.numel() * precis::size_of(dtype));
+  while (current_ < chunks_.size() && used_ + bytes > size_of(chunks_[current_])) {
     ++current_;
     used_ = 0;
   }
   if (current_ == chunks_.size()) {
-    const std::int64_t size = std::max({bytes, smallest_chunk, total_bytes(chunks_) / 2});
-    chunks_.push_back(device_->allocate(Shape{size}, DType::u8));
-    peak_ = std::max(peak_, total_bytes(chunks_));
+    try {
+      chunks_.push_back(
+          allocate_chunk(*device_, std::max({bytes, smallest_chunk, this->bytes() / 2})));
+    } catch (const OutOfMemory&) {
+      // There may be room for less, else the message is about what was asked for.
+      chunks_.push_back(device_->allocate(shape, dtype, MemoryUse::activations));
+    }
   }
   std::byte* memory = chunks_[current_].view().bytes() + used_;
   used_ += bytes;
@@ -43,13 +47,20 @@ View Workspace::zeros(const Shape& shape, DType dtype) {
 
 void Workspace::reset() {
   if (chunks_.size() > 1) {
-    const std::int64_t total = total_bytes(chunks_);
-    device_->backend().synchronize(device_->queue());
+    const std::int64_t total = bytes();
     chunks_.clear();
-    chunks_.push_back(device_->allocate(Shape{total}, DType::u8));
+    chunks_.push_back(allocate_chunk(*device_, total));
   }
   current_ = 0;
   used_ = 0;
+}
+
+std::int64_t Workspace::bytes() const {
+  std::int64_t total = 0;
+  for (const Tensor& chunk : chunks_) {
+    total += size_of(chunk);
+  }
+  return total;
 }
 
 }  // namespace precis

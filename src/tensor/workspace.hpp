@@ -1,5 +1,4 @@
-// An arena of device memory: takes are cheap, and everything taken after a mark is given back at
-// once.
+// Memory of activations: takes are cheap, and everything taken after a mark is given back at once.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,8 @@ class Workspace {
  public:
   explicit Workspace(Device& device) : device_(&device) {}
 
-  /// Uninitialised memory, valid until the workspace goes back to a mark before it.
+  /// Uninitialised memory, valid until the workspace goes back to a mark before it. Throws
+  /// OutOfMemory.
   [[nodiscard]] View take(const Shape& shape, DType dtype = DType::f32);
   /// The same, filled with zeros.
   [[nodiscard]] View zeros(const Shape& shape, DType dtype = DType::f32);
@@ -45,8 +45,8 @@ class Workspace {
   /// Gives everything back.
   void reset();
 
-  /// The most bytes held so far.
-  [[nodiscard]] std::int64_t peak_bytes() const noexcept { return peak_; }
+  /// Held from the device, taken or not.
+  [[nodiscard]] std::int64_t bytes() const;
   [[nodiscard]] Device& device() const noexcept { return *device_; }
 
  private:
@@ -54,7 +54,6 @@ class Workspace {
   std::vector<Tensor> chunks_;
   std::size_t current_ = 0;
   std::int64_t used_ = 0;  ///< Bytes used of the current chunk.
-  std::int64_t peak_ = 0;
 };
 
 /// Gives back at its end what was taken since its beginning.

@@ -64,4 +64,17 @@ Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
   return {std::move(device), threads, text};
 }
 
+void log_peak_memory(Log& log, MpiCommunicator& world, const Memory& memory) {
+  const MemoryCount& mine = memory.peak();
+  const std::int64_t most = all_max(world, mine.total());
+  const std::int64_t rank =
+      all_max(world, mine.total() == most ? std::int64_t{world.rank()} : std::int64_t{-1});
+  const std::string text =
+      fmt::format("Peak {} of tensors{}: {} of {} ({}).", memory.name(),
+                  world.size() == 1 ? "" : fmt::format(", on rank {}", rank),
+                  byte_size(static_cast<std::uint64_t>(most)),
+                  byte_size(static_cast<std::uint64_t>(memory.space().total)), to_string(mine));
+  log.info("{}", world.broadcast_text(text, static_cast<int>(rank)));
+}
+
 }  // namespace precis

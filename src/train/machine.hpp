@@ -25,6 +25,9 @@ struct Machine {
 [[nodiscard]] Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
                                     const std::string& layout);
 
+/// Collective: says how much memory the rank that held the most held at its peak, and what for.
+void log_peak_memory(Log& log, MpiCommunicator& world, const Memory& memory);
+
 /// The grid of a command with one role: `grid`, or dp = number of ranks. Throws UsageError unless
 /// it fits the ranks, data parallel only.
 [[nodiscard]] GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi);

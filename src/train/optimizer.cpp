@@ -6,9 +6,9 @@ namespace precis {
 
 Optimizer::Optimizer(Device& device, const Parameters& layout)
     : device_(&device),
-      gradients_(device, layout.specs()),
-      first_(device, layout.specs()),
-      second_(device, layout.specs()),
+      gradients_(device, layout.specs(), MemoryUse::gradients),
+      first_(device, layout.specs(), MemoryUse::optimizer_state),
+      second_(device, layout.specs(), MemoryUse::optimizer_state),
       sum_of_squares_(device.allocate({1}, DType::f64)),
       norm_(device.allocate({1}, DType::f64)),
       scale_(device.allocate({1})) {}

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "data/loader.hpp"
 #include "data/packing.hpp"
+#include "model/memory_fit.hpp"
 #include "train/supervised.hpp"
 
 namespace precis {
@@ -40,14 +41,6 @@ FirstStep first_step(const TrainingPlan& plan) {
   return result;
 }
 
-/// Numbers that a block keeps of each token between its forward and its backward pass: both norms,
-/// both residual sums, queries, keys, values, the heads' results, and the MLP before and after its
-/// activation.
-std::int64_t block_numbers(const ModelConfig& c) {
-  const std::int64_t up = c.activation == ActivationKind::gated_silu ? 2 : 1;
-  return 4 * c.width + 2 * c.query_width() + 2 * c.kv_width() + (up + 1) * c.mlp_width;
-}
-
 }  // namespace
 
 std::string describe(const TrainingPlan& plan) {
@@ -59,9 +52,8 @@ std::string describe(const TrainingPlan& plan) {
   const std::int64_t parameters = parameter_count(c);
   const std::int64_t copies = trained_copies + (plan.train.keep == KeepModel::best ? 1 : 0);
   const auto state = static_cast<std::uint64_t>(copies * parameters * number_bytes);
-  // Backward works on the gradients of one block at a time.
-  const auto activations =
-      static_cast<std::uint64_t>((c.layers + 1) * block_numbers(c) * first.largest * number_bytes);
+  const auto activations = static_cast<std::uint64_t>(
+      training_bytes_a_token(c, plan.machine.device.precision()) * first.largest);
 
   std::string text = fmt::format("layout      {}\n", plan.machine.layout);
   text += fmt::format("model       {}, {} layers of width {}, {} parameters, context {} tokens\n",

@@ -19,6 +19,7 @@ RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommun
       micro_batch_tokens_(micro_batch_tokens),
       train_(train),
       valid_(valid),
+      sums_(machine.device.allocate({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64)),
       stage_(machine.device, model.config, model.parameters),
       head_(machine.device, model.parameters, model.config.reward_shift),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
@@ -45,7 +46,7 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
     lengths.push_back(train_[static_cast<std::size_t>(row)].tokens());
   }
   Device& device = machine_.device;
-  Tensor sums = device.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);
+  device.backend().fill(device.queue(), sums_.view(), 0.0);
   LossSums out;
   for (const MicroBatch& micro : split_micro_batches(lengths, micro_batch_tokens_)) {
     ranks_.progress().tick("gradient");
@@ -63,7 +64,7 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
     const View positions = workspace.upload(last);
     const ConstView rewards = head_.forward(model_.parameters, workspace, hidden, positions);
     View drewards = workspace.take(rewards.shape());
-    device.backend().preference_loss(device.queue(), drewards, sums.view(), rewards,
+    device.backend().preference_loss(device.queue(), drewards, sums_.view(), rewards,
                                      1.0 / static_cast<double>(count));
     View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
     head_.backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
@@ -71,7 +72,7 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
     out.count += micro.end - micro.begin;
     out.tokens += batch.size();
   }
-  const auto host = device.to_host<double>(sums.view());
+  const auto host = device.to_host<double>(sums_.view());
   out.loss = host[static_cast<std::size_t>(PreferenceSum::loss)];
   out.correct = host[static_cast<std::size_t>(PreferenceSum::correct)];
   return out;

@@ -33,6 +33,7 @@ class RewardObjective {
   std::int64_t micro_batch_tokens_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;
+  Tensor sums_;  // (PreferenceSum::count) f64
   Stage stage_;
   ScalarHead head_;
   Evaluator evaluator_;

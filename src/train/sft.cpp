@@ -20,6 +20,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, MpiCommunicator
       micro_batch_tokens_(micro_batch_tokens),
       train_(rows_of(train)),
       valid_(rows_of(valid)),
+      sum_(machine.device.allocate({1}, DType::f64)),
       stage_(machine.device, model.config, model.parameters),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
@@ -67,7 +68,7 @@ LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64
     sequences.push_back(train_[static_cast<std::size_t>(row)].sequence());
   }
   Device& device = machine_.device;
-  Tensor sum = device.zeros({1}, DType::f64);
+  device.backend().fill(device.queue(), sum_.view(), 0.0);
   LossSums out;
   for (const MicroBatch& micro : split_sequences(sequences, micro_batch_tokens_)) {
     ranks_.progress().tick("gradient");
@@ -83,12 +84,12 @@ LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64
     const ConstView logprob =
         head_.forward_backward(model_.parameters, gradients, stage_.workspace(0), hidden, targets,
                                1.0, loss_gradient, dhidden);
-    device.backend().sum(device.queue(), sum.view(), logprob, Write::accumulate);
+    device.backend().sum(device.queue(), sum_.view(), logprob, Write::accumulate);
     stage_.backward(model_.parameters, gradients, 0, dhidden);
     out.count += targets.size();
     out.tokens += batch.size() + batch.sequences();
   }
-  out.loss = -device.to_host<double>(sum.view())[0];
+  out.loss = -device.to_host<double>(sum_.view())[0];
   return out;
 }
 

@@ -44,6 +44,7 @@ class SftObjective {
   SftLoss loss_;
   std::int64_t micro_batch_tokens_;
   std::vector<Text> train_, valid_;
+  Tensor sum_;  // (1) f64: of the step's log-probs
   Stage stage_;
   LanguageHead head_;
   Evaluator evaluator_;

@@ -21,6 +21,7 @@
 #include "kernels/backend.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/reference/kernels.hpp"
+#include "kernels/tensor.hpp"
 
 namespace precis::test {
 
@@ -148,11 +149,6 @@ class Run {
   explicit Run(const Backend& on) : backend(on), queue(on.make_queue()) {}
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  ~Run() {
-    for (const Argument& argument : arguments_) {
-      backend.deallocate(argument.memory);
-    }
-  }
 
   const Backend& backend;
   Queue queue;
@@ -170,8 +166,7 @@ class Run {
     backend.synchronize(queue);
     for (const Argument& argument : arguments_) {
       std::vector<std::byte> buffer(argument.before.bytes().size() + 2 * guard_);
-      backend.copy_to_host(queue, bytes_of(buffer.data(), buffer.size()),
-                           bytes_of(argument.memory, buffer.size()));
+      backend.copy_to_host(queue, bytes_of(buffer.data(), buffer.size()), argument.memory.view());
       const auto is_intact = [](std::byte byte) { return byte == std::byte{0xff}; };
       EXPECT_TRUE(std::all_of(buffer.begin(), buffer.begin() + guard_, is_intact))
           << backend.name << " wrote before the beginning of an argument " << argument.name;
@@ -192,7 +187,7 @@ class Run {
   struct Argument {
     std::string name;
     HostTensor before;
-    void* memory;
+    Tensor memory;
   };
 
   static constexpr std::ptrdiff_t guard_ = 256;
@@ -207,11 +202,12 @@ class Run {
     }
     std::vector<std::byte> buffer(tensor.bytes().size() + 2 * guard_, std::byte{0xff});
     std::copy(tensor.bytes().begin(), tensor.bytes().end(), buffer.begin() + guard_);
-    void* memory = backend.allocate(static_cast<std::int64_t>(buffer.size()));
-    arguments_.push_back({name, tensor, memory});
-    backend.copy_to_device(queue, bytes_of(memory, buffer.size()),
-                           bytes_of(buffer.data(), buffer.size()));
-    return {static_cast<std::byte*>(memory) + guard_, tensor.dtype(), tensor.shape()};
+    Tensor memory(queue.memory(), Shape{static_cast<std::int64_t>(buffer.size())}, DType::u8,
+                  MemoryUse::scratch);
+    backend.copy_to_device(queue, memory.view(), bytes_of(buffer.data(), buffer.size()));
+    const View view(memory.view().bytes() + guard_, tensor.dtype(), tensor.shape());
+    arguments_.push_back({name, tensor, std::move(memory)});
+    return view;
   }
 
   std::list<Argument> arguments_;

@@ -266,18 +266,6 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
             std::string::npos);
 }
 
-TEST(Device, AllocatesAlignedMemoryOrSaysHowMuchWasAsked) {
-  for (const std::int64_t bytes : {0, 1, 63, 64, 65, 1000}) {
-    void* memory = cpu::backend.allocate(bytes);
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory) % 64, 0U);
-    cpu::backend.deallocate(memory);
-  }
-  const std::int64_t too_much = std::int64_t{1} << 60;
-  EXPECT_NE(
-      message_of<Error>([&] { cpu::backend.allocate(too_much); }).find(std::to_string(too_much)),
-      std::string::npos);
-}
-
 TEST(Device, SaysWhatItChose) {
   const Queue queue = cpu::backend.make_queue();
   const std::string text = cpu::backend.describe();

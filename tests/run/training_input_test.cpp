@@ -58,6 +58,8 @@ TEST(BadInput, KeysOfSft) {
   refuse_sft(2, "model.layers",
              {"--tokenizer", "", "--model", f() / "policy/model.h5", "--model.layers", "3"});
   refuse_sft(2, "model.heads", {"--model.heads", "5"});
+  refuse_sft(1, "of host memory for parameters, f32 (",
+             {"--model.width", "4194304", "--model.layers", "200"});
   refuse_sft(2, "grid", {"--grid", "dp=3"});
   refuse_sft(2, "data.valid", {"--data.valid", "", "--train.keep", "best"});
   refuse_sft(2, "bf16", {"--precision", "bf16"});

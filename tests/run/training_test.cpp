@@ -44,7 +44,9 @@ TEST(Sft, CutBySignalsAndContinuedEqualsAnUncutRun) {
 }
 
 TEST(Sft, StopsAfterSoManyStepsAndGoesOnWithTheSameSchedule) {
-  succeed(f().sft("whole"));
+  const Outcome whole = succeed(f().sft("whole"));
+  EXPECT_THAT(whole.output, HasSubstr("Peak host memory of tensors: "));
+  EXPECT_THAT(whole.output, HasSubstr(" (parameters "));
   const Outcome first = run(f().sft("parts", {"--train.stop_after", "5"}));
   EXPECT_EQ(first.status, stopped_early) << first.output;
   EXPECT_FALSE(std::filesystem::exists(f() / "parts/model.h5"));

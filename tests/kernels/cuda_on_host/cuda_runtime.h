@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <numbers>
 #include <utility>
 #include <vector>
@@ -231,20 +232,66 @@ inline cudaError_t cudaEventDestroy(cudaEvent_t /*event*/) { return cudaSuccess;
 inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/, cudaStream_t /*stream*/) {
   return cudaSuccess;
 }
+/// The device's memory: tests may make it small.
+struct DeviceMemory {
+  std::size_t total = std::size_t{64} << 30;
+  std::size_t used = 0;
+  std::map<void*, std::size_t> blocks;
+};
+inline DeviceMemory& device_memory() {
+  static DeviceMemory memory;
+  return memory;
+}
 /// Memory that is full of NaN, as a device's may be.
-inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+inline cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t /*stream*/) {
   if (cuda_on_host::captured != nullptr) {
     return cudaErrorStreamCaptureUnsupported;
   }
-  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  if (*memory == nullptr) {
+  DeviceMemory& of = device_memory();
+  const std::size_t rounded = (bytes + 255) / 256 * 256;
+  if (rounded > of.total - of.used) {
     return cudaErrorMemoryAllocation;
   }
-  std::memset(*memory, 0xff, bytes);
+  *memory = std::aligned_alloc(256, rounded);
+  std::memset(*memory, 0xff, rounded);
+  of.used += rounded;
+  of.blocks[*memory] = rounded;
   return cudaSuccess;
 }
-inline cudaError_t cudaFree(void* memory) {
+inline cudaError_t cudaFreeAsync(void* memory, cudaStream_t /*stream*/) {
+  DeviceMemory& of = device_memory();
+  const auto block = of.blocks.find(memory);
+  of.used -= block->second;
+  of.blocks.erase(block);
   std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = device_memory().total - device_memory().used;
+  *total = device_memory().total;
+  return cudaSuccess;
+}
+/// The pool keeps nothing.
+using cudaMemPool_t = void*;
+enum cudaMemPoolAttr {
+  cudaMemPoolAttrReleaseThreshold,
+  cudaMemPoolAttrReservedMemCurrent,
+  cudaMemPoolAttrUsedMemCurrent
+};
+inline cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int /*device*/) {
+  *pool = nullptr;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t /*pool*/, cudaMemPoolAttr /*attribute*/,
+                                           void* /*value*/) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t /*pool*/, cudaMemPoolAttr /*attribute*/,
+                                           void* value) {
+  *static_cast<std::uint64_t*>(value) = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolTrimTo(cudaMemPool_t /*pool*/, std::size_t /*bytes*/) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes,
@@ -258,11 +305,6 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
                                    cudaStream_t /*stream*/) {
   cuda_on_host::enqueue([=] { std::memset(to, value, bytes); });
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  *free = 0;
-  *total = 0;
   return cudaSuccess;
 }
 inline cudaError_t cudaGetDevice(int* device) {

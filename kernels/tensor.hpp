@@ -1,9 +1,11 @@
 // Memory on a device that one object owns.
 #pragma once
 
+#include <memory>
 #include <utility>
 
-#include "kernels/backend.hpp"
+#include "kernels/memory.hpp"
+#include "kernels/view.hpp"
 
 namespace precis {
 
@@ -11,23 +13,26 @@ namespace precis {
 class Tensor {
  public:
   Tensor() = default;
-  /// Throws Error when the memory cannot be had.
-  Tensor(const Backend& backend, const Shape& shape, DType dtype)
-      : backend_(&backend),
-        view_(static_cast<std::byte*>(backend.allocate(shape.numel() * size_of(dtype))), dtype,
-              shape) {}
+  /// Throws OutOfMemory.
+  Tensor(std::shared_ptr<Memory> memory, const Shape& shape, DType dtype, MemoryUse use)
+      : memory_(std::move(memory)),
+        view_(memory_->allocate(shape, dtype, use), dtype, shape),
+        use_(use) {}
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
   Tensor(Tensor&& other) noexcept
-      : backend_(std::exchange(other.backend_, nullptr)), view_(std::exchange(other.view_, {})) {}
+      : memory_(std::move(other.memory_)),
+        view_(std::exchange(other.view_, {})),
+        use_(other.use_) {}
   Tensor& operator=(Tensor&& other) noexcept {
-    std::swap(backend_, other.backend_);
+    std::swap(memory_, other.memory_);
     std::swap(view_, other.view_);
+    std::swap(use_, other.use_);
     return *this;
   }
   ~Tensor() {
-    if (backend_ != nullptr) {
-      backend_->deallocate(view_.bytes());
+    if (memory_ != nullptr) {
+      memory_->deallocate(view_.bytes(), view_.size_bytes(), use_);
     }
   }
 
@@ -37,8 +42,9 @@ class Tensor {
   [[nodiscard]] bool empty() const noexcept { return view_.empty(); }
 
  private:
-  const Backend* backend_ = nullptr;
+  std::shared_ptr<Memory> memory_;
   View view_;
+  MemoryUse use_ = MemoryUse::scratch;
 };
 
 }  // namespace precis
