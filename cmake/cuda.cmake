@@ -1,5 +1,6 @@
 # Decides whether the CUDA backend is built (PRECIS_CUDA), and sets up its compiler. Afterwards precis_with_cuda is ON
-# or OFF. CUDA 12.4 or newer; the program starts on machines without a driver, so that is never linked.
+# or OFF. CUDA 12.4 or newer. The program starts on machines without a driver and without CUDA's libraries: its runtime
+# is linked statically, the others are loaded when they are needed.
 set(CMAKE_CUDA_ARCHITECTURES "80-real;90a-real" CACHE STRING "GPU architectures of the CUDA backend")
 set(precis_with_cuda ${PRECIS_CUDA})
 if(PRECIS_CUDA STREQUAL "AUTO")
@@ -15,7 +16,7 @@ if(precis_with_cuda)
   if(NOT CMAKE_CUDA_COMPILER)
     set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
   endif()
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes a folder that runs elsewhere: the program with Open MPI and every other library it needs, for a
 # Linux that has nothing of them installed, of the same processor family and with a C library at
-# least as new as this machine's. CUDA's own libraries are not taken along: bin/precis looks for
-# them in $CUDA_HOME and /usr/local/cuda.
+# least as new as this machine's. CUDA's own libraries are not taken along: with a GPU they are
+# looked for in $CUDA_HOME and /usr/local/cuda, without one they are not needed.
 # usage: scripts/bundle.sh [--build FOLDER] OUT
 #   --build  the build to take (default build/), with its tests for a GPU if they are there
-#   OUT      a new folder; OUT/bin/precis and OUT/bin/mpirun are what one calls
+#   OUT      a new folder; OUT/bin/precis, OUT/bin/mpirun and OUT/scripts/gpu_check.sh are what one calls
 . "$(dirname "$0")/common.sh"
 
 shopt -s extglob
@@ -41,17 +41,18 @@ plugins=$(installed pkglibdir) texts=$(installed pkgdatadir)
 [[ $plugins == PREFIX/* && $texts == PREFIX/* ]] || fail "This machine's Open MPI cannot be moved to another prefix."
 plugins=${plugins#PREFIX/} texts=${texts#PREFIX/}
 
-mkdir -p "$out"/{bin,libexec,lib/pmix,etc} "$out/$plugins" "$out/$texts"
+mkdir -p "$out"/{bin,libexec,lib/pmix,etc,scripts,tests/golden} "$out/$plugins" "$out/$texts"
 out=$(cd "$out" && pwd)
 
 programs=(precis)
 cp "$build/bin/precis" "$out/libexec/"
-for test in "$build"/tests/kernels/kernels_*_cuda; do
-  if [ -f "$test" ]; then
-    cp "$test" "$out/libexec/"
-    programs+=("$(basename "$test")")
-  fi
-done
+if [ -x "$build/tests/gpu_tests" ]; then
+  cp "$build/tests/gpu_tests" "$out/libexec/"
+  programs+=(gpu_tests)
+fi
+cp "$root"/scripts/{common,gpu_check}.sh "$out/scripts/"
+cp -r "$root/inputs" "$out/"
+cp -r "$root/tests/golden/model" "$out/tests/golden/"
 strip "$out"/libexec/*
 for program in mpirun orted; do
   cp "$(readlink -f "$(command -v $program)")" "$out/libexec/$program"
@@ -96,6 +97,7 @@ case :\${LD_LIBRARY_PATH-}: in
   *) export LD_LIBRARY_PATH="\$path\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" ;;
 esac
 export OPAL_PREFIX="\$here" OPAL_SYSCONFDIR="\$here/etc/openmpi"
+export PRECIS_GOLDEN="\$here/tests/golden/model"
 export PMIX_PKGLIBDIR="\$here/lib/pmix" PMIX_SYSCONFDIR="\$here/etc" PMIX_PKGDATADIR="\$here/etc"
 exec "\$here/libexec/\$(basename "\$0")" "\$@"
 END

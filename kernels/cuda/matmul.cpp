@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::uint64_t workspace_bytes = std::uint64_t{32} << 20;
 
-void check(cublasStatus_t status, const char* call) {
-  require(status == CUBLAS_STATUS_SUCCESS, "cuBLASLt: {} failed: {}.", call,
-          cublasLtGetStatusString(status));
-}
-
 cudaDataType_t type_of(DType dtype) { return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
 /// The largest power of two, at most 256, that divides the address.
@@ -24,45 +19,45 @@ std::uint32_t alignment_of(const void* data) {
 }
 
 /// Owns one of cuBLASLt's descriptions.
-template <class Handle, cublasStatus_t (*destroy)(Handle)>
-class Description {
- public:
-  Description() = default;
-  Description(const Description&) = delete;
-  Description& operator=(const Description&) = delete;
-  ~Description() {
-    if (handle_ != nullptr) {
-      destroy(handle_);
-    }
-  }
-  [[nodiscard]] Handle get() const { return handle_; }
-  [[nodiscard]] Handle* out() { return &handle_; }
+template <class Opaque>
+using Owned = std::unique_ptr<Opaque, cublasStatus_t (*)(Opaque*)>;
+using Operation = Owned<cublasLtMatmulDescOpaque_t>;
+using Layout = Owned<cublasLtMatrixLayoutOpaque_t>;
+using Preference = Owned<cublasLtMatmulPreferenceOpaque_t>;
 
- private:
-  Handle handle_ = nullptr;
-};
-
-using Operation = Description<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
-using Layout = Description<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
-using Preference = Description<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
-
-template <class Value>
-void set(const Operation& operation, cublasLtMatmulDescAttributes_t attribute, const Value& value) {
-  check(cublasLtMatmulDescSetAttribute(operation.get(), attribute, &value, sizeof(value)),
-        "cublasLtMatmulDescSetAttribute");
+Operation make_operation(const CublasLt& lt) {
+  cublasLtMatmulDesc_t made = nullptr;
+  lt.check(lt.matmul_desc_create(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+           "cublasLtMatmulDescCreate");
+  return {made, lt.matmul_desc_destroy};
 }
 
-template <class Value>
-void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attribute,
-         const Value& value) {
-  check(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof(value)),
-        "cublasLtMatmulPreferenceSetAttribute");
-}
-
-void create(Layout& layout, DType dtype, std::int64_t rows, std::int64_t columns) {
-  check(cublasLtMatrixLayoutCreate(layout.out(), type_of(dtype), static_cast<std::uint64_t>(rows),
+Layout make_layout(const CublasLt& lt, DType dtype, std::int64_t rows, std::int64_t columns) {
+  cublasLtMatrixLayout_t made = nullptr;
+  lt.check(lt.matrix_layout_create(&made, type_of(dtype), static_cast<std::uint64_t>(rows),
                                    static_cast<std::uint64_t>(columns), rows),
-        "cublasLtMatrixLayoutCreate");
+           "cublasLtMatrixLayoutCreate");
+  return {made, lt.matrix_layout_destroy};
+}
+
+Preference make_preference(const CublasLt& lt) {
+  cublasLtMatmulPreference_t made = nullptr;
+  lt.check(lt.matmul_preference_create(&made), "cublasLtMatmulPreferenceCreate");
+  return {made, lt.matmul_preference_destroy};
+}
+
+template <class Value>
+void set(const CublasLt& lt, const Operation& operation, cublasLtMatmulDescAttributes_t attribute,
+         const Value& value) {
+  lt.check(lt.matmul_desc_set_attribute(operation.get(), attribute, &value, sizeof(value)),
+           "cublasLtMatmulDescSetAttribute");
+}
+
+template <class Value>
+void set(const CublasLt& lt, const Preference& preference,
+         cublasLtMatmulPreferenceAttributes_t attribute, const Value& value) {
+  lt.check(lt.matmul_preference_set_attribute(preference.get(), attribute, &value, sizeof(value)),
+           "cublasLtMatmulPreferenceSetAttribute");
 }
 
 }  // namespace
@@ -73,44 +68,42 @@ struct Matmuls::Plan {
   cublasLtMatmulAlgo_t algorithm{};
 };
 
-Matmuls::Matmuls() { check(cublasLtCreate(&handle_), "cublasLtCreate"); }
+Matmuls::Matmuls() { lt_.check(lt_.create(&handle_), "cublasLtCreate"); }
 
-Matmuls::~Matmuls() { cublasLtDestroy(handle_); }
+Matmuls::~Matmuls() { lt_.destroy(handle_); }
 
-std::unique_ptr<Matmuls::Plan> Matmuls::make_plan(const Matmul& product) {
-  auto plan = std::make_unique<Plan>();
-  check(cublasLtMatmulDescCreate(plan->operation.out(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
-        "cublasLtMatmulDescCreate");
+std::unique_ptr<Matmuls::Plan> Matmuls::make_plan(const Matmul& product) const {
+  auto plan = std::make_unique<Plan>(
+      Plan{make_operation(lt_),
+           make_layout(lt_, product.a.dtype, product.a.rows, product.a.columns),
+           make_layout(lt_, product.b.dtype, product.b.rows, product.b.columns),
+           make_layout(lt_, product.d_type, product.rows, product.columns),
+           {}});
   const auto operation_of = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
-  set(plan->operation, CUBLASLT_MATMUL_DESC_TRANSA, operation_of(product.a.transposed));
-  set(plan->operation, CUBLASLT_MATMUL_DESC_TRANSB, operation_of(product.b.transposed));
+  set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_TRANSA, operation_of(product.a.transposed));
+  set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_TRANSB, operation_of(product.b.transposed));
   if (product.bias != nullptr) {
-    set(plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    set(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(product.d_type));
-    set(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+    set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(product.d_type));
+    set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
   }
-  create(plan->a, product.a.dtype, product.a.rows, product.a.columns);
-  create(plan->b, product.b.dtype, product.b.rows, product.b.columns);
-  create(plan->d, product.d_type, product.rows, product.columns);
-
-  Preference preference;
-  check(cublasLtMatmulPreferenceCreate(preference.out()), "cublasLtMatmulPreferenceCreate");
-  set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+  const Preference preference = make_preference(lt_);
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
   // Partial sums of a split product may only be joined in a fixed order.
-  set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_NONE) |
           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   const auto* c = product.c != nullptr ? product.c : product.d;
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(product.a.data));
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(product.b.data));
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(c));
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(product.d));
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(product.a.data));
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(product.b.data));
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(c));
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(product.d));
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  check(cublasLtMatmulAlgoGetHeuristic(handle_, plan->operation.get(), plan->a.get(), plan->b.get(),
-                                       plan->d.get(), plan->d.get(), preference.get(), 1, &found,
-                                       &count),
-        "cublasLtMatmulAlgoGetHeuristic");
+  lt_.check(lt_.matmul_algo_get_heuristic(handle_, plan->operation.get(), plan->a.get(),
+                                          plan->b.get(), plan->d.get(), plan->d.get(),
+                                          preference.get(), 1, &found, &count),
+            "cublasLtMatmulAlgoGetHeuristic");
   require(count == 1 && found.state == CUBLAS_STATUS_SUCCESS,
           "cuBLASLt has no algorithm for a product of {} {} x {} and {} {} x {}.",
           name_of(product.a.dtype), product.a.rows, product.a.columns, name_of(product.b.dtype),
@@ -131,16 +124,16 @@ void Matmuls::run(const Matmul& product, cudaStream_t stream, Scratch& scratch) 
     plan = make_plan(product);
   }
   if (product.bias != nullptr) {
-    set(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+    set(lt_, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
   }
   const float alpha = 1.0F;
   const float beta = product.c != nullptr ? 1.0F : 0.0F;
-  check(cublasLtMatmul(handle_, plan->operation.get(), &alpha, product.a.data, plan->a.get(),
-                       product.b.data, plan->b.get(), &beta,
-                       product.c != nullptr ? product.c : product.d, plan->d.get(), product.d,
-                       plan->d.get(), &plan->algorithm, scratch.bytes(workspace_bytes),
-                       workspace_bytes, stream),
-        "cublasLtMatmul");
+  lt_.check(
+      lt_.matmul(handle_, plan->operation.get(), &alpha, product.a.data, plan->a.get(),
+                 product.b.data, plan->b.get(), &beta, product.c != nullptr ? product.c : product.d,
+                 plan->d.get(), product.d, plan->d.get(), &plan->algorithm,
+                 scratch.bytes(workspace_bytes), workspace_bytes, stream),
+      "cublasLtMatmul");
 }
 
 }  // namespace precis::cuda

@@ -1,13 +1,12 @@
 // Matrix products by cuBLASLt, with a plan for each kind of product that is made once.
 #pragma once
 
-#include <cublasLt.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <tuple>
 
+#include "kernels/cuda/cublaslt.hpp"
 #include "kernels/cuda/queue.hpp"
 #include "kernels/view.hpp"
 
@@ -53,8 +52,9 @@ class Matmuls {
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, DType,
                          DType, bool, bool, std::uint32_t>;
 
-  [[nodiscard]] std::unique_ptr<Plan> make_plan(const Matmul& product);
+  [[nodiscard]] std::unique_ptr<Plan> make_plan(const Matmul& product) const;
 
+  CublasLt lt_;
   cublasLtHandle_t handle_ = nullptr;
   std::map<Key, std::unique_ptr<Plan>> plans_;
 };

@@ -35,6 +35,12 @@ namespace precis {
 [[nodiscard]] Command evaluate_table_command();
 /// `precis evaluate reward`: how often a reward model agrees with comparisons.
 [[nodiscard]] Command evaluate_reward_command();
+/// `precis bench kernels`: the time of each family of kernels beside the machine's limits.
+[[nodiscard]] Command bench_kernels_command();
+/// `precis bench train`: the speed of training steps.
+[[nodiscard]] Command bench_train_command();
+/// `precis bench decode`: the speed of generation.
+[[nodiscard]] Command bench_decode_command();
 
 /// `precis inspect`: shows, verifies and compares model files and checkpoints.
 [[nodiscard]] Command inspect_command();

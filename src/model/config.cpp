@@ -238,16 +238,16 @@ ModelConfig config_from_json(std::string_view text, const std::string& where) {
   return config;
 }
 
-void add_model_options(OptionTable& table, ModelConfig& c) {
+void add_model_options(OptionTable& table, ModelConfig& c, const std::string& source) {
   table.add("model.family", &c.family,
             {.meaning = "name of the architecture, kept in the model file",
              .source = "precis: random weights"});
   table.add("model.layers", &c.layers,
-            {.meaning = "transformer blocks", .source = "embedded task", .minimum = 1});
+            {.meaning = "transformer blocks", .source = source, .minimum = 1});
   table.add("model.width", &c.width,
-            {.meaning = "width of the residual stream", .source = "embedded task", .minimum = 1});
+            {.meaning = "width of the residual stream", .source = source, .minimum = 1});
   table.add("model.heads", &c.heads,
-            {.meaning = "attention heads", .source = "embedded task", .minimum = 1});
+            {.meaning = "attention heads", .source = source, .minimum = 1});
   table.add("model.kv_heads", &c.kv_heads,
             {.meaning = "key and value heads; 0: as many as heads", .source = "GPT-2"});
   table.add("model.head_dim", &c.head_dim,

@@ -69,8 +69,10 @@ void complete(ModelConfig& config);
 [[nodiscard]] std::string to_json(const ModelConfig& config);
 [[nodiscard]] ModelConfig config_from_json(std::string_view text, const std::string& where);
 
-/// Registers the `model.` keys (CONTRACT section 2).
-void add_model_options(OptionTable& table, ModelConfig& config);
+/// Registers the `model.` keys (CONTRACT section 2); `source` says where the default shape comes
+/// from.
+void add_model_options(OptionTable& table, ModelConfig& config,
+                       const std::string& source = "embedded task");
 
 /// The number of parameters.
 [[nodiscard]] std::int64_t parameter_count(const ModelConfig& config);

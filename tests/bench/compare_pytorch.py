@@ -1,16 +1,18 @@
 """Training and decoding speed of precis and PyTorch on the same threads, interleaved in one run.
 
-    python compare_pytorch.py BUILD/tests/bench/speed_bench [ROUNDS]
+    python compare_pytorch.py BUILD/bin/precis [ROUNDS]
 
 GPT-2 124M shape, random weights, f32. Training: forward, backward, clipping and AdamW of 4 x 256 tokens. Decoding: 32
 tokens after prompts of 64, sampling included, for 1, 8 and 64 sequences. Prints medians of tokens/s and ratios.
 PyTorch runs eagerly and, for training, also with torch.compile; the faster of the two counts.
 """
 
+import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
@@ -62,8 +64,13 @@ def timed(step):
 
 
 def precis(program, *words):
-    text = subprocess.run([program, *map(str, words)], check=True, capture_output=True, text=True)
-    return [float(line) for line in text.stdout.split()]
+    """The seconds of each repeat of `precis bench`, of what it measured last."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bench.json")
+        keys = ["--device", "cpu", "--threads", str(THREADS), "--bench.repeats", "2", "--json", path]
+        subprocess.run([program, "bench", *words, *keys], check=True, stdout=subprocess.DEVNULL)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["results"][-1]["repeats"]
 
 
 def report(name, tokens, ours, theirs):
@@ -86,7 +93,7 @@ def main():
         step()
     ours, theirs = [], {name: [] for name in steps}
     for _ in range(rounds):
-        ours += precis(program, "train", 2)
+        ours += precis(program, "train")
         for name, step in steps.items():
             theirs[name] += [timed(step), timed(step)]
     for name, times in theirs.items():
@@ -95,7 +102,7 @@ def main():
         decode(batch)
         ours, mine = [], []
         for _ in range(rounds):
-            ours += precis(program, "decode", batch, 2)
+            ours += precis(program, "decode", "--bench.sequences", str(batch))
             mine += [decode(batch), decode(batch)]
         report(f"decode {batch}", 32 * batch, ours, mine)
 

@@ -19,7 +19,7 @@ expect() {
   fi
 }
 
-for script in build bundle check_fresh format install quickstart real_posts test; do
+for script in build bundle check_fresh format gpu_check install quickstart real_posts test; do
   expect 0 "^usage: scripts/$script.sh " "$script" --help
   expect 2 '^--nonsense is not an argument' "$script" --nonsense
   for flag in $(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*'); do
@@ -31,5 +31,9 @@ expect 2 '^--seed needs a number' quickstart --seed
 expect 2 '^--seed needs a number' quickstart --seed --smoke
 expect 2 "^--seed is 'x', expected a number" quickstart --seed x
 expect 2 '^--ranks is 2; expected at least 3' quickstart --ranks 2
+expect 2 '^OUT is missing' gpu_check
+expect 2 "^--device is 'tpu', expected cuda or cpu" gpu_check --device tpu "$folder/new"
+expect 1 "exists; give a folder that is new" gpu_check "$folder"
+expect 1 '/nowhere/bin/precis is missing' gpu_check --build /nowhere "$folder/new"
 expect 2 '^DATA is missing' real_posts
 expect 1 'tldr_valid_1945.jsonl is missing' real_posts "$folder"

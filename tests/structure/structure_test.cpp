@@ -28,7 +28,7 @@ struct Layer {
   std::string_view name;
   int height;  // a layer may include itself and lower ones; equals do not include each other
 };
-constexpr std::array<Layer, 14> layers = {{{"base", 0},
+constexpr std::array<Layer, 15> layers = {{{"base", 0},
                                            {"kernels", 1},
                                            {"tensor", 2},
                                            {"parallel", 3},
@@ -39,6 +39,7 @@ constexpr std::array<Layer, 14> layers = {{{"base", 0},
                                            {"feedback", 8},
                                            {"rlhf", 9},
                                            {"eval", 9},
+                                           {"bench", 9},
                                            {"commands", 10},
                                            {"main", 11},
                                            {"tests", 12}}};

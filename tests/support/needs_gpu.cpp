@@ -1,5 +1,5 @@
 // Linked into a test program, this skips all its tests where there is no GPU. CTest then reports
-// the program as skipped (precis_gpu_test).
+// the program as skipped.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
