@@ -53,7 +53,7 @@ void synchronize(Queue& queue) {
   check(cudaStreamSynchronize(stream_of(queue)), "cudaStreamSynchronize");
 }
 
-// The host's memory is pageable, so the call returns when it has been read.
+// From pageable memory, which is what the callers have, the driver reads before the call returns.
 void copy_to_device(Queue& queue, View out, ConstView host) {
   copy_bytes(queue, out, host, cudaMemcpyHostToDevice);
 }

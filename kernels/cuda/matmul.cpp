@@ -93,21 +93,21 @@ std::unique_ptr<Matmuls::Plan> Matmuls::make_plan(const Matmul& product) const {
   set(lt_, preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_NONE) |
           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-  const auto* c = product.c != nullptr ? product.c : product.d;
+  const std::uint32_t of_results = std::min(alignment_of(product.c), alignment_of(product.d));
   set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(product.a.data));
   set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(product.b.data));
-  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(c));
-  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(product.d));
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, of_results);
+  set(lt_, preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, of_results);
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  lt_.check(lt_.matmul_algo_get_heuristic(handle_, plan->operation.get(), plan->a.get(),
-                                          plan->b.get(), plan->d.get(), plan->d.get(),
-                                          preference.get(), 1, &found, &count),
-            "cublasLtMatmulAlgoGetHeuristic");
-  require(count == 1 && found.state == CUBLAS_STATUS_SUCCESS,
-          "cuBLASLt has no algorithm for a product of {} {} x {} and {} {} x {}.",
+  const cublasStatus_t status = lt_.matmul_algo_get_heuristic(
+      handle_, plan->operation.get(), plan->a.get(), plan->b.get(), plan->d.get(), plan->d.get(),
+      preference.get(), 1, &found, &count);
+  require(status == CUBLAS_STATUS_SUCCESS && count == 1 && found.state == CUBLAS_STATUS_SUCCESS,
+          "cuBLASLt has no algorithm for a product of {} {} x {} and {} {} x {}: {}.",
           name_of(product.a.dtype), product.a.rows, product.a.columns, name_of(product.b.dtype),
-          product.b.rows, product.b.columns);
+          product.b.rows, product.b.columns,
+          lt_.get_status_string(status == CUBLAS_STATUS_SUCCESS ? found.state : status));
   plan->algorithm = found.algo;
   return plan;
 }

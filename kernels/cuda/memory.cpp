@@ -29,6 +29,8 @@ StreamMemory::StreamMemory() : Memory("device memory") {
 StreamMemory::~StreamMemory() { cudaStreamDestroy(stream_); }
 
 Memory::Space StreamMemory::space() const {
+  // What was given back counts once the stream has come so far.
+  check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   std::size_t free = 0;
   std::size_t total = 0;
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");

@@ -20,8 +20,8 @@ __device__ float gumbel(std::uint32_t word) {
 /// a number: such a row's log-prob tells.
 template <class Noise>
 __device__ std::int64_t arg_max(const float* row, std::int64_t vocabulary, float temperature,
-                                Mass lowest, const Noise& noise) {
-  Mass best = key_of(-INFINITY, 0);
+                                Key lowest, const Noise& noise) {
+  Key best = key_of(-INFINITY, 0);
   for (std::int64_t i = threadIdx.x; 4 * i < vocabulary; i += row_threads) {
     const Quad quad = quad_of(row, vocabulary, i);
     bool kept[4];
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(row_threads)
   if (is_greedy) {
     choice = arg_max(row, vocabulary, 1.0F, 0, [](std::int64_t) { return Quad{}; });
   } else {
-    Mass lowest = 0;
+    Key lowest = 0;
     if (is_filtered && statistics.max > -INFINITY) {
       lowest = lowest_kept_key({row, vocabulary, temperature, static_cast<float>(statistics.max)},
                                reinterpret_cast<Mass*>(shared_memory()), rule.top_k, rule.top_p);

@@ -13,22 +13,22 @@
 namespace precis::cuda {
 
 using Mass = unsigned long long;  // as atomicAdd has it
+using Key = unsigned long long;
 
 inline constexpr int token_bits = 22;
 inline constexpr std::int64_t largest_vocabulary = std::int64_t{1} << token_bits;
 
 /// Orders tokens by falling logit (or score), ties by rising id: the larger number comes first.
-__device__ inline Mass key_of(float logit, std::int64_t token) {
+__device__ inline Key key_of(float logit, std::int64_t token) {
   // Adding 0 makes a zero of either sign the same. Negative floats order by falling bits.
   const std::uint32_t bits = __float_as_uint(logit + 0.0F);
   const std::uint32_t ordered = (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-  return static_cast<Mass>(ordered) << token_bits |
-         static_cast<Mass>(largest_vocabulary - 1 - token);
+  return static_cast<Key>(ordered) << token_bits | static_cast<Key>(largest_vocabulary - 1 - token);
 }
-__device__ inline std::int64_t token_of(Mass key) {
+__device__ inline std::int64_t token_of(Key key) {
   return largest_vocabulary - 1 - static_cast<std::int64_t>(key & (largest_vocabulary - 1));
 }
-__device__ inline float logit_of(Mass key) {
+__device__ inline float logit_of(Key key) {
   const auto ordered = static_cast<std::uint32_t>(key >> token_bits);
   return __uint_as_float((ordered & 0x80000000U) != 0 ? ordered ^ 0x80000000U : ~ordered);
 }
@@ -112,8 +112,8 @@ __device__ Crossing crossing_of(const Mass* histogram, const Target& target) {
 /// reaches target(mass of the row). mass(logit, token) is an integer; tokens of the same logit have
 /// the same mass, or none.
 template <class MassOf, class Target>
-__device__ Mass last_key(const FilteredRow& row, Mass* histogram, const MassOf& mass,
-                         const Target& target) {
+__device__ Key last_key(const FilteredRow& row, Mass* histogram, const MassOf& mass,
+                        const Target& target) {
   const auto crossing_over = [&](const auto& add_tokens, const auto& goal) {
     for (int d = static_cast<int>(threadIdx.x); d < digits; d += row_threads) {
       histogram[d] = 0;
@@ -139,7 +139,7 @@ __device__ Mass last_key(const FilteredRow& row, Mass* histogram, const MassOf& 
       },
       target);
   const auto common = static_cast<int>(crossing.digit);
-  Mass prefix = 0;
+  Key prefix = 0;
   int shift = 5 * digit_bits;
   // The bits of the logit, then those of the token, unless all tokens of the logit are needed.
   while (shift > token_bits || (shift > 0 && crossing.needed < crossing.mass)) {
@@ -148,7 +148,7 @@ __device__ Mass last_key(const FilteredRow& row, Mass* histogram, const MassOf& 
     crossing = crossing_over(
         [&] {
           row.for_each([&](float logit, std::int64_t token) {
-            const Mass key = key_of(logit, token);
+            const Key key = key_of(logit, token);
             if (key >> (shift + digit_bits) != prefix || first_digit(logit) != common) {
               return;
             }
@@ -171,9 +171,9 @@ __device__ Mass last_key(const FilteredRow& row, Mass* histogram, const MassOf& 
 /// The smallest key that is left of a row by the `top_k` largest logits (0: all) and then by the
 /// shortest beginning of these, in falling order, that holds `top_p` of their probability.
 /// histogram (digits) is shared memory.
-__device__ inline Mass lowest_kept_key(const FilteredRow& row, Mass* histogram, std::int64_t top_k,
-                                       double top_p) {
-  Mass lowest = 0;
+__device__ inline Key lowest_kept_key(const FilteredRow& row, Mass* histogram, std::int64_t top_k,
+                                      double top_p) {
+  Key lowest = 0;
   if (top_k > 0 && top_k < row.vocabulary) {
     lowest = last_key(
         row, histogram, [](float, std::int64_t) { return Mass{1}; },

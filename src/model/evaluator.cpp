@@ -90,8 +90,8 @@ void Evaluator::for_each_micro_batch(std::span<const Sequence> sequences, const 
     if (between_) {
       between_();
     }
-    workspace_.reset();
     try {
+      workspace_.reset();
       visit(sequences.subspan(static_cast<std::size_t>(micro.begin),
                               static_cast<std::size_t>(micro.end - micro.begin)),
             micro.begin);

@@ -57,6 +57,7 @@ void Generator::reserve(std::span<const Prompt> prompts, const GenerationRule& r
   for (const Prompt& prompt : prompts) {
     const auto length = static_cast<std::int64_t>(prompt.tokens.size());
     require(length > 0, "A prompt without tokens cannot be continued.");
+    require(!prompt.episodes.empty(), "A prompt without episodes would take a place for nothing.");
     require(length + rule.max_new_tokens <= config.context,
             "A prompt of {} tokens and {} new tokens do not fit the model's context of {} tokens.",
             length, rule.max_new_tokens, config.context);
@@ -183,6 +184,7 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
   const View at_positions = workspace_.upload(positions).reshaped({steps, batch});
   const Drawn drawn = take_drawn(steps, batch);
   // Always in the same order from the workspace's beginning: the same memory for the same sizes.
+  // The prefill of this run has packed every weight anew that has changed.
   device_->backend().repeat(device_->queue(), recording(parameters, rule, steps, batch), [&] {
     ConstView last = first;
     for (std::int64_t step = 0; step < steps; ++step) {
@@ -198,7 +200,7 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
 
 Recording& Generator::recording(const Parameters& parameters, const GenerationRule& rule,
                                 std::int64_t steps, std::int64_t rows) {
-  const RecordedFor now{&parameters, rule.sampling, table_width_};
+  const RecordedFor now{parameters.flat().bytes(), rule.sampling, table_width_};
   if (recorded_for_ != now) {
     recordings_.clear();
     recorded_for_ = now;

@@ -88,7 +88,7 @@ class Generator {
 
   /// What recorded decode steps have in common; others are forgotten.
   struct RecordedFor {
-    const Parameters* parameters = nullptr;
+    const std::byte* parameters = nullptr;
     SamplingRule sampling;
     std::int64_t table_width = 0;
     friend bool operator==(const RecordedFor&, const RecordedFor&) = default;

@@ -6,8 +6,10 @@ namespace precis {
 namespace {
 
 /// Numbers of logits worked on at once: enough rows for an efficient product, little enough to stay
-/// small beside the weights.
+/// small beside the weights. A chunk reads and writes the whole weight gradient, so a device that
+/// the host feeds from afar, with bandwidth to fill, gets larger ones.
 constexpr std::int64_t chunk_numbers = std::int64_t{1} << 23;
+constexpr std::int64_t chunk_numbers_ahead = std::int64_t{1} << 26;
 
 View gather(const LayerContext& c, ConstView hidden, ConstView positions) {
   View rows = c.workspace.take({positions.extent(0), hidden.extent(1)}, hidden.dtype());  // (P,C)
@@ -35,7 +37,8 @@ LanguageHead::LanguageHead(Device& device, const Parameters& layout) : device_(&
 }
 
 std::int64_t LanguageHead::chunk_rows(const Parameters& parameters) const {
-  return std::clamp(chunk_numbers / parameters.at(output_.weight).extent(0), std::int64_t{16},
+  const std::int64_t numbers = device_->backend().runs_ahead ? chunk_numbers_ahead : chunk_numbers;
+  return std::clamp(numbers / parameters.at(output_.weight).extent(0), std::int64_t{16},
                     std::int64_t{1024});
 }
 

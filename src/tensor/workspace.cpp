@@ -7,11 +7,13 @@
 namespace precis {
 namespace {
 
-constexpr std::int64_t alignment = 64;
+/// Products are planned by the alignment of their operands, up to this: so all have it, wherever in
+/// the workspace they lie.
+constexpr std::int64_t alignment = 256;
 constexpr std::int64_t smallest_chunk = std::int64_t{1} << 20;
 
 std::int64_t rounded(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
-std::int64_t size_of(const Tensor& chunk) { return rounded(chunk.view().size_bytes()); }
+std::int64_t size_of(const Tensor& chunk) { return chunk.view().size_bytes(); }
 
 Tensor allocate_chunk(const Device& device, std::int64_t bytes) {
   return device.allocate(Shape{bytes}, DType::u8, MemoryUse::activations);
@@ -20,8 +22,9 @@ Tensor allocate_chunk(const Device& device, std::int64_t bytes) {
 }  // namespace
 
 View Workspace::take(const Shape& shape, DType dtype) {
-  const std::int64_t bytes = rounded(shape.numel() * precis::size_of(dtype));
-  while (current_ < chunks_.size() && used_ + bytes > size_of(chunks_[current_])) {
+  const std::int64_t needed = shape.numel() * precis::size_of(dtype);
+  const std::int64_t bytes = rounded(needed);
+  while (current_ < chunks_.size() && used_ + needed > size_of(chunks_[current_])) {
     ++current_;
     used_ = 0;
   }
@@ -46,13 +49,13 @@ View Workspace::zeros(const Shape& shape, DType dtype) {
 }
 
 void Workspace::reset() {
+  current_ = 0;
+  used_ = 0;
   if (chunks_.size() > 1) {
     const std::int64_t total = bytes();
     chunks_.clear();
     chunks_.push_back(allocate_chunk(*device_, total));
   }
-  current_ = 0;
-  used_ = 0;
 }
 
 std::int64_t Workspace::bytes() const {

@@ -59,7 +59,7 @@ void forward(benchmark::State& state) {
   Operands operands(state);
   Queue queue = cpu::make_queue();
   const Pack pack =
-      cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, DType::f32, {});
+      cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {});
   for (auto _ : state) {
     cpu::linear_forward(queue, operands.y_view(), operands.x_view(), pack, {}, {});
   }
@@ -69,8 +69,8 @@ void forward(benchmark::State& state) {
 void input_gradient(benchmark::State& state) {
   Operands operands(state);
   Queue queue = cpu::make_queue();
-  const Pack pack =
-      cpu::pack_weight(queue, operands.weight_view(), PackFor::input_gradient, DType::f32, {});
+  const Pack pack = cpu::pack_weight(queue, operands.weight_view(), PackFor::input_gradient,
+                                     precis::DType::f32, {});
   for (auto _ : state) {
     cpu::linear_input_gradient(queue, operands.x_view(), operands.y_view(), pack, Write::overwrite);
   }
@@ -93,7 +93,7 @@ void pack(benchmark::State& state) {
   Queue queue = cpu::make_queue();
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, DType::f32, {}));
+        cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {}));
   }
 }
 

@@ -1,6 +1,6 @@
 #include "threads.hpp"
 
-#include <setjmp.h>
+#include <setjmp.h>  // NOLINT(modernize-deprecated-headers): _setjmp, which leaves the signal mask
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -19,10 +19,12 @@
 #include <sanitizer/common_interface_defs.h>
 #else
 // AddressSanitizer alone wants to know that the stack changes.
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): its names
 inline void __sanitizer_start_switch_fiber(void** /*fake*/, const void* /*stack*/,
                                            std::size_t /*bytes*/) {}
 inline void __sanitizer_finish_switch_fiber(void* /*fake*/, const void** /*stack*/,
                                             std::size_t* /*bytes*/) {}
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 #endif
 
 namespace cuda_on_host {

@@ -1,4 +1,5 @@
-// Repeated work: the same results whether it is done or what a device recorded is started again.
+// Queues: events between two of them, and repeated work, which has the same results whether it is
+// done or what a device recorded is started again.
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -9,7 +10,7 @@
 namespace precis {
 namespace {
 
-class RepeatOn : public testing::TestWithParam<const Backend*> {
+class QueueOn : public testing::TestWithParam<const Backend*> {
  protected:
   /// total += x, the repeated work; counts how often the host is asked for it.
   void repeat() {
@@ -31,7 +32,7 @@ class RepeatOn : public testing::TestWithParam<const Backend*> {
   int calls = 0;
 };
 
-TEST_P(RepeatOn, SeesWhatIsInMemoryEachTime) {
+TEST_P(QueueOn, SeesWhatIsInMemoryEachTime) {
   float expected = 0.0F;
   for (int time = 1; time <= 5; ++time) {
     const auto value = static_cast<float>(time);
@@ -43,7 +44,7 @@ TEST_P(RepeatOn, SeesWhatIsInMemoryEachTime) {
   EXPECT_EQ(calls, device.backend().runs_ahead ? 2 : 5);
 }
 
-TEST_P(RepeatOn, AsksAnewAfterMemoryHasChanged) {
+TEST_P(QueueOn, AsksAnewAfterMemoryHasChanged) {
   set_x(1.0F);
   for (int time = 0; time < 3; ++time) {
     repeat();
@@ -55,7 +56,7 @@ TEST_P(RepeatOn, AsksAnewAfterMemoryHasChanged) {
   EXPECT_EQ(sum(), 4.0F);
 }
 
-TEST_P(RepeatOn, AWorkThatThrowsLeavesTheQueueAsItWas) {
+TEST_P(QueueOn, AWorkThatThrowsLeavesTheQueueAsItWas) {
   set_x(1.0F);
   repeat();
   EXPECT_THROW(
@@ -66,7 +67,22 @@ TEST_P(RepeatOn, AWorkThatThrowsLeavesTheQueueAsItWas) {
   EXPECT_EQ(sum(), 3.0F);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllBackends, RepeatOn, testing::ValuesIn(backends_under_test()),
+TEST_P(QueueOn, AQueueWaitsForAnEventOfAnother) {
+  const Backend& backend = device.backend();
+  Queue other = backend.make_queue();
+  set_x(1.0F);
+  for (int time = 0; time < 1000; ++time) {
+    backend.add(device.queue(), total.view(), x.view());
+  }
+  Tensor seen = device.zeros({3});
+  const Event added = backend.record(device.queue());
+  backend.wait(other, added);
+  backend.copy(other, seen.view(), total.view());
+  backend.synchronize(other);
+  EXPECT_EQ(device.to_host<float>(seen.view())[1], 1000.0F);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllBackends, QueueOn, testing::ValuesIn(backends_under_test()),
                          [](const auto& of) { return of.param->name; });
 
 }  // namespace
