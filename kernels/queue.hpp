@@ -63,8 +63,8 @@ class Recording {
   std::shared_ptr<void> state_;
 };
 
-/// A weight matrix in a backend's own layout (blocked on the CPU; on a GPU the matrix itself in f32,
-/// a rounded copy in bf16). Logically (out, in), whatever product it was packed for.
+/// A weight matrix in a backend's own layout (blocked on the CPU; on a GPU the matrix itself in
+/// f32, a rounded copy in bf16). Logically (out, in), whatever product it was packed for.
 class Pack {
  public:
   Pack() = default;

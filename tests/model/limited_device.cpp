@@ -7,7 +7,7 @@ namespace precis {
 namespace limited {
 namespace {
 
-using namespace cpu;
+using namespace cpu;  // NOLINT(google-build-using-namespace): table.inc names all its kernels
 
 std::int64_t bytes_of_next_device = 0;
 
