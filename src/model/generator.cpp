@@ -129,21 +129,19 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     }
     cache_->release(sequences[b]);
   }
-  if (!admitted.empty()) {
-    const auto count = static_cast<std::int64_t>(admitted.size());
-    View rows = workspace_.take({count, hidden.extent(1)}, hidden.dtype());
-    device_->backend().gather_rows(device_->queue(), rows, hidden, workspace_.upload(last));
-    std::vector<std::int64_t> episodes;
-    for (const Live* live : admitted) {
-      episodes.push_back(live->result.episode);
-    }
-    const std::vector<std::int32_t> positions(admitted.size(), 0);
-    const Drawn drawn = take_drawn(1, count);
-    draw(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
-         {drawn.tokens.row(0), drawn.logprobs.row(0)});
-    collect(drawn, admitted, rule);
-    retire(rule, finished);
+  const auto count = static_cast<std::int64_t>(admitted.size());
+  View rows = workspace_.take({count, hidden.extent(1)}, hidden.dtype());
+  device_->backend().gather_rows(device_->queue(), rows, hidden, workspace_.upload(last));
+  std::vector<std::int64_t> episodes;
+  for (const Live* live : admitted) {
+    episodes.push_back(live->result.episode);
   }
+  const std::vector<std::int32_t> positions(admitted.size(), 0);
+  const Drawn drawn = take_drawn(1, count);
+  draw(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
+       {drawn.tokens.row(0), drawn.logprobs.row(0)});
+  collect(drawn, admitted, rule);
+  retire(rule, finished);
   return next;
 }
 
