@@ -60,7 +60,7 @@ void forward(benchmark::State& state) {
   Queue queue = cpu::make_queue();
   const Pack pack =
       cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {});
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     cpu::linear_forward(queue, operands.y_view(), operands.x_view(), pack, {}, {});
   }
   operands.count(state);
@@ -71,7 +71,7 @@ void input_gradient(benchmark::State& state) {
   Queue queue = cpu::make_queue();
   const Pack pack = cpu::pack_weight(queue, operands.weight_view(), PackFor::input_gradient,
                                      precis::DType::f32, {});
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     cpu::linear_input_gradient(queue, operands.x_view(), operands.y_view(), pack, Write::overwrite);
   }
   operands.count(state);
@@ -81,7 +81,7 @@ void weight_gradient(benchmark::State& state) {
   Operands operands(state);
   Queue queue = cpu::make_queue();
   std::vector<float> gradient(operands.weight.size());
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     cpu::linear_weight_gradient(queue, view_of(gradient.data(), Shape{operands.out, operands.in}),
                                 {}, operands.y_view(), operands.x_view());
   }
@@ -91,7 +91,7 @@ void weight_gradient(benchmark::State& state) {
 void pack(benchmark::State& state) {
   Operands operands(state);
   Queue queue = cpu::make_queue();
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(
         cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {}));
   }
@@ -115,7 +115,7 @@ void forward_onednn(benchmark::State& state) {
   const dnnl::memory x_memory(x, engine, operands.x.data());
   const dnnl::memory y_memory(y, engine, operands.y.data());
   const dnnl::matmul product(description);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     product.execute(
         stream,
         {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, packed_weight}, {DNNL_ARG_DST, y_memory}});
