@@ -28,8 +28,9 @@ struct Layer {
   std::string_view name;
   int height;  // a layer may include itself and lower ones; equals do not include each other
 };
-constexpr std::array<Layer, 15> layers = {{{"base", 0},
+constexpr std::array<Layer, 16> layers = {{{"base", 0},
                                            {"kernels", 1},
+                                           {"page", 1},
                                            {"tensor", 2},
                                            {"parallel", 3},
                                            {"io", 4},

@@ -1,0 +1,14 @@
+// The name of a pair of summaries: the same for every labeler who is shown it, in either order.
+#pragma once
+
+#include <string>
+
+#include "data/comparisons.hpp"
+
+namespace precis {
+
+/// 16 hexadecimal digits: the xxHash (XXH3, 64 bits) of post and both texts, without regard to the
+/// order of the two and to blanks around them.
+[[nodiscard]] std::string pair_id(const Comparison& comparison);
+
+}  // namespace precis
