@@ -4,12 +4,25 @@ namespace precis {
 
 std::vector<Command> command_table() {
   return {
-      import_command(),        export_command(),         tokenizer_command(),
-      encode_command(),        decode_command(),         synthesize_command(),
-      sft_command(),           reward_command(),         ppo_command(),
-      sample_command(),        score_command(),          label_simulate_command(),
-      evaluate_win_command(),  evaluate_table_command(), evaluate_reward_command(),
-      bench_kernels_command(), bench_train_command(),    bench_decode_command(),
+      import_command(),
+      export_command(),
+      tokenizer_command(),
+      encode_command(),
+      decode_command(),
+      synthesize_command(),
+      sft_command(),
+      reward_command(),
+      ppo_command(),
+      sample_command(),
+      score_command(),
+      label_pairs_command(),
+      label_simulate_command(),
+      evaluate_win_command(),
+      evaluate_table_command(),
+      evaluate_reward_command(),
+      bench_kernels_command(),
+      bench_train_command(),
+      bench_decode_command(),
       inspect_command(),
   };
 }

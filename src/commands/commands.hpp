@@ -27,7 +27,9 @@ namespace precis {
 [[nodiscard]] Command score_command();
 /// `precis ppo`: a policy improved by PPO against a reward model.
 [[nodiscard]] Command ppo_command();
-/// `precis label simulate`: comparisons by a simulated labeler.
+/// `precis label pairs`: pairs of summaries that nobody has judged yet.
+[[nodiscard]] Command label_pairs_command();
+/// `precis label simulate`: comparisons by simulated labelers.
 [[nodiscard]] Command label_simulate_command();
 /// `precis evaluate win`: two files of samples under the gold labeler.
 [[nodiscard]] Command evaluate_win_command();

@@ -42,36 +42,9 @@ std::string some_of(const std::vector<std::string>& names) {
   return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
 }
 
-}  // namespace
-
-std::vector<GoldRow> read_gold_rows(const std::string& path) {
-  std::vector<GoldRow> rows;
-  std::unordered_map<std::string, std::int64_t> lines;
-  for_each_row(path, [&](const JsonRow& json) {
-    GoldRow row;
-    row.row = parse_summary_row(json, true);
-    row.id = row.row.id();
-    const auto [first, is_new] = lines.emplace(row.id, json.line);
-    require(is_new,
-            "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "
-            "must be there once.",
-            json.where(), row.id, first->second);
-    const auto facts = read_post(row.row.post.body);
-    require(
-        facts.has_value(),
-        "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
-        "it. Real posts need people's comparisons.",
-        json.where());
-    row.facts = *facts;
-    rows.push_back(std::move(row));
-  });
-  require(!rows.empty(), "{}: the file has no rows; expected TL;DR rows of `precis synthesize`.",
-          path);
-  return rows;
-}
-
-std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
-                                                      const std::vector<GoldRow>& rows) {
+template <class Row>
+std::vector<std::vector<SampledSummary>> read_samples_of(const std::string& path,
+                                                         const std::vector<Row>& rows) {
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     places.emplace(rows[i].id, i);
@@ -116,6 +89,50 @@ std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
         path, rows[0].id, samples[0].size(), rows[i].id, samples[i].size());
   }
   return samples;
+}
+
+}  // namespace
+
+std::vector<PostRow> read_post_rows(const std::string& path, bool with_summary) {
+  std::vector<PostRow> rows;
+  std::unordered_map<std::string, std::int64_t> lines;
+  for_each_row(path, [&](const JsonRow& json) {
+    PostRow row;
+    row.row = parse_summary_row(json, with_summary);
+    row.id = row.row.id();
+    const auto [first, is_new] = lines.emplace(row.id, json.line);
+    require(is_new,
+            "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "
+            "must be there once.",
+            json.where(), row.id, first->second);
+    rows.push_back(std::move(row));
+  });
+  require(!rows.empty(), "{}: the file has no rows; expected TL;DR rows.", path);
+  return rows;
+}
+
+std::vector<GoldRow> read_gold_rows(const std::string& path) {
+  std::vector<GoldRow> rows;
+  for (PostRow& source : read_post_rows(path, true)) {
+    const auto facts = read_post(source.row.post.body);
+    require(
+        facts.has_value(),
+        "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
+        "it. Real posts need people's comparisons.",
+        source.row.where());
+    rows.push_back({.id = std::move(source.id), .row = std::move(source.row), .facts = *facts});
+  }
+  return rows;
+}
+
+std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
+                                                      const std::vector<GoldRow>& rows) {
+  return read_samples_of(path, rows);
+}
+
+std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
+                                                      const std::vector<PostRow>& rows) {
+  return read_samples_of(path, rows);
 }
 
 GoldScore gold_score(const GoldRow& row, const SampledSummary& sample) {

@@ -1,4 +1,4 @@
-// Rows of the embedded data set with the samples that policies wrote for them.
+// Posts with the samples that policies wrote for them, and gold's reading of the embedded data set.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,17 @@
 #include "feedback/grammar.hpp"
 
 namespace precis {
+
+/// A TL;DR or CNN/DM row, of any posts.
+struct PostRow {
+  std::string id;  ///< The row's, else its line number from 0 as text, as `precis sample` has it.
+  SummaryRow row;
+};
+
+/// Reads TL;DR or CNN/DM rows; their own summaries are required only if `with_summary`. Throws
+/// Error with file and line for a row that cannot be read or an id that is there twice, and for a
+/// file without rows.
+[[nodiscard]] std::vector<PostRow> read_post_rows(const std::string& path, bool with_summary);
 
 /// A TL;DR row whose post the gold labeler has read.
 struct GoldRow {
@@ -35,6 +46,8 @@ struct SampledSummary {
 /// an index twice, or rows with different numbers of samples.
 [[nodiscard]] std::vector<std::vector<SampledSummary>> read_samples(
     const std::string& path, const std::vector<GoldRow>& rows);
+[[nodiscard]] std::vector<std::vector<SampledSummary>> read_samples(
+    const std::string& path, const std::vector<PostRow>& rows);
 
 [[nodiscard]] GoldScore gold_score(const GoldRow& row, const SampledSummary& sample);
 

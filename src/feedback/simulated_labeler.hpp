@@ -1,96 +1,69 @@
-// Labelers made of the gold labeler and noise, and the comparisons that they are asked to make.
+// Labelers made of the gold labeler, noise and biases, so that what they are is known.
 #pragma once
-
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/comparisons.hpp"
 #include "feedback/gold_labeler.hpp"
-#include "feedback/samples.hpp"
-#include "feedback/synthesize.hpp"
+#include "feedback/grammar.hpp"
 
 namespace precis {
 
-struct LabelerOptions {
-  std::string worker;  ///< The name in the comparisons, part of what the noise depends on.
-  double temperature =
-      0.15;  ///< Of Bradley and Terry's model, on the scale of gold; 0: always gold.
-  double reliability =
-      1;  ///< Share of the comparisons that are judged; the others are coin tosses.
+/// What a simulated labeler is like; with the defaults, gold with noise.
+struct Labeler {
+  std::string worker;         ///< The name in the comparisons, part of what the noise depends on.
+  double temperature = 0.15;  ///< Of Bradley and Terry's model, on gold's scale; 0: no noise.
+  /// Share of the comparisons that are judged; the others are coin tosses.
+  double reliability = 1;
+  /// The reliability falls linearly: by this share of it from the first pair to the last.
+  double drift = 0;
+  double blindness = 0;     ///< How little it sees that a statement is wrong: 0 as gold, 1 not.
+  double gold_weight = 1;   ///< Of the margin; negative: prefers what gold does not.
+  double length_bonus = 0;  ///< What a summary e times longer gains, on gold's scale.
 };
+
+/// What a labeler judges a summary by.
+struct Quality {
+  double gold = 0;   ///< `gold_score(...).overall`
+  double blind = 0;  ///< The same as if the post said what the summary says of it.
+  int words = 0;
+};
+[[nodiscard]] Quality quality_of(const Facts& facts, const std::string& text, bool ended);
+/// Of both summaries of a pair; nothing if the post is not of the embedded grammar. A summary whose
+/// note is "length" did not end.
+[[nodiscard]] std::optional<std::array<Quality, 2>> qualities_of(const Comparison& pair);
 
 struct Judgement {
   int choice = 0;
   /// OpenAI's scale: 1 "surely the first" to 9 "surely the second"; 5 does not occur, as one of the
-  /// two has to be chosen. By the margin of gold at the labeler's temperature.
+  /// two has to be chosen. By the margin at the labeler's temperature; of a coin toss at random.
   int confidence = 0;
 };
 
-/// Which of two summaries of these gold scores the labeler prefers: the second with probability
-/// sigmoid((second - first) / temperature) (Bradley and Terry 1952). A function of (seed, worker,
-/// pair).
-[[nodiscard]] Judgement judge(const std::array<double, 2>& gold, const LabelerOptions& options,
-                              std::uint64_t seed, std::uint64_t pair);
-
-/// What a pair is made of.
-enum class PairKind {
-  samples,    ///< two samples of a post
-  reference,  ///< a sample and the reference summary
-  contrast    ///< a summary without a wrong fact, and the same with one fact replaced
+/// A pair's place among those that are judged.
+struct PairNumber {
+  std::uint64_t pair = 0;   ///< from 0
+  std::uint64_t pairs = 1;  ///< how many there are; matters to labelers that drift
 };
 
-struct PairOptions {
-  std::int64_t pairs = 0;                   ///< 0: one a row
-  double contrast_share = 0;                ///< of all pairs
-  double reference_share = 1.0 / 3;         ///< of the other pairs
-  double valid_share = 0.1;                 ///< of the posts: all their pairs are of split "valid1"
-  ReferenceFaults contrast_omissions = {};  ///< what summaries of contrast pairs leave out
-};
+/// Which of two summaries the labeler prefers: the second with probability
+/// sigmoid(margin / temperature) (Bradley and Terry 1952), where margin = gold_weight * (the
+/// second's quality - the first's) + length_bonus * log(the second's words / the first's), and
+/// quality = gold + blindness * (blind - gold). A function of (seed, labeler, pair).
+[[nodiscard]] Judgement judge(const std::array<Quality, 2>& summaries, const Labeler& labeler,
+                              std::uint64_t seed, PairNumber number);
 
-/// One of the two summaries shown.
-struct Candidate {
-  std::string text;    ///< begins with a space
-  std::string policy;  ///< "sft", "ref", "contrast"
-  /// "length": the sample did not write its end token, which gold counts against it, and which the
-  /// text alone does not show. "invents FACT": of a contrast pair. Else empty (null in the file).
-  std::string note;
-  GoldScore gold;
-};
-
-struct CandidatePair {
-  std::size_t row = 0;
-  PairKind kind = PairKind::samples;
-  bool valid = false;
-  std::array<Candidate, 2> candidates;  ///< in random order
-};
-
-/// The samples of one policy, a list a row.
-struct PolicySamples {
-  std::string policy;
-  std::vector<std::vector<SampledSummary>> samples;
-};
-
-struct CandidatePairs {
-  std::vector<CandidatePair> pairs;
-  std::int64_t identical = 0;  ///< skipped: both texts were the same
-  std::int64_t repeated = 0;   ///< skipped: the post has this pair already
-};
-
-/// Draws pairs from posts in shuffled order, each post once before any comes again. A function of
-/// (seed, rows, samples, options). Fewer pairs than asked for come back when the samples run out of
-/// new ones. Throws UsageError for shares that the samples cannot fill.
-[[nodiscard]] CandidatePairs draw_pairs(const std::vector<GoldRow>& rows,
-                                        const std::vector<PolicySamples>& policies,
-                                        const PairOptions& options, std::uint64_t seed);
-
-/// A comparison in OpenAI's schema.
-[[nodiscard]] nlohmann::ordered_json comparison_json(const GoldRow& row, const CandidatePair& pair,
-                                                     const Judgement& judgement,
-                                                     const std::string& worker,
-                                                     const std::string& batch);
+/// Which labelers judge each pair: `per_pair` different ones, in random order, each labeler as
+/// often as any other, give or take one. A function of the arguments. `per_pair` is from 1 to
+/// `labelers`.
+[[nodiscard]] std::vector<std::vector<std::size_t>> assign_labelers(std::size_t pairs,
+                                                                    std::size_t labelers,
+                                                                    std::size_t per_pair,
+                                                                    std::uint64_t seed);
 
 }  // namespace precis
