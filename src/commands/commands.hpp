@@ -31,10 +31,20 @@ namespace precis {
 [[nodiscard]] Command label_pairs_command();
 /// `precis label simulate`: comparisons by simulated labelers.
 [[nodiscard]] Command label_simulate_command();
-/// `precis evaluate win`: two files of samples under the gold labeler.
+/// `precis evaluate rouge`: predictions beside references by ROUGE.
+[[nodiscard]] Command evaluate_rouge_command();
+/// `precis evaluate copying`: how much of the samples is copied from their posts.
+[[nodiscard]] Command evaluate_copying_command();
+/// `precis evaluate win`: two policies beside each other, judged by gold, a reward model or people.
 [[nodiscard]] Command evaluate_win_command();
 /// `precis evaluate table`: several policies side by side under the gold labeler.
 [[nodiscard]] Command evaluate_table_command();
+/// `precis evaluate best-of-n`: what the best of n samples by a reward model is worth.
+[[nodiscard]] Command evaluate_best_of_n_command();
+/// `precis evaluate transfer`: a TL;DR policy's summaries of news articles.
+[[nodiscard]] Command evaluate_transfer_command();
+/// `precis evaluate axes`: summaries judged on Likert axes, by policy and by worker.
+[[nodiscard]] Command evaluate_axes_command();
 /// `precis evaluate reward`: how often a reward model agrees with comparisons.
 [[nodiscard]] Command evaluate_reward_command();
 /// `precis bench kernels`: the time of each family of kernels beside the machine's limits.

@@ -9,6 +9,7 @@
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
 #include "eval/reward_report.hpp"
+#include "feedback/pair_id.hpp"
 #include "io/jsonl.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
@@ -42,10 +43,12 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
              .required = true,
              .file = FileUse::input});
   table.add("split", &o.split, {.meaning = "use the comparisons of this `split` only; empty: all"});
-  table.add("output", &o.output,
-            {.meaning = "one line a comparison with both rewards and, where the post is of the "
-                        "embedded data set, gold scores (JSON Lines); empty: not written",
-             .file = FileUse::output});
+  table.add(
+      "output", &o.output,
+      {.meaning = "one line a comparison with the pair's name, whether its summaries are not in "
+                  "alphabetical order, both rewards and, where the post is of the embedded "
+                  "data set, gold scores (JSON Lines); empty: not written",
+       .file = FileUse::output});
   table.add(
       "json", &o.json,
       {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
@@ -64,6 +67,8 @@ void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const Comparison& of = pairs[i].comparison;
     nlohmann::ordered_json row{{"id", of.post.id},
+                               {"pair", pair_id(of)},
+                               {"swapped", trimmed(of.summaries[0]) > trimmed(of.summaries[1])},
                                {"policies", of.policies},
                                {"choice", of.choice},
                                {"rewards", {shortest(rewards[i][0]), shortest(rewards[i][1])}}};
@@ -118,7 +123,7 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
       table->write(to_json(report));
       table->commit();
     }
-    fmt::print("{}", to_text(report));
+    fmt::print("Intervals of 95%.\n\n{}", to_text(report));
   });
   return ExitStatus::done;
 }

@@ -74,24 +74,23 @@ std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
   return policies;
 }
 
-nlohmann::ordered_json rate_json(const Rate& rate) {
-  return {{"rate", rate.rate}, {"low", rate.low}, {"high", rate.high}};
-}
-
 nlohmann::ordered_json column_json(const PolicyColumn& column) {
   nlohmann::ordered_json json = {{"name", column.name},
                                  {"gold", column.means.gold},
                                  {"coverage", column.means.coverage},
                                  {"accuracy", column.means.accuracy},
-                                 {"words", column.means.words}};
+                                 {"words", column.means.words},
+                                 {"copying", to_json(column.copying)}};
   if (column.kl) {
     json["kl"] = *column.kl;
   }
   if (column.against_references) {
-    json["win_rate_references"] = rate_json(*column.against_references);
+    json["win_rate_references"] = rate_json(column.against_references->win_rate);
+    json["equal_length_references"] = to_json(column.against_references->equal_length);
   }
   if (column.against_first) {
-    json["win_rate_first"] = rate_json(*column.against_first);
+    json["win_rate_first"] = rate_json(column.against_first->win_rate);
+    json["equal_length_first"] = to_json(column.against_first->equal_length);
   }
   return json;
 }

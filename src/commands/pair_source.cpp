@@ -26,11 +26,12 @@ void check_keys(const PairSource& source, const OptionTable& table) {
 }
 
 std::vector<PolicySamples> read_policies(const PairSource& source,
-                                         const std::vector<PostRow>& rows) {
+                                         const std::vector<SummaryRow>& rows) {
+  const auto ids = ids_of(rows);
   std::vector<PolicySamples> policies;
   for (std::size_t i = 0; i < source.samples.size(); ++i) {
     policies.push_back({.policy = source.policies[source.policies.size() == 1 ? 0 : i],
-                        .samples = read_samples(source.samples[i], rows)});
+                        .samples = read_samples(source.samples[i], ids, source.input)});
   }
   return policies;
 }
@@ -100,7 +101,7 @@ DrawnPairs draw_pairs(const PairSource& source, const OptionTable& table, Log& l
   check_keys(source, table);
   PairOptions options = source.pairs;
   options.mix = parse_mix(source.mix);
-  const auto rows = read_post_rows(source.input, needs_references(options));
+  const auto rows = read_summary_rows(source.input, needs_references(options));
   auto drawn = draw_pairs(rows, read_policies(source, rows), options,
                           static_cast<std::uint64_t>(source.seed));
 

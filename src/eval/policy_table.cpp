@@ -5,50 +5,39 @@
 #include <functional>
 
 #include "base/error.hpp"
+#include "eval/score_files.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {
 namespace {
 
-struct TotalLogProb {
-  std::string where;
-  std::string id;
-  double value = 0;
-};
-
-double number(const nlohmann::json& value, const JsonRow& row, const char* field) {
-  require(value.is_number(), "{}: the field {} holds something that is not a number.", row.where(),
-          field);
-  return value.get<double>();
-}
-
-const nlohmann::json& field(const JsonRow& row, const char* name, const char* command) {
-  const nlohmann::json* found = find_field(row.value, name);
-  require(found != nullptr, "{}: the field {} is missing; expected a line of `precis {}`.",
-          row.where(), name, command);
-  return *found;
-}
-
-std::vector<TotalLogProb> read_samples_log_probs(const std::string& path) {
-  std::vector<TotalLogProb> totals;
+std::vector<ScoredLine> read_own_log_probs(const std::string& path) {
+  std::vector<ScoredLine> totals;
   for_each_row(path, [&](const JsonRow& row) {
-    TotalLogProb total{.where = row.where(), .id = row.text("id")};
-    for (const auto& value : field(row, "logprobs", "sample")) {
-      total.value += number(value, row, "logprobs");
+    const nlohmann::json* found = find_field(row.value, "logprobs");
+    require(found != nullptr && found->is_array(),
+            "{}: the field logprobs is missing or not a list; expected a line of `precis sample`.",
+            row.where());
+    ScoredLine total{.where = row.where(), .id = row.text("id")};
+    for (const auto& value : *found) {
+      require(value.is_number(), "{}: the field logprobs holds something that is not a number.",
+              row.where());
+      total.value += value.get<double>();
     }
     totals.push_back(std::move(total));
   });
   return totals;
 }
 
-std::vector<TotalLogProb> read_scores(const std::string& path) {
-  std::vector<TotalLogProb> totals;
-  for_each_row(path, [&](const JsonRow& row) {
-    totals.push_back({.where = row.where(),
-                      .id = row.text("id"),
-                      .value = number(field(row, "logprob", "score"), row, "logprob")});
-  });
-  return totals;
+CopyingMeans copying_of(const std::vector<GoldRow>& rows,
+                        const std::vector<std::vector<SampledSummary>>& samples) {
+  std::vector<Copying> all;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const SampledSummary& sample : samples[i]) {
+      all.push_back(copying(sample.response, rows[i].row.post.body));
+    }
+  }
+  return mean_of(all);
 }
 
 }  // namespace
@@ -62,14 +51,17 @@ std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
   for (const JudgedPolicy& policy : policies) {
     const WinResult against_references = compare(rows, policy.samples, references);
     if (columns.empty()) {
-      columns.push_back({.name = "references", .means = against_references.b});
+      columns.push_back({.name = "references",
+                         .means = against_references.b,
+                         .copying = copying_of(rows, references)});
     }
     PolicyColumn column{.name = policy.name,
                         .means = against_references.a,
                         .kl = policy.kl,
-                        .against_references = against_references.win_rate};
+                        .copying = copying_of(rows, policy.samples),
+                        .against_references = against_references};
     if (&policy != &policies.front()) {
-      column.against_first = compare(rows, policy.samples, policies.front().samples).win_rate;
+      column.against_first = compare(rows, policy.samples, policies.front().samples);
     }
     columns.push_back(std::move(column));
   }
@@ -77,18 +69,11 @@ std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
 }
 
 double mean_kl(const std::string& samples, const std::string& scores) {
-  const auto own = read_samples_log_probs(samples);
-  const auto other = read_scores(scores);
-  require(own.size() == other.size() && !own.empty(),
-          "{} has {} lines and {} has {}; expected the scores of these samples, line by line.",
-          samples, own.size(), scores, other.size());
+  const auto own = read_own_log_probs(samples);
+  const auto other = read_scores(scores, "logprob");
+  require_same_lines(samples, own, scores, other);
   double sum = 0;
   for (std::size_t i = 0; i < own.size(); ++i) {
-    require(
-        own[i].id == other[i].id,
-        "{} is of the row with id {} and {} of the one with id {}; expected the scores of these "
-        "samples, line by line.",
-        own[i].where, own[i].id, other[i].where, other[i].id);
     sum += own[i].value - other[i].value;
   }
   return sum / static_cast<double>(own.size());
@@ -111,11 +96,14 @@ std::string to_text(const std::vector<PolicyColumn>& columns) {
       return fmt::format("{:.{}f}", column.means.*value, digits);
     });
   };
-  const auto rate = [&](const std::string& name, std::optional<Rate> PolicyColumn::*value) {
+  const auto wins = [&](const std::string& name, std::optional<WinCount> PolicyColumn::*value) {
     line(name, [=](const PolicyColumn& column) -> std::string {
       const auto& found = column.*value;
-      return found ? fmt::format("{:.3f} ({:.3f}-{:.3f})", found->rate, found->low, found->high)
-                   : "-";
+      return found ? to_text(found->win_rate) : "-";
+    });
+    line("  at equal length", [=](const PolicyColumn& column) -> std::string {
+      const auto& found = column.*value;
+      return found && found->equal_length.rate ? to_text(*found->equal_length.rate) : "-";
     });
   };
   line("", [](const PolicyColumn& column) { return column.name; });
@@ -123,12 +111,18 @@ std::string to_text(const std::vector<PolicyColumn>& columns) {
   mean("coverage", &GoldMeans::coverage, 3);
   mean("accuracy", &GoldMeans::accuracy, 3);
   mean("length, words", &GoldMeans::words, 1);
+  line("longest copied run, words",
+       [](const PolicyColumn& column) { return to_text(column.copying.longest_run, 1); });
+  line("copied pairs of words", [](const PolicyColumn& column) -> std::string {
+    const auto& share = column.copying.ngrams[1];
+    return share ? to_text(*share, 2) : "-";
+  });
   line("KL, nats a summary", [](const PolicyColumn& column) -> std::string {
     return column.kl ? fmt::format("{:.2f}", *column.kl) : "-";
   });
-  rate("wins against references", &PolicyColumn::against_references);
+  wins("wins against references", &PolicyColumn::against_references);
   if (columns.size() > 2) {
-    rate("wins against " + columns[1].name, &PolicyColumn::against_first);
+    wins("wins against " + columns[1].name, &PolicyColumn::against_first);
   }
   return text;
 }

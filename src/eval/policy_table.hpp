@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/copying.hpp"
 #include "eval/win.hpp"
 
 namespace precis {
@@ -20,8 +21,9 @@ struct PolicyColumn {
   std::string name;
   GoldMeans means;
   std::optional<double> kl = {};
-  std::optional<Rate> against_references = {};
-  std::optional<Rate> against_first = {};  ///< against the first policy
+  CopyingMeans copying;  ///< from the posts
+  std::optional<WinCount> against_references = {};
+  std::optional<WinCount> against_first = {};  ///< against the first policy
 };
 
 /// The references, then each policy. All policies must have the same number of samples of each row;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -14,15 +15,19 @@ constexpr const char* not_given = "not given";
 
 std::string or_not_given(const std::string& text) { return text.empty() ? not_given : text; }
 
+Rate rate_of(const Share& share) {
+  return wilson_interval(static_cast<double>(share.agreed), share.pairs);
+}
+
 std::string share_text(const Share& share) {
-  return share.pairs > 0 ? fmt::format("{:.3f}", share.value()) : "-";
+  return share.pairs > 0 ? to_text(rate_of(share)) : "-";
 }
 
 std::string line(const std::string& name, const Agreement& of, bool with_gold) {
   std::string text =
-      fmt::format("{:<24} {:>8} {:>10}", name, of.choice.pairs, share_text(of.choice));
+      fmt::format("{:<24} {:>8} {:>22}", name, of.choice.pairs, share_text(of.choice));
   if (with_gold) {
-    text += fmt::format(" {:>12} {:>10} {:>16}", of.gold.pairs, share_text(of.gold),
+    text += fmt::format(" {:>12} {:>22} {:>22}", of.gold.pairs, share_text(of.gold),
                         share_text(of.labeler_gold));
   }
   return text + "\n";
@@ -39,12 +44,29 @@ std::string group_lines(const std::string& title, const Groups& groups, bool wit
   return text;
 }
 
+void add_interval(nlohmann::ordered_json& json, const std::string& name, const Share& share) {
+  if (share.pairs > 0) {
+    const Rate rate = rate_of(share);
+    json[name + "_low"] = rate.low;
+    json[name + "_high"] = rate.high;
+  }
+}
+
+Prediction prediction_of(const ScoredPair& pair) {
+  const double margin = pair.rewards[1] - pair.rewards[0];
+  const bool chose_higher = (margin > 0) == (pair.choice == 1);
+  return {.margin = std::abs(margin), .chosen = margin == 0 ? 0.5 : chose_higher ? 1.0 : 0.0};
+}
+
 nlohmann::ordered_json agreement_json(const Agreement& of) {
   nlohmann::ordered_json json = {{"pairs", of.choice.pairs}, {"accuracy", of.choice.value()}};
+  add_interval(json, "accuracy", of.choice);
   if (of.gold.pairs > 0) {
     json["gold_pairs"] = of.gold.pairs;
     json["gold_agreement"] = of.gold.value();
+    add_interval(json, "gold_agreement", of.gold);
     json["labeler_gold_agreement"] = of.labeler_gold.value();
+    add_interval(json, "labeler_gold_agreement", of.labeler_gold);
   }
   return json;
 }
@@ -64,12 +86,14 @@ nlohmann::ordered_json groups_json(const Groups& groups) {
 RewardReport report_rewards(std::span<const Pair> pairs,
                             std::span<const std::array<float, 2>> rewards) {
   std::vector<ScoredPair> scored;
+  std::vector<Prediction> predictions;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ScoredPair pair{.choice = pairs[i].comparison.choice,
                     .rewards = {rewards[i][0], rewards[i][1]}};
     if (const auto gold = gold_of(pairs[i].comparison)) {
       pair.gold = {(*gold)[0].overall, (*gold)[1].overall};
     }
+    predictions.push_back(prediction_of(pair));
     scored.push_back(pair);
   }
   const auto grouped = [&](const std::function<std::string(const Comparison&)>& group) {
@@ -82,27 +106,30 @@ RewardReport report_rewards(std::span<const Pair> pairs,
             return of.confidence ? fmt::format("{}", *of.confidence) : not_given;
           }),
           .by_policies = grouped(policy_pair),
-          .by_batch = grouped([](const Comparison& of) { return or_not_given(of.batch); })};
+          .by_batch = grouped([](const Comparison& of) { return or_not_given(of.batch); }),
+          .calibration = calibration_of(predictions)};
 }
 
 std::string to_text(const RewardReport& report) {
   const auto found = report.by_batch.find("all");
   const Agreement all = found != report.by_batch.end() ? found->second : Agreement{};
   const bool with_gold = all.gold.pairs > 0;
-  std::string text = fmt::format("{:<24} {:>8} {:>10}", "", "pairs", "accuracy");
+  std::string text = fmt::format("{:<24} {:>8} {:>22}", "", "pairs", "accuracy");
   if (with_gold) {
-    text += fmt::format(" {:>12} {:>10} {:>16}", "no gold tie", "with gold", "labeler to gold");
+    text += fmt::format(" {:>12} {:>22} {:>22}", "no gold tie", "with gold", "labeler to gold");
   }
   text += "\n" + line("all", all, with_gold);
   text += group_lines("confidence", report.by_confidence, with_gold);
   text += group_lines("policies", report.by_policies, with_gold);
-  return text + group_lines("batch", report.by_batch, with_gold);
+  text += group_lines("batch", report.by_batch, with_gold);
+  return text + "\n" + to_text(report.calibration);
 }
 
 nlohmann::ordered_json to_json(const RewardReport& report) {
   const auto found = report.by_batch.find("all");
   nlohmann::ordered_json json =
       agreement_json(found != report.by_batch.end() ? found->second : Agreement{});
+  json["calibration"] = to_json(report.calibration);
   json["by_confidence"] = groups_json(report.by_confidence);
   json["by_policies"] = groups_json(report.by_policies);
   json["by_batch"] = groups_json(report.by_batch);

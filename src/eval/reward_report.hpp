@@ -8,6 +8,7 @@
 #include <string>
 
 #include "eval/agreement.hpp"
+#include "eval/calibration.hpp"
 
 namespace precis {
 
@@ -17,13 +18,14 @@ struct RewardReport {
   std::map<std::string, Agreement> by_confidence;  ///< "1" to "9", or "not given"
   std::map<std::string, Agreement> by_policies;    ///< "ref-sft"
   std::map<std::string, Agreement> by_batch;
+  Calibration calibration;  ///< towards the labelers' choices
 };
 
-/// `rewards` are those of both summaries of each pair.
+/// `rewards` are those of both summaries of each pair. `pairs` must not be empty.
 [[nodiscard]] RewardReport report_rewards(std::span<const Pair> pairs,
                                           std::span<const std::array<float, 2>> rewards);
 
-/// A table: a line each for all pairs and for each group.
+/// Tables: a line each for all pairs and for each group, then the calibration.
 [[nodiscard]] std::string to_text(const RewardReport& report);
 /// The same numbers as one object.
 [[nodiscard]] nlohmann::ordered_json to_json(const RewardReport& report);

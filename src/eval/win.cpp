@@ -1,23 +1,9 @@
 #include "eval/win.hpp"
 
-#include <algorithm>
-#include <cassert>
-#include <cmath>
-
 #include "base/error.hpp"
+#include "eval/words.hpp"
 
 namespace precis {
-
-Rate wilson_interval(double successes, std::int64_t trials) {
-  assert(trials > 0);
-  constexpr double z = 1.959963984540054;  // The normal distribution's 97.5% point.
-  const auto n = static_cast<double>(trials);
-  const double p = successes / n;
-  const double scale = 1 + z * z / n;
-  const double centre = (p + z * z / (2 * n)) / scale;
-  const double half = z / scale * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {.rate = p, .low = std::max(0.0, centre - half), .high = std::min(1.0, centre + half)};
-}
 
 GoldMeans mean_of(const std::vector<GoldScore>& scores) {
   GoldMeans means;
@@ -65,6 +51,7 @@ WinResult compare(const std::vector<GoldRow>& rows,
   require(a.size() == rows.size() && b.size() == rows.size(),
           "There are samples of {} and {} rows; expected {}.", a.size(), b.size(), rows.size());
   WinResult result;
+  std::vector<JudgedPair> judged;
   std::vector<GoldScore> scores_a;
   std::vector<GoldScore> scores_b;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -80,16 +67,16 @@ WinResult compare(const std::vector<GoldRow>& rows,
                  .b = b[i][k],
                  .gold_a = gold_score(rows[i], a[i][k]),
                  .gold_b = gold_score(rows[i], b[i][k])};
-      const double margin = row.gold_a.overall - row.gold_b.overall;
-      ++(margin > 0 ? result.wins : margin < 0 ? result.losses : result.ties);
+      judged.push_back({.margin = row.gold_a.overall - row.gold_b.overall,
+                        .words_a = word_count(row.a.response),
+                        .words_b = word_count(row.b.response),
+                        .group = i});
       scores_a.push_back(row.gold_a);
       scores_b.push_back(row.gold_b);
       result.rows.push_back(std::move(row));
     }
   }
-  result.win_rate =
-      wilson_interval(static_cast<double>(result.wins) + 0.5 * static_cast<double>(result.ties),
-                      static_cast<std::int64_t>(result.rows.size()));
+  static_cast<WinCount&>(result) = count_wins(judged);
   result.a = mean_of(scores_a);
   result.b = mean_of(scores_b);
   return result;

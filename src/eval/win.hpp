@@ -5,20 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "eval/win_count.hpp"
 #include "feedback/samples.hpp"
 
 namespace precis {
-
-/// A rate with its 95% interval.
-struct Rate {
-  double rate = 0;
-  double low = 0;
-  double high = 0;
-};
-
-/// Wilson's score interval (Wilson 1927) for `successes` of `trials`; halves (ties) may be counted
-/// in. `trials` must be positive.
-[[nodiscard]] Rate wilson_interval(double successes, std::int64_t trials);
 
 /// Means over the samples of one side.
 struct GoldMeans {
@@ -44,11 +34,7 @@ struct WinRow {
   GoldScore gold_b;
 };
 
-struct WinResult {
-  std::int64_t wins = 0;  ///< of a
-  std::int64_t ties = 0;
-  std::int64_t losses = 0;
-  Rate win_rate;  ///< (wins + ties/2) / comparisons
+struct WinResult : WinCount {
   GoldMeans a;
   GoldMeans b;
   std::vector<WinRow> rows;

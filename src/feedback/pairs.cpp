@@ -31,13 +31,13 @@ std::string with_space(const std::string& text) {
   return text.starts_with(' ') ? text : " " + text;
 }
 
-std::array<Candidate, 2> draw_contrast(const PostRow& row, ReferenceFaults omissions,
+std::array<Candidate, 2> draw_contrast(const SummaryRow& row, ReferenceFaults omissions,
                                        RandomStream& random) {
-  const auto facts = read_post(row.row.post.body);
+  const auto facts = read_post(row.post.body);
   require(facts.has_value(),
           "{}: the post is not one that `precis synthesize` writes, so no summary with one wrong "
           "fact can be made of it. Set --label.contrast_share 0.",
-          row.row.where());
+          row.where());
   omissions.invent = 0;
   const Facts right = with_faults(*facts, omissions, random);
   std::vector<Fact> stated;
@@ -129,7 +129,7 @@ Candidate candidate_of(const std::pair<const SampledSummary*, const std::string*
           .note = sample.first->ended ? "" : "length"};
 }
 
-std::array<Candidate, 2> draw_sides(const Sides& sides, const PostRow& row, std::size_t place,
+std::array<Candidate, 2> draw_sides(const Sides& sides, const SummaryRow& row, std::size_t place,
                                     const std::vector<PolicySamples>& policies,
                                     RandomStream& random) {
   const auto firsts = samples_of(policies, sides.first, place);
@@ -137,7 +137,7 @@ std::array<Candidate, 2> draw_sides(const Sides& sides, const PostRow& row, std:
   const auto first = random.below(count);
   if (sides.kind == PairKind::reference) {
     return {candidate_of(firsts[first]),
-            Candidate{.text = with_space(row.row.summary), .policy = reference_policy, .note = ""}};
+            Candidate{.text = with_space(row.summary), .policy = reference_policy, .note = ""}};
   }
   if (sides.first == sides.second) {
     const auto second = (first + 1 + random.below(count - 1)) % count;
@@ -148,18 +148,18 @@ std::array<Candidate, 2> draw_sides(const Sides& sides, const PostRow& row, std:
   return {candidate_of(firsts[first]), candidate_of(seconds[second])};
 }
 
-Comparison pair_of(const PostRow& row, std::array<Candidate, 2> candidates, bool valid) {
+Comparison pair_of(const SummaryRow& row, std::array<Candidate, 2> candidates, bool valid) {
   Comparison pair;
-  pair.post = row.row.post;
-  pair.post.id = row.id;
+  pair.post = row.post;
+  pair.post.id = row.id();
   for (std::size_t k = 0; k < 2; ++k) {
     pair.summaries[k] = std::move(candidates[k].text);
     pair.policies[k] = std::move(candidates[k].policy);
     pair.notes[k] = std::move(candidates[k].note);
   }
   pair.split = valid ? "valid1" : "train";
-  pair.file = row.row.file;
-  pair.line = row.row.line;
+  pair.file = row.file;
+  pair.line = row.line;
   return pair;
 }
 
@@ -288,8 +288,9 @@ bool needs_references(const PairOptions& options) {
   });
 }
 
-DrawnPairs draw_pairs(const std::vector<PostRow>& rows, const std::vector<PolicySamples>& policies,
-                      const PairOptions& options, std::uint64_t seed) {
+DrawnPairs draw_pairs(const std::vector<SummaryRow>& rows,
+                      const std::vector<PolicySamples>& policies, const PairOptions& options,
+                      std::uint64_t seed) {
   check(policies, options);
   const auto count = static_cast<std::int64_t>(rows.size());
   const auto order = permutation(count, seed, Purpose::pairing, name_number("posts"));

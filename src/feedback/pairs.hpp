@@ -66,7 +66,7 @@ struct DrawnPairs {
 /// (seed, rows, samples, options). Fewer pairs than asked for come back when the samples run out of
 /// new ones. Throws UsageError for shares and policies that the samples cannot fill, Error for a
 /// contrast pair of a post that is not of the embedded grammar.
-[[nodiscard]] DrawnPairs draw_pairs(const std::vector<PostRow>& rows,
+[[nodiscard]] DrawnPairs draw_pairs(const std::vector<SummaryRow>& rows,
                                     const std::vector<PolicySamples>& policies,
                                     const PairOptions& options, std::uint64_t seed);
 

@@ -42,14 +42,63 @@ std::string some_of(const std::vector<std::string>& names) {
   return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
 }
 
-template <class Row>
-std::vector<std::vector<SampledSummary>> read_samples_of(const std::string& path,
-                                                         const std::vector<Row>& rows) {
-  std::unordered_map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    places.emplace(rows[i].id, i);
+}  // namespace
+
+std::vector<SummaryRow> read_summary_rows(const std::string& path, bool with_summary) {
+  std::vector<SummaryRow> rows;
+  std::unordered_map<std::string, std::int64_t> lines;
+  for_each_row(path, [&](const JsonRow& json) {
+    SummaryRow row = parse_summary_row(json, with_summary);
+    const auto [first, is_new] = lines.emplace(row.id(), row.line);
+    require(is_new,
+            "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "
+            "must be there once.",
+            row.where(), row.id(), first->second);
+    rows.push_back(std::move(row));
+  });
+  require(!rows.empty(), "{}: the file has no rows; expected TL;DR or CNN/DM rows.", path);
+  return rows;
+}
+
+std::vector<std::string> ids_of(const std::vector<SummaryRow>& rows) {
+  std::vector<std::string> ids;
+  for (const SummaryRow& row : rows) {
+    ids.push_back(row.id());
   }
-  std::vector<std::vector<SampledSummary>> samples(rows.size());
+  return ids;
+}
+
+std::vector<GoldRow> read_gold_rows(const std::string& path) {
+  std::vector<GoldRow> rows;
+  for (SummaryRow& row : read_summary_rows(path, true)) {
+    const auto facts = read_post(row.post.body);
+    require(
+        facts.has_value(),
+        "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
+        "it. Real posts need people's comparisons.",
+        row.where());
+    rows.push_back({.id = row.id(), .row = std::move(row), .facts = *facts});
+  }
+  return rows;
+}
+
+std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
+                                                      const std::vector<GoldRow>& rows) {
+  std::vector<std::string> ids;
+  for (const GoldRow& row : rows) {
+    ids.push_back(row.id);
+  }
+  return read_samples(path, ids, rows.front().row.file);
+}
+
+std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
+                                                      const std::vector<std::string>& ids,
+                                                      const std::string& rows_file) {
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    places.emplace(ids[i], i);
+  }
+  std::vector<std::vector<SampledSummary>> samples(ids.size());
   std::vector<std::string> unknown;
   for_each_row(path, [&](const JsonRow& json) {
     SampledSummary sample = parse_sample(json);
@@ -68,71 +117,27 @@ std::vector<std::vector<SampledSummary>> read_samples_of(const std::string& path
     of_row.push_back(std::move(sample));
   });
   const std::string advice = "Give the rows that the samples were made from.";
-  require(unknown.empty(), "{}: no row of {} has the id {} of these samples. {}", path,
-          rows.front().row.file, some_of(unknown), advice);
+  require(unknown.empty(), "{}: no row of {} has the id {} of these samples. {}", path, rows_file,
+          some_of(unknown), advice);
 
   std::vector<std::string> missing;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
     if (samples[i].empty()) {
-      missing.push_back(rows[i].id);
+      missing.push_back(ids[i]);
     }
     std::sort(samples[i].begin(), samples[i].end(),
               [](const SampledSummary& a, const SampledSummary& b) { return a.index < b.index; });
   }
   require(missing.empty(), "{}: there are no samples of the rows with id {} of {}. {}", path,
-          some_of(missing), rows.front().row.file, advice);
-  for (std::size_t i = 1; i < rows.size(); ++i) {
+          some_of(missing), rows_file, advice);
+  for (std::size_t i = 1; i < ids.size(); ++i) {
     require(
         samples[i].size() == samples[0].size(),
         "{}: the row with id {} has {} samples and the one with id {} has {}; each must have as "
         "many.",
-        path, rows[0].id, samples[0].size(), rows[i].id, samples[i].size());
+        path, ids[0], samples[0].size(), ids[i], samples[i].size());
   }
   return samples;
-}
-
-}  // namespace
-
-std::vector<PostRow> read_post_rows(const std::string& path, bool with_summary) {
-  std::vector<PostRow> rows;
-  std::unordered_map<std::string, std::int64_t> lines;
-  for_each_row(path, [&](const JsonRow& json) {
-    PostRow row;
-    row.row = parse_summary_row(json, with_summary);
-    row.id = row.row.id();
-    const auto [first, is_new] = lines.emplace(row.id, json.line);
-    require(is_new,
-            "{}: the id {} is already that of line {}; samples are matched to rows by id, so each "
-            "must be there once.",
-            json.where(), row.id, first->second);
-    rows.push_back(std::move(row));
-  });
-  require(!rows.empty(), "{}: the file has no rows; expected TL;DR rows.", path);
-  return rows;
-}
-
-std::vector<GoldRow> read_gold_rows(const std::string& path) {
-  std::vector<GoldRow> rows;
-  for (PostRow& source : read_post_rows(path, true)) {
-    const auto facts = read_post(source.row.post.body);
-    require(
-        facts.has_value(),
-        "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
-        "it. Real posts need people's comparisons.",
-        source.row.where());
-    rows.push_back({.id = std::move(source.id), .row = std::move(source.row), .facts = *facts});
-  }
-  return rows;
-}
-
-std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
-                                                      const std::vector<GoldRow>& rows) {
-  return read_samples_of(path, rows);
-}
-
-std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
-                                                      const std::vector<PostRow>& rows) {
-  return read_samples_of(path, rows);
 }
 
 GoldScore gold_score(const GoldRow& row, const SampledSummary& sample) {

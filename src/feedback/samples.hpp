@@ -11,16 +11,13 @@
 
 namespace precis {
 
-/// A TL;DR or CNN/DM row, of any posts.
-struct PostRow {
-  std::string id;  ///< The row's, else its line number from 0 as text, as `precis sample` has it.
-  SummaryRow row;
-};
-
 /// Reads TL;DR or CNN/DM rows; their own summaries are required only if `with_summary`. Throws
 /// Error with file and line for a row that cannot be read or an id that is there twice, and for a
 /// file without rows.
-[[nodiscard]] std::vector<PostRow> read_post_rows(const std::string& path, bool with_summary);
+[[nodiscard]] std::vector<SummaryRow> read_summary_rows(const std::string& path, bool with_summary);
+
+/// As `precis sample` writes them.
+[[nodiscard]] std::vector<std::string> ids_of(const std::vector<SummaryRow>& rows);
 
 /// A TL;DR row whose post the gold labeler has read.
 struct GoldRow {
@@ -46,8 +43,9 @@ struct SampledSummary {
 /// an index twice, or rows with different numbers of samples.
 [[nodiscard]] std::vector<std::vector<SampledSummary>> read_samples(
     const std::string& path, const std::vector<GoldRow>& rows);
+/// The same for rows of any data set: their ids, and their file for messages.
 [[nodiscard]] std::vector<std::vector<SampledSummary>> read_samples(
-    const std::string& path, const std::vector<PostRow>& rows);
+    const std::string& path, const std::vector<std::string>& ids, const std::string& rows_file);
 
 [[nodiscard]] GoldScore gold_score(const GoldRow& row, const SampledSummary& sample);
 

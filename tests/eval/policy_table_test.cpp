@@ -22,6 +22,7 @@ std::vector<GoldRow> two_rows() {
   std::vector<GoldRow> rows(2);
   for (GoldRow& row : rows) {
     row.facts = read_post(post).value();
+    row.row.post.body = post;
     row.row.summary = "My boss lost my bike.";
   }
   return rows;
@@ -47,14 +48,21 @@ TEST(PolicyTable, ComparesWithReferencesAndWithTheFirst) {
   EXPECT_EQ(columns[0].name, "references");
   EXPECT_EQ(columns[0].means.gold, 0.25);
   EXPECT_FALSE(columns[0].against_references || columns[0].kl);
-  EXPECT_EQ(columns[1].against_references->rate, 0.5);
+  EXPECT_EQ(columns[1].against_references->win_rate.rate, 0.5);
   EXPECT_FALSE(columns[1].against_first);
   EXPECT_EQ(columns[2].means.gold, 0.375);
-  EXPECT_EQ(columns[2].against_references->rate, 1);
-  EXPECT_EQ(columns[2].against_first->rate, 1);
+  EXPECT_EQ(columns[2].against_references->win_rate.rate, 1);
+  EXPECT_EQ(columns[2].against_first->win_rate.rate, 1);
+
+  // The first policy is as long as the references, and the second wins everywhere.
+  EXPECT_EQ(columns[1].against_references->equal_length.rate->rate, 0.5);
+  EXPECT_FALSE(columns[2].against_references->equal_length.rate);
+  EXPECT_EQ(columns[2].copying.longest_run.mean, 8);
+  EXPECT_EQ(columns[0].copying.ngrams[3]->mean, 1);
 
   const std::string text = to_text(columns);
   EXPECT_THAT(text, HasSubstr("wins against first"));
+  EXPECT_THAT(text, HasSubstr("  at equal length"));
   EXPECT_THAT(text, HasSubstr("1.25"));
   EXPECT_THAT(text, HasSubstr("0.375"));
 }

@@ -64,7 +64,7 @@ TEST(DrawPairs, NotesSayWhichSampleDidNotEnd) {
   std::map<std::pair<std::string, std::string>, bool> ended;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (const auto& sample : policy.samples[i]) {
-      ended[{rows[i].id, sample.response}] = sample.ended;
+      ended[{rows[i].id(), sample.response}] = sample.ended;
     }
   }
   int unended = 0;
@@ -130,13 +130,12 @@ TEST(DrawPairs, FilesOfOneNameAreOnePolicy) {
 }
 
 TEST(DrawPairs, RealPostsAndArticlesNeedNoGold) {
-  std::vector<PostRow> rows(2);
-  rows[0].id = "a";
-  rows[0].row.post = {.id = "a", .subreddit = "s", .title = "t", .body = "b"};
-  rows[1].id = "1";
-  rows[1].row.post.body = "News.";
-  rows[1].row.post.article = true;
-  rows[0].row.summary = rows[1].row.summary = "own";
+  std::vector<SummaryRow> rows(2);
+  rows[0].post = {.id = "a", .subreddit = "s", .title = "t", .body = "b"};
+  rows[1].line = 2;
+  rows[1].post.body = "News.";
+  rows[1].post.article = true;
+  rows[0].summary = rows[1].summary = "own";
   const PolicySamples policy{
       .policy = "sft", .samples = {{{.response = " x", .ended = true}}, {{.response = " y"}}}};
   const auto drawn = draw_pairs(rows, {policy}, {.reference_share = 1, .valid_share = 0}, 1);
@@ -152,7 +151,7 @@ TEST(DrawPairs, IdenticalTextsAreSkippedAndCounted) {
   const auto rows = synthetic_rows(10);
   PolicySamples policy{.policy = "sft", .samples = {}};
   for (const auto& row : rows) {
-    const SampledSummary same{.response = " " + row.row.summary, .ended = true, .index = 0};
+    const SampledSummary same{.response = " " + row.summary, .ended = true, .index = 0};
     const SampledSummary blank{.response = same.response + " ", .ended = true, .index = 1};
     policy.samples.push_back({same, blank});
   }

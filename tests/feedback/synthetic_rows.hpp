@@ -11,14 +11,13 @@
 
 namespace precis {
 
-inline std::vector<PostRow> synthetic_rows(std::size_t count) {
-  std::vector<PostRow> rows(count);
+inline std::vector<SummaryRow> synthetic_rows(std::size_t count) {
+  std::vector<SummaryRow> rows(count);
   for (std::size_t i = 0; i < count; ++i) {
     const SyntheticRow source = synthesize_row(4, i, {});
-    rows[i].id = source.id;
-    rows[i].row.post = {
+    rows[i].post = {
         .id = source.id, .subreddit = source.subreddit, .title = source.title, .body = source.post};
-    rows[i].row.summary = source.summary;
+    rows[i].summary = source.summary;
   }
   return rows;
 }

@@ -19,7 +19,7 @@ expect() {
   fi
 }
 
-for script in build bundle check_fresh format gpu_check install quickstart real_posts test; do
+for script in build bundle check_fresh format gpu_check install quickstart real_posts reward_scaling test; do
   expect 0 "^usage: scripts/$script.sh " "$script" --help
   expect 2 '^--nonsense is not an argument' "$script" --nonsense
   for flag in $(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*'); do
@@ -36,4 +36,7 @@ expect 2 "^--device is 'tpu', expected cuda or cpu" gpu_check --device tpu "$fol
 expect 1 "exists; give a folder that is new" gpu_check "$folder"
 expect 1 '/nowhere/bin/precis is missing' gpu_check --build /nowhere "$folder/new"
 expect 2 '^DATA is missing' real_posts
+expect 2 '^--train is missing' reward_scaling --model "$folder"
+expect 2 "^--sizes has 'x'" reward_scaling --model m --train t --sizes "10 x"
+expect 1 '^m is missing' reward_scaling --model m --train t
 expect 1 'tldr_valid_1945.jsonl is missing' real_posts "$folder"

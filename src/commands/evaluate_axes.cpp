@@ -1,0 +1,73 @@
+// `precis evaluate axes`: summaries judged on Likert axes, by policy and by worker.
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "eval/axes.hpp"
+#include "io/jsonl.hpp"
+#include "io/text_file.hpp"
+
+namespace precis {
+namespace {
+
+struct EvaluateAxesOptions {
+  std::vector<std::string> input;
+  std::string split;
+  std::string json;
+  bool skip_bad = false;
+};
+
+void add_options(OptionTable& table, EvaluateAxesOptions& options) {
+  table.add("input", &options.input,
+            {.meaning = "axis judgements in OpenAI's schema, names or globs with commas between",
+             .required = true,
+             .file = FileUse::input});
+  table.add("split", &options.split,
+            {.meaning = "use the judgements of this `split` only; empty: all"});
+  table.add(
+      "json", &options.json,
+      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("data.skip_bad", &options.skip_bad,
+            {.meaning = "skip and count rows that cannot be read instead of stopping",
+             .source = "precis"});
+}
+
+ExitStatus run(Context& context, EvaluateAxesOptions& options) {
+  std::vector<AxisRating> ratings;
+  std::int64_t skipped = 0;
+  for (const std::string& file : expand_files(options.input)) {
+    skipped += for_each_row(file, options.skip_bad, [&](const JsonRow& row) {
+      AxisRating rating = parse_axis_rating(row);
+      if (options.split.empty() || rating.split == options.split) {
+        ratings.push_back(std::move(rating));
+      }
+    });
+  }
+  if (skipped > 0) {
+    context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
+  }
+  require(!ratings.empty(), "{}: there are no axis judgements{}.", joined(options.input, ","),
+          options.split.empty() ? "" : " of split " + options.split);
+  const AxesReport report = report_axes(ratings);
+  if (!options.json.empty()) {
+    JsonlWriter file(options.json);
+    file.write(to_json(report));
+    file.commit();
+  }
+  fmt::print("{}; intervals of 95%\n\n{}",
+             counted(static_cast<std::int64_t>(ratings.size()), "judgement"), to_text(report));
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command evaluate_axes_command() {
+  return make_command<EvaluateAxesOptions>(
+      "evaluate axes", "summarize judgements on the axes from 1 to 7", Mpi::no, add_options, run);
+}
+
+}  // namespace precis

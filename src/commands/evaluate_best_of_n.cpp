@@ -1,0 +1,179 @@
+// `precis evaluate best-of-n`: what the best of n samples by a reward model is worth.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "commands/commands.hpp"
+#include "eval/best_of_n.hpp"
+#include "eval/score_files.hpp"
+#include "feedback/samples.hpp"
+#include "io/jsonl.hpp"
+
+namespace precis {
+namespace {
+
+struct EvaluateBestOptions {
+  std::string samples;
+  std::string rewards;
+  std::string input;
+  std::string best;
+  std::string json;
+  std::int64_t n = 16;
+  std::int64_t max = 64;
+};
+
+void add_options(OptionTable& table, EvaluateBestOptions& options) {
+  table.add("samples", &options.samples,
+            {.meaning = "a file of `precis sample` with several samples of each row",
+             .required = true,
+             .file = FileUse::input});
+  table.add("rewards", &options.rewards,
+            {.meaning = "what `precis score` with a reward model wrote for these samples",
+             .required = true,
+             .file = FileUse::input});
+  table.add(
+      "input", &options.input,
+      {.meaning = "the samples' rows of `precis synthesize`, for gold scores and wins against "
+                  "the references; empty: rewards only",
+       .file = FileUse::input});
+  table.add("best", &options.best,
+            {.meaning = "the best of the first best_of.n samples of each row, in the form of "
+                        "`precis sample` with index 0; empty: not written",
+             .file = FileUse::output});
+  table.add(
+      "json", &options.json,
+      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("best_of.n", &options.n,
+            {.unit = "samples",
+             .meaning = "of each row, of which --best takes the best",
+             .source = "precis",
+             .minimum = 1});
+  table.add("best_of.max", &options.max,
+            {.unit = "samples",
+             .meaning = "the largest n of the table",
+             .source = "Stiennon 2020: up to 64 and more",
+             .minimum = 1});
+}
+
+/// The ids in the order of their first samples.
+std::vector<std::string> ids_in(const std::string& samples) {
+  std::vector<std::string> ids;
+  std::set<std::string> known;
+  for_each_row(samples, [&](const JsonRow& row) {
+    if (known.insert(row.text("id")).second) {
+      ids.push_back(row.text("id"));
+    }
+  });
+  require(!ids.empty(), "{}: the file has no samples.", samples);
+  return ids;
+}
+
+/// Gold scores of all samples, and their wins against the references.
+struct Gold {
+  SampleValues scores;
+  SampleValues wins;
+};
+
+Gold gold_of(const std::vector<GoldRow>& rows,
+             const std::vector<std::vector<SampledSummary>>& samples) {
+  Gold gold;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double reference = gold_score(rows[i].facts, rows[i].row.summary, true).overall;
+    auto& scores = gold.scores.emplace_back();
+    auto& wins = gold.wins.emplace_back();
+    for (const SampledSummary& sample : samples[i]) {
+      scores.push_back(gold_score(rows[i], sample).overall);
+      wins.push_back(scores.back() > reference ? 1 : scores.back() < reference ? 0 : 0.5);
+    }
+  }
+  return gold;
+}
+
+/// Copies the lines of the best samples, in the order of the rows.
+void write_best(const EvaluateBestOptions& options, const std::vector<std::string>& ids,
+                const std::vector<std::vector<SampledSummary>>& samples,
+                const SampleValues& rewards) {
+  std::unordered_map<std::string, std::pair<std::size_t, std::int64_t>> chosen;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    chosen[ids[i]] = {i, samples[i][best_of_first(rewards[i], options.n)].index};
+  }
+  std::vector<nlohmann::ordered_json> lines(ids.size());
+  for_each_row(options.samples, [&](const JsonRow& row) {
+    const auto& [place, index] = chosen.at(row.text("id"));
+    if (row.value.at("index").get<std::int64_t>() != index) {
+      return;
+    }
+    nlohmann::ordered_json line = {{"id", row.text("id")}, {"index", 0}};
+    for (const char* field : {"prompt_ids", "response_ids", "response", "logprobs", "finish"}) {
+      if (const nlohmann::json* value = find_field(row.value, field)) {
+        line[field] = *value;
+      }
+    }
+    lines[place] = std::move(line);
+  });
+  JsonlWriter file(options.best);
+  for (const auto& line : lines) {
+    file.write(line);
+  }
+  file.commit();
+}
+
+ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
+  std::vector<GoldRow> rows;
+  std::vector<std::string> ids;
+  if (options.input.empty()) {
+    ids = ids_in(options.samples);
+  } else {
+    rows = read_gold_rows(options.input);
+    for (const GoldRow& row : rows) {
+      ids.push_back(row.id);
+    }
+  }
+  const auto samples =
+      read_samples(options.samples, ids, options.input.empty() ? options.samples : options.input);
+  const SampleValues rewards = read_sample_rewards(options.samples, options.rewards, ids);
+  const auto count = static_cast<std::int64_t>(samples.front().size());
+  if (!options.best.empty() && count < options.n) {
+    fail_usage("best_of.n is {}, and {} has {} samples of each row. Sample more with --sampling.n.",
+               options.n, options.samples, count);
+  }
+  const Gold gold = rows.empty() ? Gold{} : gold_of(rows, samples);
+  const auto table = best_of_n(rewards, gold.scores, gold.wins, options.max);
+  std::optional<JsonlWriter> json;
+  if (!options.json.empty()) {
+    json.emplace(options.json);
+  }
+  if (!options.best.empty()) {
+    write_best(options, ids, samples, rewards);
+  }
+  if (json) {
+    json->write({{"rows", ids.size()}, {"samples", count}, {"best_of", to_json(table)}});
+    json->commit();
+  }
+  fmt::print(
+      "{} rows, {} samples of each; means over all subsets of n samples, with intervals of "
+      "95% over rows\n\n{}",
+      ids.size(), count, to_text(table));
+  if (!options.best.empty()) {
+    fmt::print("\nThe best of the first {} of each row are in {}.\n", options.n, options.best);
+  }
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command evaluate_best_of_n_command() {
+  return make_command<EvaluateBestOptions>("evaluate best-of-n",
+                                           "the best of n samples by a reward model, for every n",
+                                           Mpi::no, add_options, run);
+}
+
+}  // namespace precis

@@ -1,0 +1,145 @@
+#include "eval/axes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace precis {
+namespace {
+
+std::string optional_text(const nlohmann::json& object, const char* field) {
+  const nlohmann::json* value = find_field(object, field);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+const nlohmann::json& object_field(const nlohmann::json& object, const char* field,
+                                   const std::string& where, const char* path) {
+  const nlohmann::json* value = find_field(object, field);
+  if (value == nullptr || !value->is_object()) {
+    throw BadRow(fmt::format(
+        "{}: the field `{}` is {}; expected a row with one summary judged on axes, "
+        "{{\"info\",\"summary\":{{\"text\",\"policy\",\"axes\":{{\"overall\",...}}}},\"worker\"}}.",
+        where, path, value == nullptr ? "missing" : value->type_name()));
+  }
+  return *value;
+}
+
+AxisSummary summary_of(std::span<const double> scores) {
+  AxisSummary summary;
+  for (const double score : scores) {
+    ++summary.histogram[static_cast<std::size_t>(score) - 1];
+  }
+  summary.ratings = static_cast<std::int64_t>(scores.size());
+  summary.mean = mean_interval(scores);
+  summary.best = wilson_interval(static_cast<double>(summary.histogram.back()), summary.ratings);
+  return summary;
+}
+
+std::map<std::string, AxisSummaries> grouped(
+    std::span<const AxisRating> ratings,
+    const std::function<const std::string&(const AxisRating&)>& name_of) {
+  std::map<std::string, std::map<std::string, std::vector<double>>> scores;
+  for (const AxisRating& rating : ratings) {
+    const std::string& name = name_of(rating);
+    for (std::size_t axis = 0; axis < axis_names.size(); ++axis) {
+      if (rating.scores[axis]) {
+        scores[name.empty() ? "not given" : name][axis_names[axis]].push_back(*rating.scores[axis]);
+      }
+    }
+  }
+  std::map<std::string, AxisSummaries> result;
+  for (const auto& [name, axes] : scores) {
+    for (const auto& [axis, values] : axes) {
+      result[name].emplace(axis, summary_of(values));
+    }
+  }
+  return result;
+}
+
+std::string table(const char* title, const std::map<std::string, AxisSummaries>& groups) {
+  std::string text = fmt::format("{:<24} {:<10} {:>8} {:>22} {:>22}", title, "axis", "ratings",
+                                 "mean", "share of 7s");
+  for (int score = 1; score <= best_score; ++score) {
+    text += fmt::format("{:>6}", score);
+  }
+  text += '\n';
+  for (const auto& [name, axes] : groups) {
+    for (const char* axis : axis_names) {
+      if (const auto found = axes.find(axis); found != axes.end()) {
+        const AxisSummary& of = found->second;
+        text += fmt::format("{:<24} {:<10} {:>8} {:>22} {:>22}", name, axis, of.ratings,
+                            to_text(of.mean, 2), to_text(of.best));
+        for (const std::int64_t count : of.histogram) {
+          text += fmt::format("{:>6}", count);
+        }
+        text += '\n';
+      }
+    }
+  }
+  return text;
+}
+
+nlohmann::ordered_json groups_json(const std::map<std::string, AxisSummaries>& groups) {
+  auto json = nlohmann::ordered_json::object();
+  for (const auto& [name, axes] : groups) {
+    for (const auto& [axis, of] : axes) {
+      json[name][axis] = {{"ratings", of.ratings},
+                          {"mean", mean_json(of.mean)},
+                          {"share_of_7", rate_json(of.best)},
+                          {"histogram", of.histogram}};
+    }
+  }
+  return json;
+}
+
+}  // namespace
+
+AxisRating parse_axis_rating(const JsonRow& row) {
+  const std::string where = row.where();
+  const auto& summary = object_field(row.value, "summary", where, "summary");
+  const auto& axes = object_field(summary, "axes", where, "summary.axes");
+  AxisRating rating{.policy = optional_text(summary, "policy"),
+                    .worker = optional_text(row.value, "worker"),
+                    .split = optional_text(row.value, "split"),
+                    .scores = {}};
+  for (std::size_t axis = 0; axis < axis_names.size(); ++axis) {
+    const nlohmann::json* value = find_field(axes, axis_names[axis]);
+    if (value == nullptr || value->is_null()) {
+      continue;
+    }
+    if (!value->is_number_integer() || *value < 1 || *value > best_score) {
+      throw BadRow(fmt::format(
+          "{}: the field `summary.axes.{}` is {}, a whole number from 1 to 7 was expected.", where,
+          axis_names[axis], value->is_number() ? value->dump() : value->type_name()));
+    }
+    rating.scores[axis] = value->get<int>();
+  }
+  if (std::ranges::none_of(rating.scores, [](const auto& score) { return score.has_value(); })) {
+    throw BadRow(fmt::format(
+        "{}: `summary.axes` has none of overall, accuracy, coverage, coherence.", where));
+  }
+  return rating;
+}
+
+AxesReport report_axes(std::span<const AxisRating> ratings) {
+  return {.by_policy = grouped(
+              ratings, [](const AxisRating& of) -> const std::string& { return of.policy; }),
+          .by_worker = grouped(
+              ratings, [](const AxisRating& of) -> const std::string& { return of.worker; })};
+}
+
+std::string to_text(const AxesReport& report) {
+  std::string text = table("policy", report.by_policy);
+  if (report.by_worker.size() > 1) {
+    text += '\n' + table("worker", report.by_worker);
+  }
+  return text;
+}
+
+nlohmann::ordered_json to_json(const AxesReport& report) {
+  return {{"by_policy", groups_json(report.by_policy)},
+          {"by_worker", groups_json(report.by_worker)}};
+}
+
+}  // namespace precis

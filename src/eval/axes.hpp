@@ -1,0 +1,55 @@
+// Summaries judged on Likert axes, in OpenAI's schema, and what they come to.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/estimates.hpp"
+#include "io/jsonl.hpp"
+
+namespace precis {
+
+/// The paper's axes (Stiennon 2020, appendix C.5), each from 1 to 7.
+inline constexpr std::array<const char*, 4> axis_names = {"overall", "accuracy", "coverage",
+                                                          "coherence"};
+inline constexpr int best_score = 7;
+
+/// One labeler's judgement of one summary.
+struct AxisRating {
+  std::string policy;  ///< empty: not said
+  std::string worker;
+  std::string split;
+  std::array<std::optional<int>, axis_names.size()> scores;
+};
+
+/// Of `{"summary":{"policy","axes":{...}},"worker","split"}`; an axis may be missing or null, but
+/// not all. Throws BadRow naming the field that is wrong.
+[[nodiscard]] AxisRating parse_axis_rating(const JsonRow& row);
+
+/// One axis over a group of ratings.
+struct AxisSummary {
+  std::array<std::int64_t, best_score> histogram{};  ///< how often 1 to 7 was given
+  std::int64_t ratings = 0;
+  Mean mean;
+  Rate best;  ///< share of 7s
+};
+
+/// By axis, those that were rated only.
+using AxisSummaries = std::map<std::string, AxisSummary>;
+
+struct AxesReport {
+  std::map<std::string, AxisSummaries> by_policy;
+  std::map<std::string, AxisSummaries> by_worker;
+};
+[[nodiscard]] AxesReport report_axes(std::span<const AxisRating> ratings);
+
+[[nodiscard]] std::string to_text(const AxesReport& report);
+[[nodiscard]] nlohmann::ordered_json to_json(const AxesReport& report);
+
+}  // namespace precis

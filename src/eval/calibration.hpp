@@ -1,0 +1,44 @@
+// Whether a reward model is as sure as it should be.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "eval/estimates.hpp"
+
+namespace precis {
+
+/// A judged pair as the reward model sees it.
+struct Prediction {
+  double margin = 0;  ///< the higher reward minus the lower one, not negative
+  double chosen = 0;  ///< 1 if the higher one was chosen, else 0; 1/2 where the rewards are equal
+};
+
+/// Pairs in which the model gives the higher one a probability within a tenth of [1/2, 1].
+struct CalibrationBin {
+  double low = 0.5;
+  double high = 1;
+  std::int64_t pairs = 0;
+  double predicted = 0;  ///< mean probability, sigmoid(margin), 0 without pairs
+  Rate chosen;           ///< share in which the higher one was chosen
+};
+
+struct Calibration {
+  std::array<CalibrationBin, 10> bins;
+  /// Expected calibration error: the mean over pairs of |predicted - chosen| of their bin (Guo
+  /// 2017). It has no interval, and is above 0 for few pairs even where the model is calibrated.
+  double ece = 0;
+  Mean brier;     ///< mean (probability of the chosen one - 1)^2; 0.25 is that of a coin
+  Mean log_loss;  ///< mean -ln(probability of the chosen one); 0.693 is that of a coin
+};
+
+/// `of` must not be empty.
+[[nodiscard]] Calibration calibration_of(std::span<const Prediction> of);
+
+[[nodiscard]] std::string to_text(const Calibration& of);
+[[nodiscard]] nlohmann::ordered_json to_json(const Calibration& of);
+
+}  // namespace precis

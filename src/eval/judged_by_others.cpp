@@ -1,0 +1,101 @@
+#include "eval/judged_by_others.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "data/comparisons.hpp"
+#include "eval/agreement.hpp"
+#include "eval/words.hpp"
+#include "feedback/pair_id.hpp"
+#include "io/text_file.hpp"
+
+namespace precis {
+
+RewardedSamples rewarded_references(const std::vector<SummaryRow>& rows,
+                                    const std::vector<double>& rewards, std::size_t count) {
+  RewardedSamples references;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto& of_row = references.samples.emplace_back();
+    for (std::size_t k = 0; k < count; ++k) {
+      of_row.push_back({.response = " " + rows[i].summary,
+                        .ended = true,
+                        .index = static_cast<std::int64_t>(k)});
+    }
+    references.rewards.emplace_back(count, rewards[i]);
+  }
+  return references;
+}
+
+RewardWins compare_rewards(const std::vector<std::string>& ids, const RewardedSamples& a,
+                           const RewardedSamples& b) {
+  RewardWins result;
+  std::vector<JudgedPair> judged;
+  std::vector<double> rewards_a, rewards_b, words_a, words_b;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    require(a.samples[i].size() == b.samples[i].size(),
+            "The row with id {} has {} samples on one side and {} on the other; sample both with "
+            "the same --sampling.n.",
+            ids[i], a.samples[i].size(), b.samples[i].size());
+    for (std::size_t k = 0; k < a.samples[i].size(); ++k) {
+      const RewardedPair& pair = result.pairs.emplace_back(
+          RewardedPair{i, a.samples[i][k], b.samples[i][k], a.rewards[i][k], b.rewards[i][k]});
+      judged.push_back({.margin = pair.reward_a - pair.reward_b,
+                        .words_a = word_count(pair.a.response),
+                        .words_b = word_count(pair.b.response),
+                        .group = i});
+      rewards_a.push_back(pair.reward_a);
+      rewards_b.push_back(pair.reward_b);
+      words_a.push_back(static_cast<double>(judged.back().words_a));
+      words_b.push_back(static_cast<double>(judged.back().words_b));
+    }
+  }
+  result.count = count_wins(judged);
+  result.reward_a = mean_interval(rewards_a);
+  result.reward_b = mean_interval(rewards_b);
+  result.words_a = mean_interval(words_a);
+  result.words_b = mean_interval(words_b);
+  return result;
+}
+
+std::vector<PolicyJudgement> read_judgements(const std::vector<std::string>& files,
+                                             const std::vector<std::string>& policies) {
+  std::vector<PolicyJudgement> judgements;
+  std::unordered_map<std::string, std::size_t> groups;
+  std::map<std::string, std::int64_t> found;
+  for (const std::string& file : expand_files(files)) {
+    for_each_row(file, [&](const JsonRow& row) {
+      const Comparison of = parse_comparison(row);
+      ++found[policy_pair(of)];
+      const bool in_order = of.policies[0] == policies[0] && of.policies[1] == policies[1];
+      const bool reversed = of.policies[1] == policies[0] && of.policies[0] == policies[1];
+      if (!in_order && !reversed) {
+        return;
+      }
+      const std::size_t a = in_order ? 0 : 1;
+      PolicyJudgement one{
+          .id = of.post.id, .pair_id = pair_id(of), .worker = of.worker, .pair = {}};
+      one.pair = {.margin = of.choice == static_cast<int>(a) ? 1.0 : -1.0,
+                  .words_a = word_count(of.summaries[a]),
+                  .words_b = word_count(of.summaries[1 - a]),
+                  .group = groups.emplace(one.pair_id, groups.size()).first->second};
+      judgements.push_back(std::move(one));
+    });
+  }
+  std::string some;
+  for (const auto& [name, count] : found) {
+    some += fmt::format("{}{} ({})", some.empty() ? "" : ", ", name, count);
+    if (some.size() > 300) {
+      some += ", ...";
+      break;
+    }
+  }
+  require(!judgements.empty(), "{}: there is no comparison of {} with {}; found: {}.",
+          joined(files, ","), policies[0], policies[1], some.empty() ? "no rows" : some);
+  return judgements;
+}
+
+}  // namespace precis

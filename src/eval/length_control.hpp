@@ -1,0 +1,42 @@
+// The win rate that is left when both summaries are equally long.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "eval/estimates.hpp"
+
+namespace precis {
+
+/// One judged pair.
+struct LengthObservation {
+  double win = 0;         ///< of a: 1, a tie 1/2, else 0
+  double log_ratio = 0;   ///< log(length of a / length of b)
+  std::size_t group = 0;  ///< judgements that are not independent have the same, such as a post's
+};
+
+struct EqualLength {
+  std::optional<Rate> rate;  ///< nothing where it cannot be estimated
+  double slope = 0;          ///< of the log odds on the log ratio of the lengths
+  std::string reason;        ///< a clause, why there is no rate
+};
+
+/// Logistic regression of the win on the log ratio of the lengths; the rate is that of equal
+/// lengths, sigmoid(intercept) (Stiennon 2020, appendix F). Its 95% interval is that of the
+/// intercept, with the larger of two variances: the model's own, and the sandwich over groups
+/// (Liang and Zeger 1986), which holds where the model does not. There is no rate where lengths
+/// do not vary, or wins and losses are separated by the length alone, so that no finite regression
+/// fits best.
+[[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of);
+
+/// log(a / b); an empty summary counts as one word.
+[[nodiscard]] double log_length_ratio(double words_a, double words_b);
+
+/// {"rate","low","high","slope"}, or {"reason"}
+[[nodiscard]] nlohmann::ordered_json to_json(const EqualLength& of);
+/// "At equal length ..." as a sentence.
+[[nodiscard]] std::string to_text(const EqualLength& of);
+
+}  // namespace precis

@@ -1,0 +1,39 @@
+// Wins, ties and losses, overall and at equal length, whoever judged.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "eval/length_control.hpp"
+
+namespace precis {
+
+/// A judged pair of summaries.
+struct JudgedPair {
+  double margin = 0;  ///< above 0: a is better; 0: a tie
+  std::int64_t words_a = 0;
+  std::int64_t words_b = 0;
+  std::size_t group = 0;  ///< as in LengthObservation
+};
+
+struct WinCount {
+  std::int64_t wins = 0;  ///< of a
+  std::int64_t ties = 0;
+  std::int64_t losses = 0;
+  Rate win_rate;  ///< (wins + ties/2) / comparisons
+  EqualLength equal_length;
+};
+
+/// `pairs` must not be empty.
+[[nodiscard]] WinCount count_wins(std::span<const JudgedPair> pairs);
+
+/// "a", "b" or "tie"
+[[nodiscard]] std::string winner_of(double margin);
+
+[[nodiscard]] nlohmann::ordered_json to_json(const WinCount& count);
+/// Two sentences.
+[[nodiscard]] std::string to_text(const WinCount& count);
+
+}  // namespace precis

@@ -1,0 +1,273 @@
+// The commands that evaluate files without MPI, as a user runs them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "io/file_damage.hpp"
+#include "run/ppo_run.hpp"
+
+namespace precis::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+class EvaluateCommands : public testing::Test {
+ protected:
+  /// Twenty posts, and for each four samples that say more and more of the reference summary.
+  void SetUp() override {
+    succeed({"synthesize", "--output", file("data"), "--posts", "20", "--seed", "3"});
+    int line = 0;
+    for (const auto& row : read_rows(file("data/train.jsonl"))) {
+      rows_.push_back(row);
+      const std::string summary = row["summary"];
+      for (int index = 0; index < 4; ++index) {
+        const bool whole = index == 3;
+        add(samples_,
+            {{"id", row["id"]},
+             {"index", index},
+             {"response", " " + summary.substr(0, whole ? summary.size() : 12 * (index + 1))},
+             {"finish", whole ? "eos" : "length"}});
+        // The reward prefers the second sample, in half of the rows tied with the last.
+        const double reward = index == 1 || (whole && line % 2 == 0) ? 2 : 0.5 * index;
+        add(rewards_, {{"id", row["id"]}, {"reward", reward}});
+      }
+      ++line;
+    }
+    write("samples", samples_);
+    write("rewards", rewards_);
+  }
+
+  static void add(std::string& text, const Json& row) { text += row.dump() + "\n"; }
+  void write(const std::string& name, const std::string& content) const {
+    overwrite(file(name), content);
+  }
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
+  [[nodiscard]] Json json(const std::string& name) const {
+    return Json::parse(text_of(file(name)));
+  }
+
+  static std::string succeed(Words words) {
+    words.insert(words.begin(), PRECIS_PROGRAM);
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return outcome.output;
+  }
+
+  /// The command, with an output beside its words, ends with this status and message and leaves
+  /// nothing under the output's name.
+  void refuse(int status, const std::string& message, Words words,
+              const std::string& output = "--json") const {
+    words.insert(words.begin(), PRECIS_PROGRAM);
+    words.insert(words.end(), {output, file("out")});
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, status) << outcome.output;
+    EXPECT_THAT(outcome.output, AllOf(testing::StartsWith("precis: "), HasSubstr(message)));
+    EXPECT_FALSE(std::filesystem::exists(file("out")));
+    EXPECT_FALSE(std::filesystem::exists(file("out.partial")));
+  }
+
+  TemporaryFolder folder_;
+  std::vector<Json> rows_;
+  std::string samples_;
+  std::string rewards_;
+};
+
+TEST_F(EvaluateCommands, RougeWritesARowForEachRow) {
+  write("in",
+        "{\"prediction\":\"testing two\",\"reference\":\"testing one two\"}\r\n"
+        "{\"prediction\":\"\",\"reference\":\"tests\",\"more\":1}\n");
+  const std::string said = succeed({"evaluate", "rouge", "--input", file("in"), "--output",
+                                    file("out"), "--json", file("means")});
+  EXPECT_THAT(said, AllOf(HasSubstr("2 rows"), HasSubstr("rougeLsum")));
+  const auto rows = read_rows(file("out"));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(
+      rows[0].dump(),
+      R"({"rouge1":{"f":0.8,"p":1.0,"r":0.6666666666666666},)"
+      R"("rouge2":{"f":0.0,"p":0.0,"r":0.0},"rougeL":{"f":0.8,"p":1.0,"r":0.6666666666666666},)"
+      R"("rougeLsum":{"f":0.8,"p":1.0,"r":0.6666666666666666}})");
+  EXPECT_EQ(rows[1]["rouge1"]["f"], 0);
+  EXPECT_EQ(json("means")["rouge1"]["p"]["mean"], 0.5);
+
+  write("in", "{\"prediction\":\"test\",\"reference\":\"testing\"}\n");
+  for (const char* stemmer : {"true", "false"}) {
+    succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out"), "--rouge.stemmer",
+             stemmer});
+    EXPECT_EQ(read_rows(file("out"))[0]["rouge1"]["f"], std::string(stemmer) == "true" ? 1 : 0);
+  }
+}
+
+TEST_F(EvaluateCommands, RougeNamesBadRowsAndTakesEmptyFiles) {
+  write("in", "{\"prediction\":\"a\",\"reference\":\"a\"}\n{\"prediction\":\"a\"}\n");
+  refuse(1, "in:2: the field `reference` is missing", {"evaluate", "rouge", "--input", file("in")});
+  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out"),
+                       "--data.skip_bad"}),
+              HasSubstr("1 row could not be read"));
+  EXPECT_EQ(lines_of(file("out")), 1);
+  write("in", "");
+  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out")}),
+              HasSubstr("no rows"));
+  EXPECT_EQ(text_of(file("out")), "");
+}
+
+TEST_F(EvaluateCommands, CopyingIsOfEachSample) {
+  succeed({"evaluate", "copying", "--input", file("data/train.jsonl"), "--samples", file("samples"),
+           "--output", file("rows"), "--json", file("means")});
+  EXPECT_EQ(lines_of(file("rows")), static_cast<int>(4 * rows_.size()));
+  EXPECT_TRUE(json("means").contains("references"));
+  refuse(1, "there are no samples of the rows",
+         {"evaluate", "copying", "--input", file("data/train.jsonl"), "--samples", [&] {
+            write("few", samples_.substr(0, samples_.find('\n') + 1));
+            return file("few");
+          }()});
+}
+
+TEST_F(EvaluateCommands, TheBestOfNAreSamplesToJudge) {
+  const std::string said =
+      succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
+               "--input", file("data/train.jsonl"), "--best", file("best"), "--best_of.n", "4",
+               "--json", file("table")});
+  EXPECT_THAT(said, HasSubstr("The best of the first 4"));
+  const auto table = json("table")["best_of"];
+  ASSERT_EQ(table.size(), 3U);
+  EXPECT_EQ(table[2]["reward"]["mean"], 2);
+  const auto best = read_rows(file("best"));
+  ASSERT_EQ(best.size(), rows_.size());
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    EXPECT_EQ(best[i]["id"], rows_[i]["id"]);
+    EXPECT_EQ(best[i]["index"], 0);
+    EXPECT_EQ(best[i]["finish"], "length");  // the second sample, the first of two that tie
+  }
+  succeed({"evaluate", "win", "--input", file("data/train.jsonl"), "--a", file("best"), "--json",
+           file("win")});
+  EXPECT_EQ(json("win")["comparisons"], rows_.size());
+
+  // Ties are averaged: of four, in half of the rows the last sample is chosen half of the time.
+  double gold = 0;
+  for (const char* index : {"1", "3"}) {
+    std::string of_index;
+    for (const auto& row : read_rows(file("samples"))) {
+      if (row["index"].dump() == index) {
+        Json first = row;
+        first["index"] = 0;
+        add(of_index, first);
+      }
+    }
+    write("one", of_index);
+    succeed({"evaluate", "win", "--input", file("data/train.jsonl"), "--a", file("one"), "--json",
+             file("win")});
+    gold += json("win")["win_rate"].get<double>() * (*index == '1' ? 0.75 : 0.25);
+  }
+  EXPECT_NEAR(table[2]["win_rate_references"]["rate"].get<double>(), gold, 1e-12);
+
+  refuse(2, "best_of.n is 5",
+         {"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
+          "--best_of.n", "5"},
+         "--best");
+  refuse(1, "line by line",
+         {"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", [&] {
+            write("few", rewards_.substr(0, rewards_.find('\n') + 1));
+            return file("few");
+          }()});
+}
+
+TEST_F(EvaluateCommands, ARewardModelJudgesWins) {
+  std::string references;
+  for (const Json& row : rows_) {
+    add(references, {{"id", row["id"]}, {"reward", 1.5}});
+  }
+  write("references", references);
+  const Words command = {"evaluate",    "win",
+                         "--input",     file("data/train.jsonl"),
+                         "--a",         file("samples"),
+                         "--rewards.a", file("rewards"),
+                         "--rewards.b", file("references")};
+  Words words = command;
+  words.insert(words.end(), {"--json", file("win"), "--output", file("rows")});
+  EXPECT_THAT(succeed(words), HasSubstr("judged by a reward model"));
+  // Rewards of 0, 2, 1 and (1.5 or 2) against 1.5.
+  const Json win = json("win");
+  const auto count = static_cast<std::int64_t>(rows_.size());
+  EXPECT_EQ(win["wins"], count + (count + 1) / 2);
+  EXPECT_EQ(win["ties"], count / 2);
+  EXPECT_EQ(win["losses"], 2 * count);
+  EXPECT_TRUE(win.contains("equal_length"));
+  EXPECT_EQ(read_rows(file("rows"))[1]["winner"], "a");
+
+  refuse(2, "--rewards.b is missing", Words(command.begin(), command.end() - 2));
+  refuse(2, "--input is missing", {"evaluate", "win", "--a", file("samples")});
+}
+
+TEST_F(EvaluateCommands, PeopleJudgeWins) {
+  std::string comparisons;
+  for (int i = 0; i < 10; ++i) {
+    const bool swapped = i % 2 == 1;
+    Json summaries = {{{"text", " one two"}, {"policy", "ppo"}},
+                      {{"text", i < 5 ? " three" : " three four five"}, {"policy", "sft"}}};
+    const int choice = i % 5 < 3 ? 0 : 1;  // ppo wins six
+    if (swapped) {
+      std::swap(summaries[0], summaries[1]);
+    }
+    add(comparisons,
+        {{"info", {{"id", std::to_string(i)}, {"subreddit", "s"}, {"title", "t"}, {"post", "p"}}},
+         {"summaries", summaries},
+         {"choice", swapped ? 1 - choice : choice},
+         {"worker", "w"}});
+  }
+  write("comparisons", comparisons);
+  EXPECT_THAT(succeed({"evaluate", "win", "--judgements", file("comparisons"), "--policies",
+                       "ppo,sft", "--json", file("win")}),
+              HasSubstr("10 judgements"));
+  EXPECT_EQ(json("win")["wins"], 6);
+  EXPECT_EQ(json("win")["win_rate"], 0.6);
+  EXPECT_NEAR(json("win")["equal_length"]["rate"].get<double>(), 0.6, 1e-9);  // length says nothing
+  const Words command = {"evaluate", "win", "--judgements", file("comparisons"), "--policies"};
+  const auto with = [&](const Words& more) {
+    Words words = command;
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  refuse(1, "found: ppo-sft (10)", with({"ppo,ref"}));
+  refuse(2, "need two names", with({"ppo"}));
+  refuse(2, "judgements was given beside", with({"ppo,sft", "--a", file("samples")}));
+  refuse(2, "without judgements", {"evaluate", "win", "--policies", "a,b"});
+}
+
+TEST_F(EvaluateCommands, TransferStandsBesideTheLead) {
+  write("articles",
+        Json{{"article", "One is. Two is. Three is. Four is."}, {"highlights", "four is"}}.dump() +
+            "\n");
+  write("news",
+        Json{{"id", "0"}, {"index", 0}, {"response", " Four is"}, {"finish", "eos"}}.dump() + "\n");
+  EXPECT_THAT(succeed({"evaluate", "transfer", "--input", file("articles"), "--samples",
+                       file("news"), "--json", file("table"), "--output", file("rows")}),
+              HasSubstr("lead-3"));
+  EXPECT_EQ(json("table")["samples"]["rouge"]["rouge2"]["f"]["mean"], 1);
+  EXPECT_EQ(read_rows(file("rows"))[0]["lead-3"]["words"], 6);
+  refuse(
+      1, "this is a TL;DR row",
+      {"evaluate", "transfer", "--input", file("data/train.jsonl"), "--samples", file("samples")});
+}
+
+TEST_F(EvaluateCommands, AxesAreSummarized) {
+  write(
+      "axes",
+      R"({"summary":{"text":"a","policy":"ppo","axes":{"overall":7}},"worker":"w","split":"test"})"
+      "\n"
+      R"({"summary":{"text":"a","policy":"ppo","axes":{"overall":4}},"worker":"v","split":"other"})"
+      "\n");
+  EXPECT_THAT(succeed({"evaluate", "axes", "--input", file("axes"), "--json", file("table")}),
+              AllOf(HasSubstr("5.50"), HasSubstr("worker")));
+  EXPECT_EQ(json("table")["by_policy"]["ppo"]["overall"]["share_of_7"]["rate"], 0.5);
+  succeed(
+      {"evaluate", "axes", "--input", file("axes"), "--json", file("table"), "--split", "test"});
+  EXPECT_EQ(json("table")["by_policy"]["ppo"]["overall"]["ratings"], 1);
+  refuse(1, "no axis judgements of split none",
+         {"evaluate", "axes", "--input", file("axes"), "--split", "none"});
+  refuse(1, "the field `summary` is missing", {"evaluate", "axes", "--input", file("rewards")});
+}
+
+}  // namespace
+}  // namespace precis::test

@@ -1,0 +1,76 @@
+#include "eval/calibration.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/random.hpp"
+#include "eval/reward_report.hpp"
+
+namespace precis {
+namespace {
+
+double logit(double p) { return std::log(p / (1 - p)); }
+
+TEST(Calibration, BinsPredictionsByTheirProbability) {
+  const std::vector<Prediction> of = {{.margin = logit(0.72), .chosen = 1},
+                                      {.margin = logit(0.74), .chosen = 0},
+                                      {.margin = logit(0.96), .chosen = 1},
+                                      {.margin = 0, .chosen = 0.5}};
+  const Calibration found = calibration_of(of);
+  EXPECT_EQ(found.bins[4].pairs, 2);
+  EXPECT_NEAR(found.bins[4].low, 0.7, 1e-12);
+  EXPECT_NEAR(found.bins[4].predicted, 0.73, 1e-12);
+  EXPECT_EQ(found.bins[4].chosen.rate, 0.5);
+  EXPECT_EQ(found.bins[9].pairs, 1);
+  EXPECT_EQ(found.bins[0].pairs, 1);
+  EXPECT_NEAR(found.ece, (2 * 0.23 + 0.04 + 0) / 4, 1e-12);
+  EXPECT_NEAR(found.brier.mean, (0.28 * 0.28 + 0.74 * 0.74 + 0.04 * 0.04 + 0.25) / 4, 1e-12);
+  EXPECT_NEAR(found.log_loss.mean,
+              -(std::log(0.72) + std::log(0.26) + std::log(0.96) + std::log(0.5)) / 4, 1e-12);
+}
+
+TEST(Calibration, AMarginWithoutBoundsIsSure) {
+  const Calibration found = calibration_of(std::vector<Prediction>{{.margin = 800, .chosen = 0}});
+  EXPECT_EQ(found.bins[9].pairs, 1);
+  EXPECT_EQ(found.log_loss.mean, 800);
+  EXPECT_EQ(found.brier.mean, 1);
+  EXPECT_EQ(to_json(found)["brier"]["low"].dump(), "null");  // one pair has no interval
+}
+
+// Choices drawn with the model's own probabilities; and by a model that is twice too sure.
+TEST(Calibration, TellsAModelThatIsTooSure) {
+  std::vector<Prediction> honest, too_sure;
+  for (std::uint64_t i = 0; i < 20000; ++i) {
+    RandomStream random(1, Purpose::testing, i);
+    const double margin = 3 * random.uniform();
+    const double chosen = random.chance(1 / (1 + std::exp(-margin))) ? 1 : 0;
+    honest.push_back({.margin = margin, .chosen = chosen});
+    too_sure.push_back({.margin = 2 * margin, .chosen = chosen});
+  }
+  EXPECT_LT(calibration_of(honest).ece, 0.015);
+  EXPECT_GT(calibration_of(too_sure).ece, 0.08);
+  EXPECT_LT(calibration_of(honest).log_loss.high, calibration_of(too_sure).log_loss.low);
+}
+
+TEST(RewardReport, CountsBothOrdersAndEqualRewards) {
+  std::vector<Pair> pairs(4);
+  const std::vector<std::array<float, 2>> rewards = {{1, 0}, {0, 1}, {0, 1}, {2, 2}};
+  pairs[1].comparison.choice = 1;
+  pairs[3].comparison.choice = 1;
+  const RewardReport report = report_rewards(pairs, rewards);
+  const auto json = to_json(report);
+  EXPECT_EQ(json["pairs"], 4);
+  EXPECT_EQ(json["accuracy"], 0.5);
+  EXPECT_NEAR(json["accuracy_low"].get<double>(), 0.1500, 1e-4);  // Wilson, 2 of 4
+  EXPECT_NEAR(json["accuracy_high"].get<double>(), 0.8500, 1e-4);
+  // Three margins of 1, of which two were chosen, and one of 0.
+  EXPECT_EQ(report.calibration.bins[0].pairs, 1);
+  EXPECT_EQ(report.calibration.bins[0].chosen.rate, 0.5);
+  EXPECT_EQ(report.calibration.bins[4].pairs, 3);
+  EXPECT_NEAR(report.calibration.bins[4].chosen.rate, 2.0 / 3, 1e-12);
+}
+
+}  // namespace
+}  // namespace precis
