@@ -17,6 +17,8 @@ std::vector<Command> command_table() {
       score_command(),
       label_pairs_command(),
       label_simulate_command(),
+      label_export_command(),
+      label_import_command(),
       evaluate_win_command(),
       evaluate_table_command(),
       evaluate_best_of_n_command(),

@@ -31,6 +31,10 @@ namespace precis {
 [[nodiscard]] Command label_pairs_command();
 /// `precis label simulate`: comparisons by simulated labelers.
 [[nodiscard]] Command label_simulate_command();
+/// `precis label export`: a page on which people compare summaries.
+[[nodiscard]] Command label_export_command();
+/// `precis label import`: what people answered, back as comparisons.
+[[nodiscard]] Command label_import_command();
 /// `precis evaluate rouge`: predictions beside references by ROUGE.
 [[nodiscard]] Command evaluate_rouge_command();
 /// `precis evaluate copying`: how much of the samples is copied from their posts.

@@ -77,9 +77,7 @@ std::vector<Labeler> labelers_of(const LabelOptions& options) {
 DrawnPairs read_pair_file(const std::string& path) {
   DrawnPairs read;
   for_each_row(path, [&](const JsonRow& row) {
-    JsonRow pair = row;
-    pair.value["choice"] = 0;
-    read.pairs.push_back(parse_comparison(pair));
+    read.pairs.push_back(parse_comparison(row, ChoiceField::ignored));
   });
   require(!read.pairs.empty(), "{}: the file has no pairs; expected rows of `precis label pairs`.",
           path);

@@ -21,6 +21,15 @@ std::string optional_text(const nlohmann::json& object, const char* field) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
+int parse_choice(const nlohmann::json& row, const std::string& where) {
+  const nlohmann::json& choice = required_field(row, "choice", where);
+  if (!choice.is_number_integer() || (choice != 0 && choice != 1)) {
+    throw BadRow(fmt::format("{}: the field `choice` is {}, 0 or 1 was expected.", where,
+                             choice.is_number() ? choice.dump() : choice.type_name()));
+  }
+  return choice.get<int>();
+}
+
 std::optional<int> parse_confidence(const nlohmann::json& row, const std::string& where) {
   const nlohmann::json* extra = find_field(row, "extra");
   if (extra == nullptr || !extra->is_object()) {
@@ -42,7 +51,7 @@ std::optional<int> parse_confidence(const nlohmann::json& row, const std::string
 
 std::string Comparison::where() const { return fmt::format("{}:{}", file, line); }
 
-Comparison parse_comparison(const JsonRow& row) {
+Comparison parse_comparison(const JsonRow& row, ChoiceField field) {
   const std::string where = row.where();
   if (find_field(row.value, "info") == nullptr &&
       (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr)) {
@@ -60,14 +69,9 @@ Comparison parse_comparison(const JsonRow& row) {
       !summaries[1].is_object()) {
     throw BadRow(fmt::format("{}: the field `summaries` must be a list of two objects.", where));
   }
-  const nlohmann::json& choice = required_field(row.value, "choice", where);
-  if (!choice.is_number_integer() || (choice != 0 && choice != 1)) {
-    throw BadRow(fmt::format("{}: the field `choice` is {}, 0 or 1 was expected.", where,
-                             choice.is_number() ? choice.dump() : choice.type_name()));
-  }
   Comparison result;
   result.post = parse_post(info, where + ", info");
-  result.choice = choice.get<int>();
+  result.choice = field == ChoiceField::required ? parse_choice(row.value, where) : 0;
   for (std::size_t k = 0; k < 2; ++k) {
     result.summaries[k] =
         text_field(summaries[k], "text", where, fmt::format("summaries[{}].text", k));

@@ -28,9 +28,13 @@ struct Comparison {
   [[nodiscard]] std::string where() const;
 };
 
+/// Whether a row has been judged: the `choice` of one that is yet to be is not looked at.
+enum class ChoiceField { required, ignored };
+
 /// Throws BadRow naming the field that is missing or of the wrong type. `info.id`, `policy`,
 /// `note`, `worker`, `batch`, `split` and `extra.confidence` may be missing or null.
-[[nodiscard]] Comparison parse_comparison(const JsonRow& row);
+[[nodiscard]] Comparison parse_comparison(const JsonRow& row,
+                                          ChoiceField field = ChoiceField::required);
 
 /// A comparison with its tokens.
 struct Pair {

@@ -1,0 +1,112 @@
+// `precis label import`: what people answered on pages of `label export`, back as comparisons.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "feedback/judgements.hpp"
+#include "io/jsonl.hpp"
+#include "io/text_file.hpp"
+
+namespace precis {
+namespace {
+
+struct ImportOptions {
+  std::vector<std::string> input;
+  std::string pairs;
+  std::string output;
+  std::string axes;
+};
+
+void add_options(OptionTable& table, ImportOptions& options) {
+  table.add("input", &options.input,
+            {.meaning = "files that pages of `precis label export` downloaded, of one labeler or "
+                        "several",
+             .required = true,
+             .file = FileUse::input});
+  table.add("pairs", &options.pairs,
+            {.meaning = "the comparisons that the pages were exported from",
+             .required = true,
+             .file = FileUse::input});
+  table.add("output", &options.output,
+            {.meaning = "comparisons in OpenAI's schema, one an answer, in the order of the pairs",
+             .required = true,
+             .file = FileUse::output});
+  table.add("axes", &options.axes,
+            {.meaning = "ratings of the single summaries in the schema of OpenAI's axis "
+                        "evaluations; empty: not written",
+             .file = FileUse::output});
+}
+
+/// "PAIRS.jsonl:3, 9, 12 and 40 more"
+std::string lines_of(const std::vector<std::size_t>& places, const PairList& list) {
+  constexpr std::size_t most = 10;
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < std::min(most, places.size()); ++i) {
+    lines.push_back(std::to_string(list.pairs[places[i]].comparison.line));
+  }
+  const std::string more =
+      places.size() > most ? fmt::format(" and {} more", places.size() - most) : "";
+  return fmt::format("{}:{}{}", list.file, joined(lines, ", "), more);
+}
+
+void write_axes(const std::string& path, const Answers& answers, const PairList& list) {
+  JsonlWriter file(path);
+  for (const Answer& answer : answers.answers) {
+    for (std::size_t k = 0; answer.axes && k < 2; ++k) {
+      file.write(axis_json(list.pairs[answer.place], answer, k));
+    }
+  }
+  file.commit();
+}
+
+ExitStatus run(Context& context, ImportOptions& options) {
+  const PairList list = read_pair_list(options.pairs);
+  const Answers answers = read_answers(expand_files(options.input), list);
+  const auto rated = std::count_if(answers.answers.begin(), answers.answers.end(),
+                                   [](const Answer& answer) { return answer.axes.has_value(); });
+  require(rated > 0 || options.axes.empty(),
+          "There are no ratings for {}: the pages were exported without label.axes.", options.axes);
+  if (rated > 0 && options.axes.empty()) {
+    context.log.warning("{} also {} ratings, which were not written: give --axes FILE.",
+                        counted(rated, "answer"), rated == 1 ? "has" : "have");
+  }
+
+  JsonlWriter file(options.output);
+  for (const Answer& answer : answers.answers) {
+    file.write(comparison_json(list.pairs[answer.place], answer));
+  }
+  file.commit();
+  if (!options.axes.empty()) {
+    write_axes(options.axes, answers, list);
+  }
+
+  fmt::print("{:<24} {:>8} {:>8} {:>16}\n", "labeler", "answers", "missing", "median seconds");
+  for (const LabelerAnswers& labeler : answers.labelers) {
+    fmt::print("{:<24} {:>8} {:>8} {:>16.1f}\n", labeler.worker, labeler.answered,
+               labeler.missing.size(), labeler.median_seconds);
+    if (!labeler.missing.empty()) {
+      context.log.warning("{} has no answer to {}: {}.", labeler.worker,
+                          counted(static_cast<std::int64_t>(labeler.missing.size()), "pair"),
+                          lines_of(labeler.missing, list));
+    }
+  }
+  fmt::print("{} written to {}.\n",
+             counted(static_cast<std::int64_t>(answers.answers.size()), "comparison"),
+             options.output);
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+Command label_import_command() {
+  return make_command<ImportOptions>("label import", "turn people's answers back into comparisons",
+                                     Mpi::no, add_options, run);
+}
+
+}  // namespace precis

@@ -1,0 +1,151 @@
+'use strict';
+// The answers of one labeler: what they are, how they are kept, and the file they become.
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const axisNames = ['overall', 'accuracy', 'coverage', 'coherence'];
+const sides = ['left', 'right'];
+
+function newAnswer() {
+  return {scale: null, lean: null, left: {}, right: {}, note: '', seconds: 0};
+}
+
+function isWithin(value, most) {
+  return Number.isInteger(value) && value >= 1 && value <= most;
+}
+
+/** What is missing, in the order in which it is asked for: 'scale', 'lean', or [side, axis]. */
+function missingOf(answer) {
+  const missing = [];
+  if (answer.scale === null) {
+    missing.push('scale');
+  } else if (answer.scale === 5 && answer.lean === null) {
+    missing.push('lean');
+  }
+  if (data.axes) {
+    for (const side of sides) {
+      for (const axis of axisNames) {
+        if (answer[side][axis] === undefined) {
+          missing.push([side, axis]);
+        }
+      }
+    }
+  }
+  return missing;
+}
+
+function isComplete(answer) {
+  return missingOf(answer).length === 0;
+}
+
+function isBegun(answer) {
+  return answer.scale !== null || answer.note !== '' ||
+      sides.some((side) => Object.keys(answer[side]).length > 0);
+}
+
+/** A state read from storage, with only what can be an answer on this page. */
+function mendedState(found) {
+  const state = newState();
+  const is = (value, type) => typeof value === type;
+  state.worker = is(found.worker, 'string') ? found.worker : '';
+  if (Number.isInteger(found.at) && found.at >= 0 && found.at <= data.items.length) {
+    state.at = found.at;
+  }
+  for (const item of data.items) {
+    const kept = found.answers?.[item.pair];
+    const answer = state.answers[item.pair];
+    if (!kept) {
+      continue;
+    }
+    answer.scale = isWithin(kept.scale, 9) ? kept.scale : null;
+    answer.lean = answer.scale === 5 && sides.includes(kept.lean) ? kept.lean : null;
+    answer.note = is(kept.note, 'string') ? kept.note : '';
+    answer.seconds = is(kept.seconds, 'number') && kept.seconds >= 0 ? kept.seconds : 0;
+    for (const side of sides) {
+      for (const axis of axisNames) {
+        if (isWithin(kept[side]?.[axis], 7)) {
+          answer[side][axis] = kept[side][axis];
+        }
+      }
+    }
+  }
+  return state;
+}
+
+/** `at` is the pair that is shown; one more than the last pair is the overview. */
+function newState() {
+  const answers = Object.create(null);
+  for (const item of data.items) {
+    answers[item.pair] = newAnswer();
+  }
+  return {worker: '', at: 0, answers};
+}
+
+/** The browser's storage under this page's own name. Each method says whether it worked. */
+const storage = {
+  name: `precis label ${data.page}`,
+
+  works() {
+    try {
+      const probe = `${this.name} probe`;
+      localStorage.setItem(probe, 'x');
+      const kept = localStorage.getItem(probe) === 'x';
+      localStorage.removeItem(probe);
+      return kept;
+    } catch {
+      return false;
+    }
+  },
+  read() {
+    try {
+      const text = localStorage.getItem(this.name);
+      return text === null ? newState() : mendedState(JSON.parse(text) ?? {});
+    } catch {
+      return newState();
+    }
+  },
+  write(state) {
+    try {
+      localStorage.setItem(this.name, JSON.stringify(state));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** Text in which no half of a surrogate pair stands alone, which JSON could not carry. */
+function wellFormed(text) {
+  return new TextDecoder().decode(new TextEncoder().encode(text));
+}
+
+/** One line a pair; those not judged to the end are marked. */
+function toJsonLines(state) {
+  const rate = (answer, side) =>
+      Object.fromEntries(axisNames.map((axis) => [axis, answer[side][axis] ?? null]));
+  const lines = data.items.map((item) => {
+    const answer = state.answers[item.pair];
+    return JSON.stringify({
+      format: data.format,
+      page: data.page,
+      pairs: data.pairs,
+      first: data.first,
+      count: data.items.length,
+      pair: item.pair,
+      left: item.left,
+      worker: wellFormed(state.worker),
+      complete: isComplete(answer),
+      scale: answer.scale,
+      lean: answer.lean,
+      axes: data.axes ? {left: rate(answer, 'left'), right: rate(answer, 'right')} : null,
+      note: wellFormed(answer.note),
+      seconds: Math.round(answer.seconds * 10) / 10,
+    });
+  });
+  return lines.map((line) => line + '\n').join('');
+}
+
+/** "answers-ann-0123abcd.jsonl" */
+function fileName(state) {
+  const plain = state.worker.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+  return `answers-${plain || 'labeler'}-${data.page.slice(0, 8)}.jsonl`;
+}

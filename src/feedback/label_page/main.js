@@ -1,0 +1,277 @@
+// What the labeler does: clicks and keys, each of which is kept at once.
+
+const canStore = storage.works();
+let state = canStore ? storage.read() : newState();
+let frozen = false;     // another tab has this page
+let unsaved = false;    // something is neither stored nor downloaded
+let lastTick = null;    // of the clock; null: it stands
+
+const isJudging = () => !byId('judge').hidden;
+const answerNow = () => state.answers[data.items[state.at].pair];
+
+const notStored =
+    'This browser does not keep data for this page: answers are lost when it is closed. ' +
+    'Download them before.';
+
+function save() {
+  if (frozen) {
+    return;
+  }
+  const stored = canStore && storage.write(state);
+  unsaved = !stored;
+  byId('saved').textContent = stored ? 'Saved' : 'Not saved';
+  if (!stored) {
+    showNotice(canStore ? 'The answers could not be saved: the browser\'s storage is full. ' +
+                          'Download them before you close this page.' : notStored);
+  }
+}
+
+/** Changes the answer to the pair that is shown. */
+function change(edit) {
+  if (frozen) {
+    return;
+  }
+  edit(answerNow());
+  settleClock();
+  save();
+  showAnswer(state);
+}
+
+function setScale(value) {
+  change((answer) => {
+    answer.scale = value;
+    if (value !== 5) {
+      answer.lean = null;
+    }
+  });
+}
+
+function setLean(side) {
+  change((answer) => {
+    answer.lean = side;
+  });
+}
+
+function setAxis(side, axis, value) {
+  change((answer) => {
+    answer[side][axis] = value;
+  });
+}
+
+/** To the pair `index`, or behind the last one to the overview. */
+function goTo(index) {
+  if (frozen || index < 0) {
+    return;
+  }
+  settleClock();
+  state.at = Math.min(index, data.items.length);
+  save();
+  show();
+}
+
+function show() {
+  lastTick = null;
+  if (state.worker === '') {
+    showPart('start');
+  } else if (state.at < data.items.length) {
+    showPair(state);
+    startClock();
+  } else {
+    showOverview(state);
+  }
+}
+
+/** On if the pair is judged, else to what is missing. */
+function goOn() {
+  const [first] = missingOf(answerNow());
+  if (first === undefined) {
+    goTo(state.at + 1);
+  } else if (first === 'scale') {
+    byId('scale-buttons').firstElementChild.focus();
+  } else if (first === 'lean') {
+    byId('lean-left').focus();
+  } else {
+    document.querySelector(`#axes input[name="${first[0]}-${first[1]}"]`).focus();
+  }
+}
+
+/** From a row of ratings to the next one, after the last to the button. */
+function leaveAxis(input) {
+  const rows = [...document.querySelectorAll('.axis')];
+  const next = rows[rows.indexOf(input.closest('.axis')) + 1];
+  const wanted = next?.querySelector('input:checked') ?? next?.querySelector('input');
+  (wanted ?? byId('next')).focus();
+}
+
+// The clock of a pair runs while the page is visible. It is read every second and a longer gap,
+// as of a computer that slept, counts as one.
+function settleClock() {
+  if (lastTick === null || !isJudging()) {
+    return;
+  }
+  const now = performance.now();
+  answerNow().seconds += Math.min(now - lastTick, 2000) / 1000;
+  lastTick = now;
+}
+
+function startClock() {
+  lastTick = isJudging() && document.visibilityState === 'visible' ? performance.now() : null;
+}
+
+function download() {
+  settleClock();
+  const url = URL.createObjectURL(new Blob([toJsonLines(state)], {type: 'application/jsonl'}));
+  element('a', {href: url, download: fileName(state)}).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+  unsaved = false;
+}
+
+function openHelp() {
+  byId('help').showModal();
+}
+
+const actions = {
+  Enter: goOn,
+  ArrowRight: () => wantsLean() ? setLean('right') : goTo(state.at + 1),
+  ArrowLeft: () => wantsLean() ? setLean('left') : goTo(state.at - 1),
+  Backspace: () => goTo(state.at - 1),
+  n: () => byId('note').focus(),
+  a: () => answerNow().scale === 5 && setLean('left'),
+  b: () => answerNow().scale === 5 && setLean('right'),
+  Escape: () => byId('post-title').focus(),
+};
+
+function wantsLean() {
+  return missingOf(answerNow())[0] === 'lean';
+}
+
+function onKey(event) {
+  const {target} = event;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.isComposing || frozen || !byId('start').hidden || document.querySelector('dialog[open]')) {
+    return;
+  }
+  const writes = target === byId('note');
+  if (writes && key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    goOn();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || (writes && key !== 'Escape')) {
+    return;
+  }
+  if (key === '?') {
+    openHelp();
+  } else if (!isJudging()) {
+    if (key === 'Backspace' || key === 'ArrowLeft') {
+      goTo(state.at - 1);
+    }
+    return;
+  } else if (target.matches('input[type=radio]') && /^([0-9]|Arrow.*)$/.test(key)) {
+    if (!/^[1-7]$/.test(key)) {
+      return;  // arrows are the browser's own here
+    }
+    setAxis(target.dataset.side, target.dataset.axis, Number(key));
+    leaveAxis(target);
+  } else if (/^[1-9]$/.test(key)) {
+    setScale(Number(key));
+  } else if (key === 'Enter' && target.matches('#bar button, #turn button')) {
+    return;  // the button's own
+  } else if (Object.hasOwn(actions, key)) {
+    actions[key]();
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+function listen() {
+  document.addEventListener('keydown', onKey);
+  byId('scale-buttons').addEventListener('click', ({target}) => {
+    if (target.dataset.value) {
+      setScale(Number(target.dataset.value));
+    }
+  });
+  for (const side of sides) {
+    byId(`lean-${side}`).addEventListener('click', () => setLean(side));
+  }
+  byId('axes').addEventListener('change', ({target}) => {
+    setAxis(target.dataset.side, target.dataset.axis, Number(target.value));
+  });
+  byId('note').addEventListener('input', ({target}) => change((answer) => {
+    answer.note = target.value;
+  }));
+  byId('back').addEventListener('click', () => goTo(state.at - 1));
+  byId('next').addEventListener('click', () => goTo(state.at + 1));
+  byId('open-overview').addEventListener('click', () => goTo(data.items.length));
+  byId('pairs').addEventListener('click', ({target}) => {
+    if (target.dataset.index) {
+      goTo(Number(target.dataset.index));
+    }
+  });
+  for (const button of document.querySelectorAll('.download')) {
+    button.addEventListener('click', download);
+  }
+  for (const button of document.querySelectorAll('.open-help')) {
+    button.addEventListener('click', openHelp);
+  }
+  byId('start-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    const name = byId('name').value.trim();
+    if (name !== '' && !frozen) {
+      state.worker = name;
+      save();
+      show();
+    }
+  });
+  byId('rename').addEventListener('click', () => {
+    byId('name').value = state.worker;
+    showPart('start');
+  });
+  byId('erase').addEventListener('click', () => {
+    byId('sure').returnValue = 'no';
+    byId('sure').showModal();
+  });
+  byId('sure').addEventListener('close', () => {
+    if (byId('sure').returnValue === 'erase' && !frozen) {
+      state = newState();
+      save();
+      byId('name').value = '';
+      show();
+    }
+  });
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') {
+      startClock();
+    } else {
+      settleClock();
+      lastTick = null;
+      save();
+    }
+  });
+  window.addEventListener('pagehide', () => {
+    settleClock();
+    save();
+  });
+  window.addEventListener('beforeunload', (event) => {
+    if (unsaved && data.items.some((item) => isBegun(state.answers[item.pair]))) {
+      event.preventDefault();
+    }
+  });
+  window.addEventListener('storage', (event) => {
+    if (event.key === storage.name || event.key === null) {
+      frozen = true;
+      lastTick = null;
+      document.querySelector('main').inert = true;
+      byId('saved').textContent = '';
+      showNotice('This page is in use in another tab or window. Close it there, then reload this one to go on.');
+    }
+  });
+  setInterval(settleClock, 1000);
+}
+
+buildPage();
+listen();
+if (!canStore) {
+  showNotice(notStored);
+}
+show();

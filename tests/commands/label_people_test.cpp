@@ -1,0 +1,141 @@
+// `label export` and `label import` as a user runs them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "feedback/made_pairs.hpp"
+#include "run/ppo_run.hpp"
+
+namespace precis::test {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class LabelPeople : public testing::Test {
+ protected:
+  void SetUp() override { folder_.file("pairs.jsonl", to_lines(made_pairs(12))); }
+
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
+
+  [[nodiscard]] Outcome label(std::vector<std::string> words) const {
+    words.insert(words.begin(), {PRECIS_PROGRAM, "label"});
+    return run(words);
+  }
+
+  [[nodiscard]] Outcome export_page(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"export", "--input", file("pairs.jsonl"), "--output",
+                                      file("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    return label(words);
+  }
+
+  [[nodiscard]] Outcome import_answers(const std::string& input,
+                                       const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"import",   "--input",  input, "--pairs", file("pairs.jsonl"),
+                                      "--output", file("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    return label(words);
+  }
+
+  /// What the labeler's page downloads when every pair but some of the last is judged.
+  std::string answers(const std::string& worker, int missing, bool with_axes) {
+    EXPECT_EQ(export_page({"--label.axes", with_axes ? "true" : "false"}).status, 0);
+    const std::string page = text_of(file("out"));
+    std::filesystem::remove(file("out"));
+    const std::string mark = "id=\"data\">";
+    const auto begin = page.find(mark) + mark.size();
+    const json data = json::parse(page.substr(begin, page.find('<', begin) - begin));
+    std::vector<json> rows;
+    const int count = static_cast<int>(data["items"].size());
+    for (int i = 0; i < count; ++i) {
+      const json& item = data["items"][static_cast<std::size_t>(i)];
+      const bool complete = i < count - missing;
+      const json ratings = {{"overall", 4}, {"accuracy", 4}, {"coverage", 4}, {"coherence", 4}};
+      rows.push_back({{"format", data["format"]},
+                      {"page", data["page"]},
+                      {"pairs", data["pairs"]},
+                      {"first", data["first"]},
+                      {"count", count},
+                      {"pair", item["pair"]},
+                      {"left", item["left"]},
+                      {"worker", worker},
+                      {"complete", complete},
+                      {"scale", complete ? json(1 + i % 4) : json()},
+                      {"lean", nullptr},
+                      {"axes", with_axes ? json{{"left", ratings}, {"right", ratings}} : json()},
+                      {"note", ""},
+                      {"seconds", 1}});
+    }
+    return folder_.file(worker + ".jsonl", to_lines(rows));
+  }
+
+  void expect_refused(const Outcome& outcome, int status, const std::string& message) const {
+    EXPECT_EQ(outcome.status, status);
+    EXPECT_THAT(outcome.output, AllOf(testing::StartsWith("precis: "), HasSubstr(message)));
+    EXPECT_FALSE(std::filesystem::exists(file("out")));
+    EXPECT_FALSE(std::filesystem::exists(file("out.partial")));
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(LabelPeople, SeveralLabelersAreMergedAndWhatIsMissingIsNamed) {
+  const std::string ann = answers("ann", 0, false);
+  const std::string bob = answers("bob", 11, false);
+  const Outcome outcome = import_answers(ann + "," + bob);
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("bob has no answer to 11 pairs: " + file("pairs.jsonl") +
+                              ":2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more."),
+                    Not(HasSubstr("ann has no answer")), HasSubstr("13 comparisons written")));
+  const Rows rows = read_rows(file("out"));
+  ASSERT_EQ(rows.size(), 13U);
+  EXPECT_EQ(rows[0]["worker"], "ann");
+  EXPECT_EQ(rows[1]["worker"], "bob");
+  EXPECT_EQ(rows[0]["info"], rows[1]["info"]);
+}
+
+TEST_F(LabelPeople, RatingsAreWrittenWhereAsked) {
+  const std::string cal = answers("cal", 0, true);
+  EXPECT_THAT(import_answers(cal).output,
+              HasSubstr("12 answers also have ratings, which were not written: give --axes FILE"));
+  std::filesystem::remove(file("out"));
+  EXPECT_EQ(import_answers(cal, {"--axes", file("axes")}).status, 0);
+  EXPECT_EQ(lines_of(file("axes")), 24);
+  std::filesystem::remove(file("out"));
+  expect_refused(import_answers(answers("dan", 0, false), {"--axes", file("none")}), 1,
+                 "the pages were exported without label.axes");
+  EXPECT_FALSE(std::filesystem::exists(file("none")));
+}
+
+TEST_F(LabelPeople, ThePageTakesTitleInstructionsAndAPart) {
+  folder_.file("how.txt", "Read <b>well</b>.");
+  const Outcome outcome = export_page({"--label.first", "11", "--label.limit", "5", "--label.title",
+                                       "Round 2", "--label.instructions", file("how.txt")});
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("2 of the 12 pairs"));
+  EXPECT_THAT(text_of(file("out")), AllOf(HasSubstr("\"title\":\"Round 2\""),
+                                          HasSubstr("Read \\u003cb>well\\u003c/b>.")));
+}
+
+TEST_F(LabelPeople, MistakesAreNamedAndNothingIsLeft) {
+  expect_refused(export_page({"--label.first", "13"}), 2, "label.first is 13");
+  expect_refused(export_page({"--label.first", "0"}), 2, "--label.first is '0'");
+  expect_refused(export_page({"--label.instructions", file("none")}), 1, "none");
+  folder_.file("latin.txt", "caf\xE9");
+  expect_refused(export_page({"--label.instructions", file("latin.txt")}), 1,
+                 "latin.txt: byte 4 is not UTF-8");
+  expect_refused(import_answers(file("pairs.jsonl")), 1, "pairs.jsonl:1: this is a comparison");
+  const std::string ann = answers("ann", 0, false);
+  expect_refused(import_answers(ann + "," + ann), 1, "ann has answered this pair already");
+  expect_refused(label({"import", "--input", ann, "--pairs", ann, "--output", file("out")}), 1,
+                 "ann.jsonl:1: this is an answer of a page");
+  folder_.file("pairs.jsonl", to_lines(made_pairs(11)));
+  expect_refused(import_answers(ann), 1, "of a page that was made from other pairs");
+  expect_refused(import_answers(file("none*")), 1, "no file matches");
+}
+
+}  // namespace
+}  // namespace precis::test
