@@ -263,12 +263,13 @@ std::vector<DeckDifference> deck_differences(const std::vector<DeckEntry>& befor
 }
 
 bool may_differ_when_continued(std::string_view key) {
-  constexpr std::array<std::string_view, 21> keys{
+  constexpr std::array<std::string_view, 24> keys{
       "train.steps", "train.stop_after", "threads", "device", "grid", "placement", "run",
       "watchdog_seconds", "end_time", "trace", "dry_run",
       // Inputs, whose content is compared (TrainingRun::check_inputs).
-      "data.train", "data.valid", "data.prompts", "ppo.replay", "model", "tokenizer", "policy",
-      "reference", "reward", "value"};
+      "data.train", "data.valid", "data.prompts", "data.worker_weights", "data.exclude_workers",
+      "data.valid_excludes_workers", "ppo.replay", "model", "tokenizer", "policy", "reference",
+      "reward", "value"};
   return std::find(keys.begin(), keys.end(), key) != keys.end() || key.starts_with("checkpoint.") ||
          key.starts_with("log.") || key.ends_with(".grid");
 }

@@ -19,6 +19,7 @@ std::vector<Command> command_table() {
       label_simulate_command(),
       label_export_command(),
       label_import_command(),
+      label_audit_command(),
       evaluate_win_command(),
       evaluate_table_command(),
       evaluate_best_of_n_command(),

@@ -31,6 +31,8 @@ namespace precis {
 [[nodiscard]] Command label_pairs_command();
 /// `precis label simulate`: comparisons by simulated labelers.
 [[nodiscard]] Command label_simulate_command();
+/// `precis label audit`: agreement and reliability of labelers, and feedback to them.
+[[nodiscard]] Command label_audit_command();
 /// `precis label export`: a page on which people compare summaries.
 [[nodiscard]] Command label_export_command();
 /// `precis label import`: what people answered, back as comparisons.

@@ -98,8 +98,10 @@ Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
 /// What the run is begun with.
 std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comparisons& pairs,
                                               bool goes_on, Log& log) {
-  std::map<std::string, std::string> digests{{"data.train", digest_of(pairs.train.pairs)},
-                                             {"data.valid", digest_of(pairs.valid.pairs)}};
+  std::map<std::string, std::string> digests{
+      {"data.train", digest_of(pairs.train.pairs)},
+      {"data.valid", digest_of(pairs.valid.pairs)},
+      {"data.worker_weights", digest_of_weights(pairs.train.pairs)}};
   if (is_at_hand("model", o.model, goes_on, log)) {
     digests["model"] = digest_of_model(o.model);
   }

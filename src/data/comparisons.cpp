@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "data/row_filter.hpp"
+#include "data/worker_weights.hpp"
 
 namespace precis {
 namespace {
@@ -92,6 +93,10 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
   Pairs result;
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, tokenizer, true);
+  const bool trains = use == RowUse::training;
+  WorkerChoice workers(trains ? options.worker_weights : "",
+                       trains || options.valid_excludes_workers ? options.exclude_workers
+                                                                : std::vector<std::string>());
   const auto visit = [&](const JsonRow& row) {
     Pair pair;
     pair.comparison = parse_comparison(row);
@@ -105,6 +110,15 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
         ++counts.split;
         return;
       }
+    }
+    if (workers.excludes(pair.comparison)) {
+      ++counts.excluded_worker;
+      return;
+    }
+    pair.weight = workers.weight_of(pair.comparison);
+    if (pair.weight == 0) {
+      ++counts.zero_weight;
+      return;
     }
     if (use != RowUse::validation && !filter.keeps_post(pair.comparison.post, counts)) {
       return;
@@ -131,6 +145,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
     }
   };
   read_rows(files, options.skip_bad, counts, visit);
+  workers.check_excluded(joined(files, ","));
   if (use != RowUse::validation) {
     require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),
             counts.describe());

@@ -41,6 +41,7 @@ struct Pair {
   Comparison comparison;
   std::vector<std::int32_t> query;
   std::array<std::vector<std::int32_t>, 2> responses;  // text as given, then the end token
+  double weight = 1;                                   // in the loss
 
   [[nodiscard]] const std::vector<std::int32_t>& chosen() const {
     return responses[static_cast<std::size_t>(comparison.choice)];
@@ -61,7 +62,9 @@ struct Pairs {
 
 /// Reads `files` (names and globs) in order and keeps those of `split` (empty: all). Pairs with
 /// a response over data.max_response_tokens are dropped from training; those over the context are
-/// dropped from both; all are counted. Throws Error for a bad row (unless data.skip_bad) and for a
+/// dropped from both; all are counted. Workers who are excluded or weigh nothing are left out of
+/// training (data.exclude_workers, data.worker_weights), excluded ones of validation only with
+/// data.valid_excludes_workers. Throws Error for a bad row (unless data.skip_bad) and for a
 /// training set without pairs.
 [[nodiscard]] Pairs read_pairs(const std::vector<std::string>& files, const std::string& split,
                                RowUse use, const DataOptions& options, const Tokenizer& tokenizer,

@@ -31,6 +31,17 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
               {.meaning = "train on the comparisons of this `split` only; empty: on all"});
     table.add("data.valid_split", &options.valid_split,
               {.meaning = "validate on the comparisons of this `split` only; empty: on all"});
+    table.add("data.worker_weights", &options.worker_weights,
+              {.meaning = "file of `precis label audit --weights`: how much the comparisons of "
+                          "each worker count in the training loss, a weighted mean; a worker it "
+                          "does not have is an error; empty: all count the same",
+               .file = FileUse::input});
+    table.add("data.exclude_workers", &options.exclude_workers,
+              {.meaning = "do not train on the comparisons of these workers"});
+    table.add("data.valid_excludes_workers", &options.valid_excludes_workers,
+              {.meaning = "leave data.exclude_workers out of validation too, which no weights "
+                          "change",
+               .source = "precis"});
   }
   table.add("data.max_query_tokens", &options.max_query_tokens,
             {.unit = "tokens",

@@ -19,6 +19,9 @@ struct DataOptions {
   std::vector<std::string> prompts;
   std::string train_split;  // comparisons: only rows of this split; empty: all
   std::string valid_split;
+  std::string worker_weights;                // comparisons: a file; empty: all weigh 1
+  std::vector<std::string> exclude_workers;  // comparisons
+  bool valid_excludes_workers = false;
   std::int64_t max_query_tokens = 512;
   std::int64_t max_response_tokens = 48;
   bool filter = false;

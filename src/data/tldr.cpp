@@ -65,6 +65,8 @@ std::string RowCounts::describe() const {
   for (const auto& [count, reason] : {
            std::pair(bad, "unreadable"),
            std::pair(split, "of another split"),
+           std::pair(excluded_worker, "of excluded workers"),
+           std::pair(zero_weight, "of workers with weight 0"),
            std::pair(subreddit, "of other subreddits"),
            std::pair(title, "with a title that begins with Edit or Update"),
            std::pair(duplicate, "with the body of an earlier row"),

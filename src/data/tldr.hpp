@@ -79,15 +79,17 @@ using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
 struct RowCounts {
   std::int64_t read = 0;  // rows in the files, bad ones included
   std::int64_t bad = 0;
-  std::int64_t split = 0;           // of another `split` (comparisons)
-  std::int64_t subreddit = 0;       // not on the allow-list
-  std::int64_t title = 0;           // begins with Edit or Update
-  std::int64_t duplicate = 0;       // the body of an earlier row
-  std::int64_t long_body = 0;       // over 512 tokens
-  std::int64_t summary_length = 0;  // outside 24 to 48 tokens
-  std::int64_t long_response = 0;   // over data.max_response_tokens
-  std::int64_t long_context = 0;    // query and response do not fit the model's context
-  std::int64_t limit = 0;           // after the first data.limit rows
+  std::int64_t split = 0;            // of another `split` (comparisons)
+  std::int64_t excluded_worker = 0;  // of data.exclude_workers (comparisons)
+  std::int64_t zero_weight = 0;      // of a worker of weight 0 (comparisons)
+  std::int64_t subreddit = 0;        // not on the allow-list
+  std::int64_t title = 0;            // begins with Edit or Update
+  std::int64_t duplicate = 0;        // the body of an earlier row
+  std::int64_t long_body = 0;        // over 512 tokens
+  std::int64_t summary_length = 0;   // outside 24 to 48 tokens
+  std::int64_t long_response = 0;    // over data.max_response_tokens
+  std::int64_t long_context = 0;     // query and response do not fit the model's context
+  std::int64_t limit = 0;            // after the first data.limit rows
   std::int64_t kept = 0;
 
   /// "1,945 rows read, 1,700 kept; dropped: 3 duplicate bodies, ..."

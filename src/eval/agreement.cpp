@@ -3,20 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "feedback/synthetic_post.hpp"
-
 namespace precis {
-
-std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison) {
-  const auto facts = read_post(comparison.post.body);
-  if (!facts) {
-    return std::nullopt;
-  }
-  const auto score = [&](std::size_t k) {
-    return gold_score(*facts, comparison.summaries[k], comparison.notes[k] != "length");
-  };
-  return std::array<GoldScore, 2>{score(0), score(1)};
-}
 
 std::map<std::string, Agreement> agreement_of(const std::vector<ScoredPair>& pairs) {
   const auto count = [](Share& share, bool agreed) {

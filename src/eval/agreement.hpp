@@ -4,18 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/comparisons.hpp"
-#include "feedback/gold_labeler.hpp"
+#include "feedback/gold_of.hpp"
 
 namespace precis {
-
-/// Gold scores of both summaries of a comparison; nothing if the post is not of the embedded data
-/// set. A summary whose note is "length" did not end.
-[[nodiscard]] std::optional<std::array<GoldScore, 2>> gold_of(const Comparison& comparison);
 
 /// A share of pairs, counted.
 struct Share {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "io/compare.hpp"
 #include "io/digest.hpp"
 
@@ -40,6 +43,17 @@ std::string digest_of(const std::vector<Pair>& pairs) {
     digest.add(pair.query);
     digest.add(pair.chosen());
     digest.add(pair.rejected());
+  }
+  return digest.text();
+}
+
+std::string digest_of_weights(const std::vector<Pair>& pairs) {
+  if (std::all_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.weight == 1; })) {
+    return "";
+  }
+  TokenDigest digest;
+  for (const Pair& pair : pairs) {
+    digest.add(std::bit_cast<std::int64_t>(pair.weight));
   }
   return digest.text();
 }

@@ -29,6 +29,8 @@ class TokenDigest {
 [[nodiscard]] std::string digest_of(const std::vector<Example>& examples);
 /// The choices included.
 [[nodiscard]] std::string digest_of(const std::vector<Pair>& pairs);
+/// Of the pairs' weights; "" if all are 1.
+[[nodiscard]] std::string digest_of_weights(const std::vector<Pair>& pairs);
 /// Of a model file's content, from the digests it stores.
 [[nodiscard]] std::string digest_of_model(const std::filesystem::path& file);
 [[nodiscard]] std::string digest_of_text(std::string_view text);

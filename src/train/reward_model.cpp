@@ -9,6 +9,17 @@
 #include "data/loader.hpp"
 
 namespace precis {
+namespace {
+
+std::vector<double> different_weights(const std::vector<Pair>& pairs) {
+  std::set<double> weights;
+  for (const Pair& pair : pairs) {
+    weights.insert(pair.weight);
+  }
+  return {weights.begin(), weights.end()};
+}
+
+}  // namespace
 
 RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
                                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
@@ -19,7 +30,10 @@ RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommun
       micro_batch_tokens_(micro_batch_tokens),
       train_(train),
       valid_(valid),
-      sums_(machine.device.allocate({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64)),
+      weights_(different_weights(train)),
+      sums_(machine.device.allocate({static_cast<std::int64_t>(weights_.size()),
+                                     static_cast<std::int64_t>(PreferenceSum::count)},
+                                    DType::f64)),
       stage_(machine.device, model.config, model.parameters),
       head_(machine.device, model.parameters, model.config.reward_shift),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
@@ -30,30 +44,38 @@ SupervisedTask RewardObjective::task() {
   task.rows = static_cast<std::int64_t>(train_.size());
   task.has_accuracy = true;
   task.has_validation = !valid_.empty();
-  task.count = [](std::span<const std::int64_t> rows) {
-    return static_cast<std::int64_t>(rows.size());
+  task.weight = [this](std::span<const std::int64_t> rows) {
+    double sum = 0;
+    for (const std::int64_t row : rows) {
+      sum += train_[static_cast<std::size_t>(row)].weight;
+    }
+    return sum;
   };
-  task.accumulate = [this](std::span<const std::int64_t> rows, std::int64_t count,
-                           Parameters& gradients) { return accumulate(rows, count, gradients); };
+  task.accumulate = [this](std::span<const std::int64_t> rows, double weight,
+                           Parameters& gradients) { return accumulate(rows, weight, gradients); };
   task.validate = [this] { return validate(); };
   return task;
 }
 
-LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, double weight,
                                      Parameters& gradients) {
+  const auto pair_of = [&](std::int64_t i) -> const Pair& {
+    return train_[static_cast<std::size_t>(rows[static_cast<std::size_t>(i)])];
+  };
   std::vector<std::int64_t> lengths;
-  for (const std::int64_t row : rows) {
-    lengths.push_back(train_[static_cast<std::size_t>(row)].tokens());
+  LossSums out;
+  for (std::int64_t i = 0; i < std::ssize(rows); ++i) {
+    lengths.push_back(pair_of(i).tokens());
+    out.weight += pair_of(i).weight;
   }
   Device& device = machine_.device;
   device.backend().fill(device.queue(), sums_.view(), 0.0);
-  LossSums out;
   for (const MicroBatch& micro : split_micro_batches(lengths, micro_batch_tokens_)) {
     ranks_.progress().tick("gradient");
     PackedBatch batch;
     std::vector<std::int32_t> last;  // (2B): the end token's rows, chosen before rejected
     for (std::int64_t i = micro.begin; i < micro.end; ++i) {
-      const Pair& pair = train_[static_cast<std::size_t>(rows[static_cast<std::size_t>(i)])];
+      const Pair& pair = pair_of(i);
       batch.append(pair.query, pair.chosen());
       last.push_back(batch.offsets.back() - 1);
       batch.append(pair.query, pair.rejected());
@@ -64,17 +86,30 @@ LossSums RewardObjective::accumulate(std::span<const std::int64_t> rows, std::in
     const View positions = workspace.upload(last);
     const ConstView rewards = head_.forward(model_.parameters, workspace, hidden, positions);
     View drewards = workspace.take(rewards.shape());
-    device.backend().preference_loss(device.queue(), drewards, sums_.view(), rewards,
-                                     1.0 / static_cast<double>(count));
+    // One call for each run of pairs of equal weight.
+    for (std::int64_t begin = micro.begin, end = begin; begin < micro.end; begin = end) {
+      const double of_pair = pair_of(begin).weight;
+      while (end < micro.end && pair_of(end).weight == of_pair) {
+        ++end;
+      }
+      const auto kind = std::lower_bound(weights_.begin(), weights_.end(), of_pair);
+      const std::int64_t first = 2 * (begin - micro.begin);
+      const std::int64_t last_row = 2 * (end - micro.begin);
+      device.backend().preference_loss(device.queue(), drewards.rows(first, last_row),
+                                       sums_.view().row(kind - weights_.begin()),
+                                       rewards.rows(first, last_row), of_pair / weight);
+    }
     View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
     head_.backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
     stage_.backward(model_.parameters, gradients, 0, dhidden);
-    out.count += micro.end - micro.begin;
     out.tokens += batch.size();
   }
   const auto host = device.to_host<double>(sums_.view());
-  out.loss = host[static_cast<std::size_t>(PreferenceSum::loss)];
-  out.correct = host[static_cast<std::size_t>(PreferenceSum::correct)];
+  for (std::size_t k = 0; k < weights_.size(); ++k) {
+    const double* const sums = &host[k * static_cast<std::size_t>(PreferenceSum::count)];
+    out.loss += weights_[k] * sums[static_cast<std::size_t>(PreferenceSum::loss)];
+    out.correct += weights_[k] * sums[static_cast<std::size_t>(PreferenceSum::correct)];
+  }
   return out;
 }
 
@@ -94,7 +129,7 @@ LossSums RewardObjective::validate() {
     // -log sigmoid(margin), stable on both sides.
     out.loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
     out.correct += margin > 0 ? 1.0 : margin == 0 ? 0.5 : 0.0;
-    ++out.count;
+    out.weight += 1;
   }
   return out;
 }

@@ -12,7 +12,8 @@
 namespace precis {
 
 /// loss(theta) = -log sigmoid(r(x, y_chosen) - r(x, y_rejected)), a mean over pairs (Stiennon 2020,
-/// section 3.4), r read at the end token.
+/// section 3.4), r read at the end token; over pairs by their weights, if they have some. Accuracy
+/// in training is weighted alike, validation is not.
 class RewardObjective {
  public:
   RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
@@ -23,7 +24,7 @@ class RewardObjective {
   [[nodiscard]] SupervisedTask task();
 
  private:
-  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, double weight,
                                     Parameters& gradients);
   [[nodiscard]] LossSums validate();
 
@@ -33,7 +34,8 @@ class RewardObjective {
   std::int64_t micro_batch_tokens_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;
-  Tensor sums_;  // (PreferenceSum::count) f64
+  std::vector<double> weights_;  // the different ones of the training pairs, rising
+  Tensor sums_;                  // (weights, PreferenceSum::count) f64
   Stage stage_;
   ScalarHead head_;
   Evaluator evaluator_;

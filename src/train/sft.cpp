@@ -46,22 +46,22 @@ SupervisedTask SftObjective::task() {
   SupervisedTask task;
   task.rows = static_cast<std::int64_t>(train_.size());
   task.has_validation = !valid_.empty();
-  task.count = [this](std::span<const std::int64_t> rows) {
+  task.weight = [this](std::span<const std::int64_t> rows) {
     std::int64_t count = 0;
     for (const std::int64_t row : rows) {
       const Text& of = train_[static_cast<std::size_t>(row)];
       count += static_cast<std::int64_t>(of.tokens.size() - of.given);
     }
-    return count;
+    return static_cast<double>(count);
   };
-  task.accumulate = [this](std::span<const std::int64_t> rows, std::int64_t count,
-                           Parameters& gradients) { return accumulate(rows, count, gradients); };
+  task.accumulate = [this](std::span<const std::int64_t> rows, double weight,
+                           Parameters& gradients) { return accumulate(rows, weight, gradients); };
   task.validate = [this] { return validate(); };
   task.sample = [this](std::int64_t step) { return sample(step); };
   return task;
 }
 
-LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, double weight,
                                   Parameters& gradients) {
   std::vector<Sequence> sequences;
   for (const std::int64_t row : rows) {
@@ -79,14 +79,14 @@ LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, std::int64
     const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
     View dhidden = stage_.workspace(0).zeros(hidden.shape(), hidden.dtype());
     const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
-      device.backend().fill(device.queue(), dlogprob, -1.0 / static_cast<double>(count));
+      device.backend().fill(device.queue(), dlogprob, -1.0 / weight);
     };
     const ConstView logprob =
         head_.forward_backward(model_.parameters, gradients, stage_.workspace(0), hidden, targets,
                                1.0, loss_gradient, dhidden);
     device.backend().sum(device.queue(), sum_.view(), logprob, Write::accumulate);
     stage_.backward(model_.parameters, gradients, 0, dhidden);
-    out.count += targets.size();
+    out.weight += static_cast<double>(targets.size());
     out.tokens += batch.size() + batch.sequences();
   }
   out.loss = -device.to_host<double>(sum_.view())[0];
@@ -105,7 +105,7 @@ LossSums SftObjective::validate() {
     for (const float logprob : logprobs) {
       out.loss -= static_cast<double>(logprob);
     }
-    out.count += static_cast<std::int64_t>(logprobs.size());
+    out.weight += static_cast<double>(logprobs.size());
   }
   return out;
 }

@@ -33,7 +33,7 @@ class SftObjective {
   };
 
   [[nodiscard]] std::vector<Text> rows_of(const std::vector<Example>& examples) const;
-  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, std::int64_t count,
+  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, double weight,
                                     Parameters& gradients);
   [[nodiscard]] LossSums validate();
   [[nodiscard]] std::vector<Row> sample(std::int64_t step);

@@ -17,10 +17,10 @@ constexpr const char* best_name = "best";
 constexpr const char* rows_key = "rows";
 
 LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
-  std::array<double, 4> sums{mine.loss, mine.correct, static_cast<double>(mine.count),
+  std::array<double, 4> sums{mine.loss, mine.correct, mine.weight,
                              static_cast<double>(mine.tokens)};
   ranks.all_reduce(view_of(sums), Reduction::sum);
-  return {sums[0], sums[1], static_cast<std::int64_t>(sums[2]), static_cast<std::int64_t>(sums[3])};
+  return {sums[0], sums[1], sums[2], static_cast<std::int64_t>(sums[3])};
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ void SupervisedTraining::step() {
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    sums = task_.accumulate(mine, task_.count(rows), optimizer_.gradients());
+    sums = task_.accumulate(mine, task_.weight(rows), optimizer_.gradients());
   }
   double norm = 0;
   {
@@ -120,7 +120,7 @@ void SupervisedTraining::step() {
     sums = sum_over_ranks(data_parallel_, sums);
     norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
-  const double loss = sums.loss / static_cast<double>(sums.count);
+  const double loss = sums.loss / sums.weight;
   run_.guard(
       [&] {
         guard_loss(step + 1, "the loss", loss, run_.state().extra);
@@ -134,7 +134,7 @@ void SupervisedTraining::step() {
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
   if (task_.has_accuracy) {
-    metrics["accuracy"] = sums.correct / static_cast<double>(sums.count);
+    metrics["accuracy"] = sums.correct / sums.weight;
   }
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");
@@ -159,8 +159,8 @@ bool SupervisedTraining::validation_due() const {
 
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
   const LossSums sums = sum_over_ranks(data_parallel_, task_.validate());
-  const auto count = static_cast<double>(std::max<std::int64_t>(1, sums.count));
-  const Validation now{sums.loss / count, sums.correct / count};
+  const double weight = std::max(1.0, sums.weight);
+  const Validation now{sums.loss / weight, sums.correct / weight};
   // The parameters that gave this loss are not worth a checkpoint.
   const bool intact = false;
   run_.guard([&] { guard_finite(step, "the validation loss", now.loss); }, describe(), intact);

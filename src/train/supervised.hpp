@@ -19,7 +19,7 @@ namespace precis {
 struct LossSums {
   double loss = 0;
   double correct = 0;
-  std::int64_t count = 0;   ///< what the loss is divided by: response tokens, or pairs
+  double weight = 0;        ///< what both are divided by: response tokens, or weights of pairs
   std::int64_t tokens = 0;  ///< that passed through the model
 };
 
@@ -28,11 +28,11 @@ struct SupervisedTask {
   std::int64_t rows = 0;
   bool has_accuracy = false;
   bool has_validation = false;
-  /// How many tokens or pairs the loss of these rows is the mean over.
-  std::function<std::int64_t(std::span<const std::int64_t> rows)> count;
-  /// Adds the gradient of (sum of the losses of `rows`) / `count` to `gradients`.
-  std::function<LossSums(std::span<const std::int64_t> rows, std::int64_t count,
-                         Parameters& gradients)>
+  /// What the loss of these rows is divided by, to be a mean: their response tokens, or the sum of
+  /// the weights of their pairs.
+  std::function<double(std::span<const std::int64_t> rows)> weight;
+  /// Adds the gradient of (weighted sum of the losses of `rows`) / `weight` to `gradients`.
+  std::function<LossSums(std::span<const std::int64_t> rows, double weight, Parameters& gradients)>
       accumulate;
   /// The sums over this rank's part of the validation rows.
   std::function<LossSums()> validate;

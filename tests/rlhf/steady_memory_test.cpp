@@ -43,7 +43,7 @@ class SteadyMemory : public testing::Test {
     Optimizer optimizer(device, model.parameters);
     expect_steady([&] {
       optimizer.zero_gradients();
-      EXPECT_GT(task.accumulate(rows, task.count(rows), optimizer.gradients()).tokens,
+      EXPECT_GT(task.accumulate(rows, task.weight(rows), optimizer.gradients()).tokens,
                 options.micro_batch_tokens);
       EXPECT_GT(optimizer.reduce(world, options.clip_norm), 0);
       optimizer.apply(model.parameters, options, 1e-3);
