@@ -112,8 +112,10 @@ std::string command_help(const std::string& command, const std::string& summary,
                          const OptionTable& table) {
   const std::string positional =
       table.positional().empty() ? "[DECK.cfg]" : upper_case(table.positional());
+  const Option* named = table.find(table.positional());
+  const bool several = named != nullptr && named->type == "list";
   std::string text = fmt::format("precis {} {} [--key VALUE | --key=VALUE ...]\n\n{}\n", command,
-                                 positional, sentence(summary));
+                                 several ? positional + " ..." : positional, sentence(summary));
   if (table.options().empty()) {
     return text;
   }

@@ -153,14 +153,16 @@ po::parsed_options read_command_line(const OptionTable& table, std::span<const s
       fail_usage("{} is not an option: options have the form --key VALUE.", word);
     }
   }
-  if (plain_words.size() > 1) {
+  const Option* named = positional.empty() ? nullptr : table.find(positional);
+  const bool takes_several = named != nullptr && named->type == "list";
+  if (plain_words.size() > 1 && !takes_several) {
     fail_usage("The argument {} is one too many: expected one {}, then options.", plain_words[1],
                positional.empty() ? "deck" : positional);
   }
   if (!plain_words.empty() && positional.empty()) {
     deck = plain_words.front();
   } else if (!plain_words.empty()) {
-    line.options.emplace_back(positional, plain_words);
+    line.options.emplace_back(positional, std::vector<std::string>{joined(plain_words, ",")});
   }
   return line;
 }

@@ -75,7 +75,8 @@ class OptionTable {
            OptionInfo info);
 
   /// The key that the command line's first plain word is the value of; without it, that word is the
-  /// deck. (`precis inspect FILE`.)
+  /// deck. (`precis inspect FILE`.) A list takes several words, each an item. (`precis report RUN
+  /// RUN2`.)
   void set_positional(const std::string& key);
 
   /// Reads the words after the command's name: `[DECK.cfg] [--key VALUE | --key=VALUE ...]`, and

@@ -31,6 +31,7 @@ std::vector<Command> command_table() {
       bench_kernels_command(),
       bench_train_command(),
       bench_decode_command(),
+      report_command(),
       inspect_command(),
   };
 }

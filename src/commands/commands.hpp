@@ -60,6 +60,8 @@ namespace precis {
 /// `precis bench decode`: the speed of generation.
 [[nodiscard]] Command bench_decode_command();
 
+/// `precis report`: run folders as one page of HTML.
+[[nodiscard]] Command report_command();
 /// `precis inspect`: shows, verifies and compares model files and checkpoints.
 [[nodiscard]] Command inspect_command();
 

@@ -18,6 +18,7 @@
 #include "base/error.hpp"
 #include "io/host_name.hpp"
 #include "io/output_file.hpp"
+#include "io/tensorboard.hpp"
 
 namespace precis {
 
@@ -156,6 +157,7 @@ void RunFolder::cut_back(std::int64_t step) const {
   cut_back_rows(metrics(), step);
   cut_back_rows(samples(), step);
   cut_back_rows(episodes(), step);
+  cut_back_tensorboard(tensorboard(), step);
 }
 
 void cut_back_rows(const fs::path& file, std::int64_t step) {

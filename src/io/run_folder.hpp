@@ -39,10 +39,13 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path samples() const { return folder_ / "samples.jsonl"; }
   [[nodiscard]] std::filesystem::path episodes() const { return folder_ / "episodes.jsonl"; }
+  [[nodiscard]] std::filesystem::path tensorboard() const {
+    return folder_ / "events.out.tfevents.precis";
+  }
   [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
 
-  /// Cuts metrics, samples and episodes back to what a checkpoint of `step` knows: rows of later
-  /// steps and a torn last line go. Steps are counted from 1, so `step` 0 empties them.
+  /// Cuts metrics, samples, episodes and events back to what a checkpoint of `step` knows: rows of
+  /// later steps and a torn last one go. Steps are counted from 1, so `step` 0 empties them.
   void cut_back(std::int64_t step) const;
 
  private:

@@ -50,6 +50,10 @@ void add_run_options(OptionTable& table, RunOptions& o) {
   table.add("dry_run", &o.dry_run,
             {.meaning = "print layout, batches and memory, and stop", .source = "precis"});
   add_log_options(table, o.log);
+  table.add("log.tensorboard", &o.tensorboard,
+            {.meaning = "write each step's numbers to an event file for TensorBoard in the run "
+                        "folder as well",
+             .source = "precis"});
 }
 
 void add_checkpoint_options(OptionTable& table, CheckpointOptions& o) {

@@ -28,6 +28,7 @@ struct RunOptions {
   bool trace = false;
   bool dry_run = false;
   LogOptions log;
+  bool tensorboard = false;
 };
 void add_run_options(OptionTable& table, RunOptions& options);
 

@@ -173,6 +173,9 @@ void TrainingRun::begin(std::int64_t total_steps) {
     run_folder_->cut_back(state_.step);
     checkpoints_.set_aside_after(state_.step);
     metrics_ = std::make_unique<RowFile>(run_folder_->metrics());
+    if (run_options_.tensorboard) {
+      tensorboard_ = std::make_unique<TensorboardFile>(run_folder_->tensorboard());
+    }
     progress_ = std::make_unique<Progress>(log_, state_.command, first_step_, total_steps_,
                                            run_options_.log.every_seconds);
     if (run_options_.trace) {
@@ -209,6 +212,9 @@ void TrainingRun::record(std::int64_t tokens, Row metrics, ProgressNumbers progr
     }
     row["tokens_per_second"] = static_cast<double>(tokens) / seconds;
     metrics_->append(row);
+    if (tensorboard_) {
+      tensorboard_->append(state_.step, row);
+    }
     if (trace_) {
       trace_->append(state_.step, phases_);
     }

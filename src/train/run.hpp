@@ -19,6 +19,7 @@
 #include "io/checkpoint.hpp"
 #include "io/metrics.hpp"
 #include "io/run_folder.hpp"
+#include "io/tensorboard.hpp"
 #include "parallel/communicator.hpp"
 #include "train/options.hpp"
 #include "train/trace.hpp"
@@ -138,6 +139,7 @@ class TrainingRun {
   std::int64_t total_steps_ = 0;
   std::int64_t first_step_ = 0;                            // steps done when this launch began
   std::unique_ptr<RowFile> metrics_, samples_, episodes_;  // rank 0
+  std::unique_ptr<TensorboardFile> tensorboard_;           // rank 0, with log.tensorboard
   std::unique_ptr<Progress> progress_;                     // rank 0
   std::unique_ptr<TraceFile> trace_;                       // rank 0, with `trace`
   PhaseTimer phases_;

@@ -44,6 +44,7 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
       parameters, prompts, rule,
       [&](Generated&& of) {
         const Shown& shown = shown_[static_cast<std::size_t>(of.episode)];
+        const char* finish = of.ended ? "eos" : "length";
         if (of.ended) {
           of.response.pop_back();
         }
@@ -51,6 +52,7 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
             {"step", step},
             {"id", shown.id},
             {"response", response_text(*tokenizer_, of.response)},
+            {"finish", finish},
             {"reference", shown.reference}};
       },
       tick);

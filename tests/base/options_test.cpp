@@ -213,6 +213,24 @@ TEST(Options, PositionalKey) {
               HasSubstr("--file is given twice"));
 }
 
+TEST(Options, PositionalListTakesSeveralWords) {
+  std::vector<std::string> runs;
+  bool verify = false;
+  OptionTable table;
+  table.add("run", &runs, {.meaning = "folders to show", .required = true});
+  table.add("verify", &verify, {.meaning = "check digests"});
+  table.set_positional("run");
+  table.parse(Words{"a", "--verify", "b/c", "d"});
+  EXPECT_EQ(runs, (std::vector<std::string>{"a", "b/c", "d"}));
+  EXPECT_TRUE(verify);
+  table.parse(Words{"--run", "e,f"});
+  EXPECT_EQ(runs, (std::vector<std::string>{"e", "f"}));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                table.parse(Words{"a", "--run", "b"});
+              }),
+              HasSubstr("--run is given twice"));
+}
+
 TEST(Options, EffectiveDeckHasEveryKeyInOrder) {
   Options o;
   o.parse({"--data.train", "a,b", "--run", "x # y"});

@@ -1,0 +1,113 @@
+#include "page/style.hpp"
+
+namespace precis {
+
+std::string_view style_sheet() {
+  return R"css(:root {
+  color-scheme: light dark;
+  --ground: #f6f7f7; --surface: #ffffff; --ink: #1c2429; --muted: #5f6b73; --line: #dfe4e6;
+  --c0: #0a6fb3; --c1: #c8540a; --c2: #0b8461; --c3: #b04f8f;
+  --c4: #8a6a00; --c5: #3f9fd6; --c6: #5a5f66; --c7: #7b5fc0;
+  --on-colour: #ffffff; --warning: #8a5a00; --error: #b3261e;
+}
+@media screen and (prefers-color-scheme: dark) {
+  :root {
+    --ground: #121517; --surface: #1a1e21; --ink: #e3e7e9; --muted: #98a3aa; --line: #2d3438;
+    --c0: #56a8e6; --c1: #ef8a4c; --c2: #3fbf95; --c3: #dd8cbf;
+    --c4: #d3b04a; --c5: #9bd3f5; --c6: #a9b0b6; --c7: #b3a0ee;
+    --on-colour: #101315; --warning: #e0b252; --error: #f08a80;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; }
+body {
+  margin: 0; background: var(--ground); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+h1, h2, h3 { font-weight: 600; letter-spacing: -.01em; }
+p { margin: .5rem 0; max-width: 50rem; }
+a { color: var(--c0); text-decoration: none; }
+a:hover { text-decoration: underline; }
+nav { margin: .75rem 0; color: var(--muted); }
+nav a { margin-right: 1rem; white-space: nowrap; }
+code, pre, .mono { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.note { color: var(--muted); font-size: .9rem; }
+.note, .text { overflow-wrap: anywhere; }
+.warning, .error { border-left: 3px solid; padding: .25rem .75rem; margin: .5rem 0; overflow-wrap: anywhere; }
+.warning { border-color: var(--warning); }
+.error { border-color: var(--error); }
+.card, figure, details, .side > *, .post {
+  background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
+}
+.cards { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
+.card { padding: .7rem .9rem; min-width: 0; }
+.card .name { color: var(--muted); font-size: .85rem; }
+.card .value { font-size: 1.45rem; font-weight: 600; line-height: 1.3; }
+.card .note { font-size: .8rem; }
+.card svg { display: block; width: 100%; height: 28px; margin-top: .3rem; }
+.charts { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
+.charts figure.wide { grid-column: 1 / -1; }
+figure { margin: 0; padding: .7rem .8rem .5rem; min-width: 0; overflow-x: auto; }
+figcaption { font-weight: 600; font-size: .9rem; margin-bottom: .25rem; }
+figure svg { display: block; width: 100%; height: auto; }
+figure.wide svg { min-width: 34rem; max-width: 62rem; }
+.keys { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; margin: .25rem 0; color: var(--muted); }
+.key::before { content: ""; display: inline-block; width: .9em; height: .3em; border-radius: 2px;
+  background: var(--c); margin-right: .4em; vertical-align: middle; }
+.scroll { overflow-x: auto; margin: .5rem 0; }
+table { border-collapse: collapse; font-size: .9rem; }
+caption { text-align: left; color: var(--muted); padding-bottom: .25rem; }
+th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th { color: var(--muted); font-weight: 500; }
+td { overflow-wrap: break-word; min-width: 4rem; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.side { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); }
+.side > * { padding: .5rem .75rem; min-width: 0; }
+.side .name { color: var(--muted); font-size: .8rem; }
+.post { padding: .75rem; margin: .75rem 0; }
+.text { white-space: pre-wrap; unicode-bidi: isolate; }
+details { padding: .5rem .9rem; margin: .75rem 0; }
+summary { cursor: pointer; font-weight: 500; }
+details[open] summary { margin-bottom: .5rem; }
+svg text { fill: var(--muted); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+  font-variant-numeric: tabular-nums; }
+svg .strong { fill: var(--ink); }
+svg .grid { stroke: var(--line); stroke-width: 1; }
+svg .level { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 3 3; }
+svg .curve { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; }
+svg .faint { stroke-width: 1; opacity: .32; }
+svg .band { fill: var(--c); opacity: .15; }
+svg .bar { stroke: var(--c); stroke-width: 1.2; }
+svg .dot, svg .part { fill: var(--c); }
+svg .label { fill: var(--c); font-weight: 600; }
+svg .probe { fill: var(--ink); opacity: 0; }
+svg .probe:hover { opacity: .08; }
+svg .cell { fill: var(--c); }
+svg .on { fill: var(--on-colour); }
+.k0 { --c: var(--c0); } .k1 { --c: var(--c1); } .k2 { --c: var(--c2); } .k3 { --c: var(--c3); }
+.k4 { --c: var(--c4); } .k5 { --c: var(--c5); } .k6 { --c: var(--c6); } .k7 { --c: var(--c7); }
+@media (max-width: 30rem) {
+  main { padding: 1rem .75rem 3rem; }
+  .cards { grid-template-columns: repeat(2, 1fr); gap: .5rem; }
+}
+@media print {
+  :root { color-scheme: light; --ground: #ffffff; }
+  body { font-size: 10pt; }
+  main { max-width: none; padding: 0; }
+  nav { display: none; }
+  .charts { grid-template-columns: repeat(2, 1fr); }
+  .cards { grid-template-columns: repeat(4, 1fr); }
+  figure, .card, .post, tr { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  .scroll { overflow: visible; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+)css";
+}
+
+}  // namespace precis

@@ -1,0 +1,32 @@
+#include "page/table.hpp"
+
+#include <fmt/format.h>
+
+#include "page/html.hpp"
+
+namespace precis {
+
+std::string to_html(const Table& table) {
+  std::string html = "<div class=\"scroll\"><table>\n";
+  if (!table.caption.empty()) {
+    html += fmt::format("<caption>{}</caption>\n", escaped(table.caption));
+  }
+  html += "<thead><tr>";
+  for (const Table::Column& column : table.columns) {
+    html += fmt::format("<th scope=\"col\"{}>{}</th>", column.numeric ? " class=\"number\"" : "",
+                        escaped(column.name));
+  }
+  html += "</tr></thead>\n<tbody>\n";
+  for (const auto& row : table.rows) {
+    html += "<tr>";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool numeric = i < table.columns.size() && table.columns[i].numeric;
+      html += fmt::format("<td{}>{}</td>", numeric ? " class=\"number\"" : " dir=\"auto\"",
+                          escaped(row[i]));
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody>\n</table></div>\n";
+}
+
+}  // namespace precis
