@@ -50,12 +50,13 @@ struct Backend {
 
   PackWeight& pack_weight;
   LinearForward& linear_forward;
+  LinearGeluForward& linear_gelu_forward;
   LinearInputGradient& linear_input_gradient;
   LinearWeightGradient& linear_weight_gradient;
 
   AttentionForward& attention_forward;
   AttentionBackward& attention_backward;
-  KvWrite& kv_write;
+  RotaryKvWrite& rotary_kv_write;
   KvCopyBlock& kv_copy_block;
   DecodeAttention& decode_attention;
 

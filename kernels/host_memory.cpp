@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "kernels/control_groups.hpp"
+
 namespace precis {
 
 Memory::Space HostMemory::space() const {
@@ -16,10 +18,10 @@ Memory::Space HostMemory::space() const {
   std::int64_t kib = 0;
   for (std::string unit; lines >> key >> kib; std::getline(lines, unit)) {
     if (key == "MemAvailable:") {
-      return {kib * 1024, total};
+      return within_control_groups({kib * 1024, total});
     }
   }
-  return {total, total};
+  return within_control_groups({total, total});
 }
 
 void* HostMemory::take(std::int64_t bytes) {

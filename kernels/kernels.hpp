@@ -72,10 +72,15 @@ using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, Cons
 
 enum class Rotation : std::uint8_t { forward, backward };
 
-/// Rotates x (N,H,D) in place by its positions (N): of the first `dims` numbers of each head, the
-/// pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su et al. 2021, halves as in Hugging
-/// Face's models); `backward` turns the other way.
-using Rotary = void(Queue&, View x, ConstView positions, std::int64_t dims, double base,
+struct RotaryRule {
+  std::int64_t dims = 0;  ///< So many numbers of each head turn, an even number.
+  double base = 10000.0;
+};
+
+/// Rotates queries q (N,H,D) and keys k (N,K,D) in place by their positions (N): of the first
+/// `dims` numbers of each head, the pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su et
+/// al. 2021, halves as in Hugging Face's models); `backward` turns the other way.
+using Rotary = void(Queue&, View q, View k, ConstView positions, const RotaryRule& rule,
                     Rotation direction);
 
 // ----------------------------------------------------------------------------------------------
@@ -93,6 +98,13 @@ using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, DType precisi
 /// x is bf16 (logits); residual has the precision of y.
 using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, ConstView bias,
                            ConstView residual);
+/// GELU with the error function, or its tanh approximation (Hendrycks and Gimpel 2016).
+enum class Gelu : std::uint8_t { erf, tanh };
+
+/// y (N,out) as LinearForward without a residual, and activated (N,out) = gelu(y), both in the
+/// precision of x. A backend that computes both at once may take the GELU of y before y's rounding.
+using LinearGeluForward = void(Queue&, View activated, View y, ConstView x, const Pack& weight,
+                               ConstView bias, Gelu kind);
 /// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
 using LinearInputGradient = void(Queue&, View dx, ConstView dy, const Pack& weight, Write write);
 /// dweight (out,in) += dy^T x, dbias (out) += column sums of dy (optional); dy (N,out), x (N,in).
@@ -114,11 +126,13 @@ using AttentionForward = void(Queue&, View out, View log_sum, ConstView q, Const
 using AttentionBackward = void(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
                                ConstView log_sum, ConstView q, ConstView k, ConstView v,
                                ConstView offsets, double scale);
-/// Writes k and v (N,K,D) into the cache: token n goes to place slots[n] % attention_block of block
-/// slots[n] / attention_block. key_blocks (blocks, K, D, attention_block): a block holds its keys
-/// transposed; value_blocks (blocks, K, attention_block, D).
-using KvWrite = void(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView v,
-                     ConstView slots);
+/// Rotates q and k as Rotary does, forward, and writes k and v (N,K,D) into the cache: token n goes
+/// to place slots[n] % attention_block of block slots[n] / attention_block. key_blocks (blocks, K,
+/// D, attention_block): a block holds its keys transposed; value_blocks (blocks, K,
+/// attention_block, D). rule.dims 0: nothing is rotated, q and positions are not looked at and k is
+/// only read.
+using RotaryKvWrite = void(Queue&, View key_blocks, View value_blocks, View q, View k, ConstView v,
+                           ConstView positions, ConstView slots, const RotaryRule& rule);
 /// Copies block `from` of the cache to block `to`, keys and values.
 using KvCopyBlock = void(Queue&, View key_blocks, View value_blocks, std::int64_t from,
                          std::int64_t to);
@@ -131,9 +145,6 @@ using DecodeAttention = void(Queue&, View out, ConstView q, ConstView key_blocks
 
 // ----------------------------------------------------------------------------------------------
 // activations
-
-/// GELU with the error function, or its tanh approximation (Hendrycks and Gimpel 2016).
-enum class Gelu : std::uint8_t { erf, tanh };
 
 /// out (N,F) = gelu(x).
 using GeluForward = void(Queue&, View out, ConstView x, Gelu kind);

@@ -9,6 +9,7 @@
 # With PRECIS set to a program, nothing is installed or built, and that program runs.
 . "$(dirname "$0")/common.sh"
 . "$root/scripts/stages.sh"
+. "$root/scripts/embedded.sh"
 
 smoke=no seed=1 ranks=4 run=
 while [ $# -gt 0 ]; do
@@ -35,26 +36,8 @@ fi
 require_program
 prepare_stages "$run" "seed $seed, smoke $smoke" "$ranks"
 
-sample() {
-  on_ranks "$cores" sample --model "$run/$1" --input "$run/$2" --output "$run/$3" \
-    --sampling.temperature 1 --sampling.max_new_tokens 40 "${@:4}"
-}
-
-stage "Posts with reference summaries" data/test.jsonl \
-  "$PRECIS" synthesize --output "$run/data" --posts "$posts" --seed "$seed"
-# Each stage has posts that the ones before it have not seen.
-rows 1 "$sft_rows" "$run/data/train.jsonl" posts_sft.jsonl
-rows $((sft_rows + 1)) "$pair_rows" "$run/data/train.jsonl" posts_pairs.jsonl
-rows $((sft_rows + pair_rows + 1)) "$posts" "$run/data/train.jsonl" posts_ppo.jsonl
-rows 1 "$test_rows" "$run/data/valid.jsonl" posts_valid.jsonl
-rows 1 "$test_rows" "$run/data/test.jsonl" posts_test.jsonl
-
-stage "Tokenizer" tokenizer.json \
-  "$PRECIS" tokenizer --input "$run/posts_sft.jsonl" --vocab 1024 --output "$run/tokenizer.json"
-
-stage "Supervised fine-tuning on $cores ranks" sft/model.h5 \
-  on_ranks "$cores" sft "$root/inputs/quickstart_sft.cfg" --tokenizer "$run/tokenizer.json" \
-  --data.train "$run/posts_sft.jsonl" --data.valid "$run/posts_valid.jsonl" --run "$run/sft"
+embedded_posts "$posts" "$sft_rows" "$pair_rows" "$test_rows"
+embedded_sft
 
 stage "Two samples of each post, to be compared" pairs_samples.jsonl \
   sample sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
@@ -62,19 +45,13 @@ stage "Simulated comparisons" comparisons.jsonl \
   "$PRECIS" label simulate --input "$run/posts_pairs.jsonl" --samples "$run/pairs_samples.jsonl" \
   --output "$run/comparisons.jsonl" --label.valid_share 0.2 --label.seed "$seed"
 
-stage "Reward model on $cores ranks" reward/model.h5 \
-  on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/sft/model.h5" \
-  --data.train "$run/comparisons.jsonl" --data.valid "$run/comparisons.jsonl" --run "$run/reward"
-
-stage "PPO on $ranks ranks: rollout, reward and learner, each on its own" ppo/policy.h5 \
-  on_ranks "$ranks" ppo "$root/inputs/quickstart_ppo.cfg" --placement dedicated \
-  --policy "$run/sft/model.h5" --reward "$run/reward/model.h5" --data.prompts "$run/posts_ppo.jsonl" \
-  --data.valid "$run/posts_valid.jsonl" --run "$run/ppo" "${steps[@]}"
+embedded_reward reward "$run/comparisons.jsonl"
+embedded_ppo ppo reward "${steps[@]}"
 
 stage "Summaries of held-out posts before PPO" test_sft.jsonl sample sft/model.h5 posts_test.jsonl test_sft.jsonl
 stage "Summaries of held-out posts after PPO" test_ppo.jsonl sample ppo/policy.h5 posts_test.jsonl test_ppo.jsonl
 stage "Their log-probs before PPO, for the KL" test_ppo_scores.jsonl \
-  "$PRECIS" score --model "$run/sft/model.h5" --input "$run/test_ppo.jsonl" --output "$run/test_ppo_scores.jsonl"
+  score sft/model.h5 test_ppo.jsonl test_ppo_scores.jsonl
 
 say "The reward model on comparisons it was not trained on"
 "$PRECIS" evaluate reward --model "$run/reward/model.h5" --input "$run/comparisons.jsonl" --split valid1 \

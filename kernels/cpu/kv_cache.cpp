@@ -8,9 +8,9 @@
 
 namespace precis::cpu {
 
-void kv_write(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView v,
-              ConstView slots) {
-  constexpr const char* kernel = "kv_write";
+void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, View k, ConstView v,
+                     ConstView positions, ConstView slots, const RotaryRule& rule) {
+  constexpr const char* kernel = "rotary_kv_write";
   check_rank(kernel, "k", k, 3);
   check_rank(kernel, "key_blocks", key_blocks, 4);
   const std::int64_t tokens = k.extent(0);
@@ -29,6 +29,9 @@ void kv_write(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView
     require(places[n] >= 0 && places[n] < blocks * attention_block,
             "Kernel {}: slots[{}] is {}; expected a place in {} blocks of {}.", kernel, n,
             places[n], blocks, attention_block);
+  }
+  if (rule.dims != 0) {
+    rotary(queue, q, k, positions, rule, Rotation::forward);
   }
   float* keys = key_blocks.data<float>();
   float* values = value_blocks.data<float>();

@@ -107,6 +107,12 @@ void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, Const
            matrix_of(x), w.panels);
 }
 
+void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
+                         ConstView bias, Gelu kind) {
+  linear_forward(queue, y, x, weight, bias, {});
+  gelu_forward(queue, activated, y, kind);
+}
+
 void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
   constexpr const char* kernel = "linear_input_gradient";
   const PackedWeight& w = weight_for(kernel, weight, PackFor::input_gradient);

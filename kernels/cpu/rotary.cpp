@@ -23,10 +23,13 @@ namespace precis::cpu {
 namespace {
 
 struct RotaryTokens {
-  float* x;
+  struct Heads {
+    float* x;  ///< (N,count,head_dim)
+    std::int64_t count;
+  };
+  Heads queries, keys;
   const std::int32_t* positions;
   const float* frequencies;  ///< `pairs` of them.
-  std::int64_t heads;
   std::int64_t head_dim;
   std::int64_t pairs;
   float sine_sign;  ///< 1, or -1 to turn back.
@@ -95,17 +98,19 @@ void rotate_tokens(const RotaryTokens& tokens, std::int64_t begin, std::int64_t 
   float* sine = cosine + n;
   for (std::int64_t token = begin; token < end; ++token) {
     turn(cosine, sine, tokens, static_cast<float>(tokens.positions[token]));
-    for (std::int64_t head = 0; head < tokens.heads; ++head) {
-      float* first = tokens.x + (token * tokens.heads + head) * tokens.head_dim;
-      float* second = first + n;
-      for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
-        const std::size_t count = std::min(hn::Lanes(d), n - i);
-        const auto c = load_part(d, cosine + i, count);
-        const auto s = load_part(d, sine + i, count);
-        const auto x = load_part(d, first + i, count);
-        const auto y = load_part(d, second + i, count);
-        store_part(hn::MulSub(x, c, hn::Mul(y, s)), d, first + i, count);
-        store_part(hn::MulAdd(y, c, hn::Mul(x, s)), d, second + i, count);
+    for (const RotaryTokens::Heads& heads : {tokens.queries, tokens.keys}) {
+      for (std::int64_t head = 0; head < heads.count; ++head) {
+        float* first = heads.x + (token * heads.count + head) * tokens.head_dim;
+        float* second = first + n;
+        for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
+          const std::size_t count = std::min(hn::Lanes(d), n - i);
+          const auto c = load_part(d, cosine + i, count);
+          const auto s = load_part(d, sine + i, count);
+          const auto x = load_part(d, first + i, count);
+          const auto y = load_part(d, second + i, count);
+          store_part(hn::MulSub(x, c, hn::Mul(y, s)), d, first + i, count);
+          store_part(hn::MulAdd(y, c, hn::Mul(x, s)), d, second + i, count);
+        }
       }
     }
   }
@@ -123,23 +128,28 @@ HWY_EXPORT(rotate_tokens);
 
 }  // namespace
 
-void rotary(Queue& queue, View x, ConstView positions, std::int64_t dims, double base,
+void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
             Rotation direction) {
-  check_rank("rotary", "x", x, 3);
-  check_argument("rotary", "x", x, DType::f32, x.shape());
-  check_argument("rotary", "positions", positions, DType::i32, {x.extent(0)});
-  require(dims > 0 && dims % 2 == 0 && dims <= x.extent(2),
+  constexpr const char* kernel = "rotary";
+  check_rank(kernel, "q", q, 3);
+  check_rank(kernel, "k", k, 3);
+  const std::int64_t count = q.extent(0);
+  const std::int64_t head_dim = q.extent(2);
+  const std::int64_t dims = rule.dims;
+  check_argument(kernel, "q", q, DType::f32, q.shape());
+  check_argument(kernel, "k", k, DType::f32, {count, k.extent(1), head_dim});
+  check_argument(kernel, "positions", positions, DType::i32, {count});
+  require(dims > 0 && dims % 2 == 0 && dims <= head_dim,
           "Kernel rotary: dims is {}; expected an even number from 2 to the head dimension {}.",
-          dims, x.extent(2));
-  const std::vector<float> frequencies = rotary_frequencies(dims, base);
-  const RotaryTokens tokens{.x = x.data<float>(),
+          dims, head_dim);
+  const std::vector<float> frequencies = rotary_frequencies(dims, rule.base);
+  const RotaryTokens tokens{.queries = {q.data<float>(), q.extent(1)},
+                            .keys = {k.data<float>(), k.extent(1)},
                             .positions = positions.data<std::int32_t>(),
                             .frequencies = frequencies.data(),
-                            .heads = x.extent(1),
-                            .head_dim = x.extent(2),
+                            .head_dim = head_dim,
                             .pairs = dims / 2,
                             .sine_sign = direction == Rotation::forward ? 1.0F : -1.0F};
-  const std::int64_t count = x.extent(0);
   float* turns = scratch_of(queue).of<float>(omp_get_max_threads() * dims);
   constexpr std::int64_t chunk = 16;
 #pragma omp parallel for schedule(static)

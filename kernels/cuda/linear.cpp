@@ -28,12 +28,16 @@ MatmulOperand operand(ConstView x, bool transposed = false) {
   return {x.bytes(), x.dtype(), x.extent(1), x.extent(0), transposed};
 }
 
-void multiply(Queue& queue, const Matmul& product) {
-  auto& state = queue.state<QueueState>();
+Matmuls& matmuls_of(QueueState& state) {
   if (state.matmuls == nullptr) {
     state.matmuls = std::make_shared<Matmuls>();
   }
-  static_cast<Matmuls*>(state.matmuls.get())->run(product, state.stream, state.matmul_scratch);
+  return *static_cast<Matmuls*>(state.matmuls.get());
+}
+
+void multiply(Queue& queue, const Matmul& product) {
+  auto& state = queue.state<QueueState>();
+  matmuls_of(state).run(product, state.stream, state.matmul_scratch);
 }
 
 /// The bias in the type of the result, as cuBLASLt wants it.
@@ -44,6 +48,31 @@ const void* bias_as(Queue& queue, ConstView bias, DType dtype) {
   const View rounded(scratch_of(queue).bytes(bias.numel() * size_of(dtype)), dtype, bias.shape());
   copy(queue, rounded, bias);
   return rounded.bytes();
+}
+
+/// y = x * weight^T + bias + residual, the last two optional. Throws Error for arguments that do
+/// not fit together.
+Matmul forward_product(const char* kernel, View y, ConstView x, const Pack& weight, ConstView bias,
+                       ConstView residual) {
+  check_rank(kernel, "x", x, 2);
+  const ConstView w = weight_for(kernel, weight, x).weight;
+  const std::int64_t rows = x.extent(0);
+  check_argument(kernel, "x", x, x.dtype(), {rows, w.extent(1)});
+  check_argument(kernel, "y", y, y.dtype() == DType::f32 ? DType::f32 : x.dtype(),
+                 {rows, w.extent(0)});
+  if (!bias.empty()) {
+    check_argument(kernel, "bias", bias, DType::f32, {w.extent(0)});
+  }
+  if (!residual.empty()) {
+    check_argument(kernel, "residual", residual, y.dtype(), y.shape());
+  }
+  return {.a = operand(w, true),
+          .b = operand(x),
+          .c = residual.bytes(),
+          .d = y.bytes(),
+          .d_type = y.dtype(),
+          .rows = w.extent(0),
+          .columns = rows};
 }
 
 }  // namespace
@@ -74,30 +103,32 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
 
 void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
                     ConstView residual) {
-  constexpr const char* kernel = "linear_forward";
-  check_rank(kernel, "x", x, 2);
-  const ConstView w = weight_for(kernel, weight, x).weight;
-  const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "x", x, x.dtype(), {rows, w.extent(1)});
-  check_argument(kernel, "y", y, y.dtype() == DType::f32 ? DType::f32 : x.dtype(),
-                 {rows, w.extent(0)});
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, {w.extent(0)});
+  Matmul product = forward_product("linear_forward", y, x, weight, bias, residual);
+  if (product.columns > 0) {
+    product.bias = bias_as(queue, bias, y.dtype());
+    multiply(queue, product);
   }
-  if (!residual.empty()) {
-    check_argument(kernel, "residual", residual, y.dtype(), y.shape());
-  }
-  if (rows == 0) {
+}
+
+void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
+                         ConstView bias, Gelu kind) {
+  constexpr const char* kernel = "linear_gelu_forward";
+  check_argument(kernel, "y", y, x.dtype(), y.shape());
+  check_argument(kernel, "activated", activated, y.dtype(), y.shape());
+  Matmul product = forward_product(kernel, y, x, weight, bias, {});
+  if (product.columns == 0) {
     return;
   }
-  multiply(queue, {.a = operand(w, true),
-                   .b = operand(x),
-                   .bias = bias_as(queue, bias, y.dtype()),
-                   .c = residual.bytes(),
-                   .d = y.bytes(),
-                   .d_type = y.dtype(),
-                   .rows = w.extent(0),
-                   .columns = rows});
+  product.bias = bias_as(queue, bias, y.dtype());
+  Matmul both = product;
+  both.before_gelu = y.bytes();
+  both.d = activated.bytes();
+  if (kind == Gelu::tanh && matmuls_of(queue.state<QueueState>()).fuse_gelu(both)) {
+    multiply(queue, both);
+  } else {
+    multiply(queue, product);
+    gelu_forward(queue, activated, y, kind);
+  }
 }
 
 void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {

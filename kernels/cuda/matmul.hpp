@@ -22,12 +22,14 @@ struct MatmulOperand {
 };
 
 /// d = op(a) op(b) + bias + beta c, accumulated in f32; c may be d's memory. bias (rows of d), of
-/// the type of d, may be null.
+/// the type of d, may be null. Where `before_gelu` is given, that sum goes there, in the type of d,
+/// and d is its GELU by the tanh approximation.
 struct Matmul {
   MatmulOperand a, b;
   const void* bias = nullptr;
   const void* c = nullptr;  ///< null: beta is 0
   void* d = nullptr;
+  void* before_gelu = nullptr;
   DType d_type = DType::f32;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
@@ -43,6 +45,10 @@ class Matmuls {
   Matmuls& operator=(const Matmuls&) = delete;
   ~Matmuls();
 
+  /// Whether cuBLASLt should compute this product with `before_gelu`: in bf16, where it has an
+  /// algorithm, on Hopper and newer. On Ampere it was slower so than product and GELU one after the
+  /// other (github.com/karpathy/llm.c, pull request 338).
+  [[nodiscard]] bool fuse_gelu(const Matmul& product);
   /// Throws Error if cuBLASLt knows no algorithm for it.
   void run(const Matmul& product, cudaStream_t stream, Scratch& scratch);
 
@@ -50,11 +56,14 @@ class Matmuls {
   struct Plan;
   /// Everything that the choice of an algorithm rests on.
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, DType,
-                         DType, bool, bool, std::uint32_t>;
+                         DType, bool, bool, bool, std::uint64_t>;
 
   [[nodiscard]] std::unique_ptr<Plan> make_plan(const Matmul& product) const;
+  [[nodiscard]] Plan& plan_for(const Matmul& product);
+  void set_pointers(const Plan& plan, const Matmul& product) const;
 
   CublasLt lt_;
+  bool gelu_is_fast_ = false;
   cublasLtHandle_t handle_ = nullptr;
   std::map<Key, std::unique_ptr<Plan>> plans_;
 };

@@ -5,8 +5,11 @@
 
 namespace precis::reference {
 
-void kv_write(Queue&, View key_blocks, View value_blocks, ConstView k, ConstView v,
-              ConstView slots) {
+void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, View k, ConstView v,
+                     ConstView positions, ConstView slots, const RotaryRule& rule) {
+  if (rule.dims > 0) {
+    rotary(queue, q, k, positions, rule, Rotation::forward);
+  }
   const std::int64_t kv_heads = k.extent(1);
   const std::int64_t head_dim = k.extent(2);
   for (std::int64_t n = 0; n < k.extent(0); ++n) {

@@ -43,6 +43,12 @@ void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, C
   }
 }
 
+void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
+                         ConstView bias, Gelu kind) {
+  linear_forward(queue, y, x, weight, bias, {});
+  gelu_forward(queue, activated, y, kind);
+}
+
 void linear_input_gradient(Queue& /*queue*/, View dx, ConstView dy, const Pack& weight,
                            Write write) {
   const auto& w = weight.state<PlainPack>();

@@ -7,9 +7,11 @@
 
 namespace precis::reference {
 
-void rotary(Queue&, View x, ConstView positions, std::int64_t dims, double base,
-            Rotation direction) {
-  const std::vector<float> frequencies = rotary_frequencies(dims, base);
+namespace {
+
+void rotate(View x, ConstView positions, const RotaryRule& rule, Rotation direction) {
+  const std::int64_t dims = rule.dims;
+  const std::vector<float> frequencies = rotary_frequencies(dims, rule.base);
   const double sign = direction == Rotation::forward ? 1.0 : -1.0;
   const std::int64_t heads = x.extent(1);
   const std::int64_t head_dim = x.extent(2);
@@ -28,6 +30,14 @@ void rotary(Queue&, View x, ConstView positions, std::int64_t dims, double base,
       }
     }
   }
+}
+
+}  // namespace
+
+void rotary(Queue&, View q, View k, ConstView positions, const RotaryRule& rule,
+            Rotation direction) {
+  rotate(q, positions, rule, direction);
+  rotate(k, positions, rule, direction);
 }
 
 }  // namespace precis::reference

@@ -23,6 +23,7 @@ std::vector<Command> command_table() {
       evaluate_win_command(),
       evaluate_table_command(),
       evaluate_best_of_n_command(),
+      evaluate_overoptimization_command(),
       evaluate_reward_command(),
       evaluate_rouge_command(),
       evaluate_copying_command(),

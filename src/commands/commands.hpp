@@ -51,6 +51,8 @@ namespace precis {
 [[nodiscard]] Command evaluate_transfer_command();
 /// `precis evaluate axes`: summaries judged on Likert axes, by policy and by worker.
 [[nodiscard]] Command evaluate_axes_command();
+/// `precis evaluate overoptimization`: the learned reward beside the true one.
+[[nodiscard]] Command evaluate_overoptimization_command();
 /// `precis evaluate reward`: how often a reward model agrees with comparisons.
 [[nodiscard]] Command evaluate_reward_command();
 /// `precis bench kernels`: the time of each family of kernels beside the machine's limits.

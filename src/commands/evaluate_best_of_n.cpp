@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "commands/commands.hpp"
 #include "eval/best_of_n.hpp"
+#include "eval/overoptimization.hpp"
 #include "eval/score_files.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
@@ -25,6 +26,7 @@ struct EvaluateBestOptions {
   std::string rewards;
   std::string input;
   std::string best;
+  std::string points;
   std::string json;
   std::int64_t n = 16;
   std::int64_t max = 64;
@@ -47,6 +49,10 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
   table.add("best", &options.best,
             {.meaning = "the best of the first best_of.n samples of each row, in the form of "
                         "`precis sample` with index 0; empty: not written",
+             .file = FileUse::output});
+  table.add("points", &options.points,
+            {.meaning = "one row an n, for the chart of `precis report` (overoptimize.jsonl); "
+                        "empty: not written",
              .file = FileUse::output});
   table.add(
       "json", &options.json,
@@ -150,6 +156,13 @@ ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
   std::optional<JsonlWriter> json;
   if (!options.json.empty()) {
     json.emplace(options.json);
+  }
+  if (!options.points.empty()) {
+    JsonlWriter points(options.points);
+    for (const PolicyPoint& point : policy_points("best of n", table)) {
+      points.write(to_json(point));
+    }
+    points.commit();
   }
   if (!options.best.empty()) {
     write_best(options, ids, samples, rewards);

@@ -13,8 +13,7 @@ Attention Attention::find(const Parameters& parameters, const ModelConfig& confi
           .heads = config.heads,
           .kv_heads = config.kv_heads,
           .head_dim = config.head_dim,
-          .rotary_dims = config.rotary_dims(),
-          .rotary_base = config.rotary_base,
+          .rotary = {.dims = config.rotary_dims(), .base = config.rotary_base},
           .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
 }
 
@@ -27,16 +26,13 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
   saved.q = query.forward(c, x).reshaped(of_queries);
   saved.k = key.forward(c, x).reshaped(of_keys);
   saved.v = value.forward(c, x).reshaped(of_keys);
-  if (rotary_dims > 0) {
-    c.kernels().rotary(c.queue(), saved.q, batch.positions, rotary_dims, rotary_base,
-                       Rotation::forward);
-    c.kernels().rotary(c.queue(), saved.k, batch.positions, rotary_dims, rotary_base,
-                       Rotation::forward);
+  if (cache != nullptr) {
+    c.kernels().rotary_kv_write(c.queue(), cache->keys, cache->values, saved.q, saved.k, saved.v,
+                                batch.positions, cache->slots, rotary);
+  } else if (rotary.dims > 0) {
+    c.kernels().rotary(c.queue(), saved.q, saved.k, batch.positions, rotary, Rotation::forward);
   }
   saved.mixed = c.workspace.take(of_queries, x.dtype());
-  if (cache != nullptr) {
-    c.kernels().kv_write(c.queue(), cache->keys, cache->values, saved.k, saved.v, cache->slots);
-  }
   if (cache != nullptr && !cache->tables.empty()) {
     c.kernels().decode_attention(c.queue(), saved.mixed, saved.q, cache->keys, cache->values,
                                  cache->tables, cache->lengths, scale);
@@ -61,11 +57,8 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   View dv = c.workspace.take(of_keys, precision);
   c.kernels().attention_backward(c.queue(), dq, dk, dv, dmixed, saved.mixed, saved.log_sum, saved.q,
                                  saved.k, saved.v, batch.offsets, scale);
-  if (rotary_dims > 0) {
-    c.kernels().rotary(c.queue(), dq, batch.positions, rotary_dims, rotary_base,
-                       Rotation::backward);
-    c.kernels().rotary(c.queue(), dk, batch.positions, rotary_dims, rotary_base,
-                       Rotation::backward);
+  if (rotary.dims > 0) {
+    c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
   out = {.dout = dout,
          .dq = dq.reshaped({n, heads * head_dim}),

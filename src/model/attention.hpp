@@ -26,8 +26,7 @@ struct CacheAccess {
 struct Attention {
   Linear query, key, value, output;
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t rotary_dims = 0;  ///< 0: no rotation
-  double rotary_base = 0.0;
+  RotaryRule rotary;   ///< dims 0: no rotation
   double scale = 0.0;  ///< 1 / sqrt(head_dim)
 
   struct Saved {

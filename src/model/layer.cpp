@@ -24,6 +24,17 @@ View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
   return y;
 }
 
+std::pair<View, View> Linear::forward_with_gelu(const LayerContext& c, ConstView x,
+                                                Gelu kind) const {
+  const Shape shape{x.extent(0), c.parameters.at(weight).extent(0)};
+  const View y = c.workspace.take(shape, x.dtype());
+  const View activated = c.workspace.take(shape, x.dtype());
+  c.kernels().linear_gelu_forward(c.queue(), activated, y, x,
+                                  c.parameters.packed(weight, PackFor::forward),
+                                  optional(c.parameters, bias), kind);
+  return {y, activated};
+}
+
 void Linear::input_gradient(const LayerContext& c, View dx, ConstView dy, Write write) const {
   c.kernels().linear_input_gradient(c.queue(), dx, dy,
                                     c.parameters.packed(weight, PackFor::input_gradient), write);

@@ -34,6 +34,9 @@ struct Linear {
   /// The same with the result, and the residual, in `precision`: that of x, or f32.
   [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
                                 ConstView residual = {}) const;
+  /// (N, out) and its GELU, both in the precision of x.
+  [[nodiscard]] std::pair<View, View> forward_with_gelu(const LayerContext& context, ConstView x,
+                                                        Gelu kind) const;
   /// dx (N, in) = or += for dy (N, out).
   void input_gradient(const LayerContext& context, View dx, ConstView dy, Write write) const;
   /// Adds to the gradients of W and b for dy (N, out) and the layer's input x (N, in).

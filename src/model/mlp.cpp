@@ -1,5 +1,7 @@
 #include "model/mlp.hpp"
 
+#include <tuple>
+
 namespace precis {
 namespace {
 
@@ -18,13 +20,13 @@ Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std
 
 View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved& saved) const {
   saved.x = x;
-  saved.up = up.forward(c, x);
-  saved.activated = c.workspace.take(saved.up.shape(), x.dtype());
   if (activation == ActivationKind::gated_silu) {
+    saved.up = up.forward(c, x);
+    saved.activated = c.workspace.take(saved.up.shape(), x.dtype());
     saved.gate = gate.forward(c, x);
     c.kernels().gated_silu_forward(c.queue(), saved.activated, saved.gate, saved.up);
   } else {
-    c.kernels().gelu_forward(c.queue(), saved.activated, saved.up, gelu_of(activation));
+    std::tie(saved.up, saved.activated) = up.forward_with_gelu(c, x, gelu_of(activation));
   }
   return down.forward(c, saved.activated, residual);
 }

@@ -99,10 +99,17 @@ Scene scene(const Case& c, std::uint64_t seed) {
           HostTensor(c.lengths)};
 }
 
+/// Keys and values into the cache as they are.
+void write(test::Run& run, View keys, View values, const HostTensor& k, const HostTensor& v,
+           const HostTensor& slots) {
+  run.backend.rotary_kv_write(run.queue, keys, values, {}, run.out("k", k), run.in(v), {},
+                              run.in(slots), {});
+}
+
 void decode(test::Run& run, const Scene& s) {
   const View keys = run.out("keys", s.keys());
   const View values = run.out("values", s.values());
-  run.backend.kv_write(run.queue, keys, values, run.in(s.k), run.in(s.v), run.in(s.slots));
+  write(run, keys, values, s.k, s.v, s.slots);
   const HostTensor q = s.last_rows(s.q);
   run.backend.decode_attention(run.queue, run.out("out", zeros(q.shape())), run.in(q), keys, values,
                                run.in(s.tables), run.in(s.lengths), s.scale());
@@ -141,8 +148,7 @@ TEST(DecodeAttention, EveryTokenHasTheBitsOfThePackedPass) {
     const auto decoded = run_on(cpu::backend, [&](test::Run& run) {
       const View keys = run.out("keys", s.keys());
       const View values = run.out("values", s.values());
-      run.backend.kv_write(run.queue, keys, values, run.in(s.k.rows(0, n + 1)),
-                           run.in(s.v.rows(0, n + 1)), run.in(s.slots.rows(0, n + 1)));
+      write(run, keys, values, s.k.rows(0, n + 1), s.v.rows(0, n + 1), s.slots.rows(0, n + 1));
       run.backend.decode_attention(run.queue, run.out("out", zeros({1, c.heads, c.head_dim})),
                                    run.in(s.q.rows(n, n + 1)), keys, values, run.in(s.tables),
                                    run.in(lengths), s.scale());
@@ -167,13 +173,54 @@ TEST(DecodeAttention, BitsDoNotDependOnBatchOrThreads) {
     const auto alone = run_on(cpu::backend, [&](test::Run& run) {
       const View keys = run.out("keys", s.keys());
       const View values = run.out("values", s.values());
-      run.backend.kv_write(run.queue, keys, values, run.in(s.k), run.in(s.v), run.in(s.slots));
+      write(run, keys, values, s.k, s.v, s.slots);
       run.backend.decode_attention(
           run.queue, run.out("out", zeros({1, 4, 40})), run.in(q.rows(b, b + 1)), keys, values,
           run.in(s.tables.rows(b, b + 1)), run.in(s.lengths.rows(b, b + 1)), s.scale());
     });
     EXPECT_EQ(alone.at("out"), one.rows(b, b + 1)) << "sequence " << b;
   }
+}
+
+/// Queries and keys are rotated, then keys and values written.
+void rotate_and_write(test::Run& run, const Scene& s, const HostTensor& positions,
+                      std::int64_t dims) {
+  const View keys = run.out("keys", s.keys());
+  const View values = run.out("values", s.values());
+  run.backend.rotary_kv_write(run.queue, keys, values, run.out("q", s.q), run.out("k", s.k),
+                              run.in(s.v), run.in(positions), run.in(s.slots), {dims, 10000.0});
+}
+
+TEST(KvCache, RotatesWhatItWrites) {
+  Random random(6);
+  for (const Case& c : cases) {
+    const Scene s = scene(c, 6);
+    const HostTensor positions = random.indices({s.tokens}, 8192);
+    for (const std::int64_t dims : {std::int64_t{2}, c.head_dim / 4 * 2, c.head_dim}) {
+      SCOPED_TRACE(fmt::format("head dimension {}, {} of it turned", c.head_dim, dims));
+      expect_agreement([&](test::Run& run) { rotate_and_write(run, s, positions, dims); }, 2e-7);
+    }
+  }
+}
+
+TEST(KvCache, RotatesWithTheBitsOfRotary) {
+  const Scene s = scene({{33, 5}, 5, 2, 20}, 7);
+  const HostTensor positions = Random(8).indices({s.tokens}, 8192);
+  const auto together = run_on(backend_under_test(),
+                               [&](test::Run& run) { rotate_and_write(run, s, positions, 12); });
+  const auto apart = run_on(backend_under_test(), [&](test::Run& run) {
+    run.backend.rotary(run.queue, run.out("q", s.q), run.out("k", s.k), run.in(positions),
+                       {12, 10000.0}, Rotation::forward);
+  });
+  EXPECT_EQ(together.at("q"), apart.at("q"));
+  EXPECT_EQ(together.at("k"), apart.at("k"));
+  const auto written = run_on(backend_under_test(), [&](test::Run& run) {
+    const View keys = run.out("keys", s.keys());
+    const View values = run.out("values", s.values());
+    write(run, keys, values, apart.at("k"), s.v, s.slots);
+  });
+  EXPECT_EQ(together.at("keys"), written.at("keys"));
+  EXPECT_EQ(together.at("values"), written.at("values"));
 }
 
 TEST(KvCache, CopiesBlocks) {
@@ -202,13 +249,13 @@ TEST(KvCache, RefusesPlacesOutsideOfTheCache) {
   HostTensor half(DType::bf16, {1, 1, 4});
   for (const std::int32_t slot : {-1, 64}) {
     const HostTensor slots(std::vector<std::int32_t>{slot});
-    EXPECT_THROW(
-        cpu::backend.kv_write(queue, keys.view(), values.view(), x.view(), x.view(), slots.view()),
-        Error);
+    EXPECT_THROW(cpu::backend.rotary_kv_write(queue, keys.view(), values.view(), {}, x.view(),
+                                              x.view(), {}, slots.view(), {}),
+                 Error);
   }
   const HostTensor slot(std::vector<std::int32_t>{0});
-  EXPECT_THROW(cpu::backend.kv_write(queue, keys.view(), values.view(), half.view(), half.view(),
-                                     slot.view()),
+  EXPECT_THROW(cpu::backend.rotary_kv_write(queue, keys.view(), values.view(), {}, half.view(),
+                                            half.view(), {}, slot.view(), {}),
                Error);
   EXPECT_THROW(cpu::backend.kv_copy_block(queue, keys.view(), values.view(), 0, 2), Error);
   const HostTensor table({1, 1}, std::vector<std::int32_t>{2});

@@ -76,6 +76,28 @@ TEST(Linear, ResidualMayBeTheResult) {
   });
 }
 
+TEST(Linear, GeluComesWithItsInput) {
+  Random random(12);
+  for (const Size& size : {Size{0, 5, 3}, {1, 7, 1}, {7, 48, 101}, {33, 40, 128}}) {
+    SCOPED_TRACE(name_of_size(size));
+    const HostTensor x = random.normal({size.rows, size.in});
+    const HostTensor weight = random.normal({size.out, size.in}, 0.3);
+    const HostTensor bias = random.normal({size.out});
+    const HostTensor y = test::zeros({size.rows, size.out});
+    for (const Gelu kind : {Gelu::erf, Gelu::tanh}) {
+      for (const bool with_bias : {false, true}) {
+        test::expect_agreement([&](test::Run& run) {
+          const Pack pack =
+              run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, DType::f32, {});
+          run.backend.linear_gelu_forward(run.queue, run.out("activated", y), run.out("y", y),
+                                          run.in(x), pack, with_bias ? run.in(bias) : ConstView(),
+                                          kind);
+        });
+      }
+    }
+  }
+}
+
 TEST(Linear, InputGradientAgreesWithReference) {
   Random random(3);
   for (const Size& size : sizes) {

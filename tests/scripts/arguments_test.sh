@@ -19,7 +19,7 @@ expect() {
   fi
 }
 
-for script in build bundle check_fresh format gpu_check install quickstart real_posts reward_scaling test; do
+for script in build bundle check_fresh format gpu_check install iterate overoptimize quickstart real_posts reward_scaling test; do
   expect 0 "^usage: scripts/$script.sh " "$script" --help
   expect 2 '^--nonsense is not an argument' "$script" --nonsense
   for flag in $(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*'); do

@@ -75,7 +75,8 @@ struct Scene {
         run.out("keys", half(nans({blocks, c.kv_heads, c.head_dim, attention_block})));
     const View values =
         run.out("values", half(nans({blocks, c.kv_heads, attention_block, c.head_dim})));
-    run.backend.kv_write(run.queue, keys, values, run.in(half(k)), run.in(half(v)), run.in(slots));
+    run.backend.rotary_kv_write(run.queue, keys, values, {}, run.out("k", half(k)), run.in(half(v)),
+                                {}, run.in(slots), {});
     std::vector<std::int32_t> table;
     for (std::int64_t b = begin; b < end; ++b) {
       const auto* row = tables.data<std::int32_t>() + b * table_length;
@@ -112,6 +113,27 @@ TEST(DecodeAttentionBf16, BitsDependOnTheSequenceAlone) {
         scene.decode(run, half, b, b + 1, blocks_for(scene.lengths.data<std::int32_t>()[b]));
       });
       EXPECT_EQ(alone.at("out"), all.at("out").rows(b, b + 1)) << "sequence " << b;
+    }
+  }
+}
+
+TEST(DecodeAttentionBf16, RotatesWhatItWrites) {
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.head_dim);
+    const Scene s(c, 4);
+    Random random(5);
+    const HostTensor q = random.normal({s.k.shape()[0], c.heads, c.head_dim});
+    const HostTensor positions = random.indices({s.k.shape()[0]}, 8192);
+    for (const std::int64_t dims : {c.head_dim / 4 * 2, c.head_dim / 2 * 2}) {
+      expect_bf16_agreement([&](test::Run& run, const Activation& half) {
+        const View keys =
+            run.out("keys", half(nans({s.blocks, c.kv_heads, c.head_dim, attention_block})));
+        const View values =
+            run.out("values", half(nans({s.blocks, c.kv_heads, attention_block, c.head_dim})));
+        run.backend.rotary_kv_write(run.queue, keys, values, run.out("q", half(q)),
+                                    run.out("k", half(s.k)), run.in(half(s.v)), run.in(positions),
+                                    run.in(s.slots), {dims, 10000.0});
+      });
     }
   }
 }

@@ -106,16 +106,20 @@ TEST(Bf16, NormsOfManyRows) {
 TEST(Bf16, Rotary) {
   Random random(6);
   struct Case {
-    std::int64_t tokens, heads, head_dim, dims;
+    std::int64_t tokens, heads, kv_heads, head_dim, dims;
   };
-  for (const Case& c : std::vector<Case>{
-           {0, 2, 8, 8}, {5, 3, 20, 20}, {7, 2, 80, 20}, {9, 3, 64, 16}, {4, 4, 256, 256}}) {
-    const HostTensor x = random.normal({c.tokens, c.heads, c.head_dim});
+  for (const Case& c : std::vector<Case>{{0, 2, 1, 8, 8},
+                                         {5, 3, 3, 20, 20},
+                                         {7, 2, 1, 80, 20},
+                                         {9, 6, 3, 64, 16},
+                                         {4, 4, 2, 256, 256}}) {
+    const HostTensor q = random.normal({c.tokens, c.heads, c.head_dim});
+    const HostTensor k = random.normal({c.tokens, c.kv_heads, c.head_dim});
     const HostTensor positions = random.indices({c.tokens}, 8192);
     for (const Rotation direction : {Rotation::forward, Rotation::backward}) {
       expect_bf16_agreement([&](test::Run& run, const Activation& half) {
-        run.backend.rotary(run.queue, run.out("x", half(x)), run.in(positions), c.dims, 10000.0,
-                           direction);
+        run.backend.rotary(run.queue, run.out("q", half(q)), run.out("k", half(k)),
+                           run.in(positions), {c.dims, 10000.0}, direction);
       });
     }
   }

@@ -152,7 +152,7 @@ inline constexpr unsigned cudaEventDisableTiming = 2;
 struct cudaDeviceProp {
   char name[256] = "the host, thread by thread";
   std::size_t totalGlobalMem = 0;
-  int major = 0, minor = 0;
+  int major = 9, minor = 0;
 };
 
 namespace cuda_on_host {
