@@ -49,7 +49,9 @@ Memory::Space within(Memory::Space space, const FileNames& names, const fs::path
     const auto limit = number_in(folder / names.limit);
     const auto used = number_in(folder / names.used);
     if (limit && used) {
-      const std::int64_t kept = *used - cache_in(folder / "memory.stat", names.cache);
+      // The two files are read at different times.
+      const auto kept =
+          std::max<std::int64_t>(0, *used - cache_in(folder / "memory.stat", names.cache));
       space.total = std::min(space.total, *limit);
       space.free = std::clamp<std::int64_t>(*limit - kept, 0, space.free);
     }

@@ -83,12 +83,13 @@ struct Matmuls::Plan {
 };
 
 Matmuls::Matmuls() {
-  lt_.check(lt_.create(&handle_), "cublasLtCreate");
   int device = 0;
   cudaDeviceProp properties{};
   check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   gelu_is_fast_ = properties.major >= 9;
+  // Last, since without an object nobody gives it back.
+  lt_.check(lt_.create(&handle_), "cublasLtCreate");
 }
 
 Matmuls::~Matmuls() { lt_.destroy(handle_); }

@@ -44,8 +44,9 @@ __device__ void turn_group(T* head, int i, const Rotating& rotating, const float
     auto b = how.load(second);
     for (int e = 0; e < size; ++e) {
       const float before = a.x[e];
-      a.x[e] = before * cosine[e] - b.x[e] * sine[e];
-      b.x[e] = b.x[e] * cosine[e] + before * sine[e];
+      // Rounded as written, so that every kernel that turns a head gives the same bits.
+      a.x[e] = fmaf(before, cosine[e], -__fmul_rn(b.x[e], sine[e]));
+      b.x[e] = fmaf(b.x[e], cosine[e], __fmul_rn(before, sine[e]));
     }
     how.store(first, a);
     how.store(second, b);
