@@ -14,6 +14,8 @@ struct Backend {
   /// Whether the host runs ahead of the device: then looking at a result makes it wait, and few
   /// sizes of repeated work are better than many.
   bool runs_ahead;
+  /// Whether a pack serves both products, whatever PackFor it was made for.
+  bool one_pack;
 
   // Queues, which bring their memory, and events.
   Queue (&make_queue)();

@@ -15,12 +15,13 @@ namespace fs = std::filesystem;
 /// What the files are called that a version of control groups keeps in a group's folder.
 struct FileNames {
   const char* limit;
+  const char* soft_limit;  ///< beyond it the group is slowed down; version 1 has nothing like it
   const char* used;
   const char* cache;  ///< in memory.stat, of the group and those below it
 };
-constexpr FileNames version_1{"memory.limit_in_bytes", "memory.usage_in_bytes",
+constexpr FileNames version_1{"memory.limit_in_bytes", nullptr, "memory.usage_in_bytes",
                               "total_inactive_file"};
-constexpr FileNames version_2{"memory.max", "memory.current", "inactive_file"};
+constexpr FileNames version_2{"memory.max", "memory.high", "memory.current", "inactive_file"};
 
 /// Nothing where there is no such file, or no number in it ("max": no limit).
 std::optional<std::int64_t> number_in(const fs::path& file) {
@@ -46,7 +47,11 @@ Memory::Space within(Memory::Space space, const FileNames& names, const fs::path
                      const fs::path& path) {
   for (fs::path group = path.lexically_normal();; group = group.parent_path()) {
     const fs::path folder = top / group.relative_path();
-    const auto limit = number_in(folder / names.limit);
+    auto limit = number_in(folder / names.limit);
+    if (names.soft_limit != nullptr) {
+      const auto soft_limit = number_in(folder / names.soft_limit);
+      limit = limit && soft_limit ? std::min(limit, soft_limit) : limit ? limit : soft_limit;
+    }
     const auto used = number_in(folder / names.used);
     if (limit && used) {
       // The two files are read at different times.

@@ -95,14 +95,16 @@ enum class PackFor : std::uint8_t { forward, input_gradient };
 using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, DType precision, Pack former);
 /// y (N,out) = x (N,in) * weight^T + bias (out) + residual (N,out); bias and residual optional;
 /// weight packed for `forward` in the precision of x. residual may be y itself. y may be f32 where
-/// x is bf16 (logits); residual has the precision of y.
+/// x is bf16 (logits); residual has the precision of y, and bias too or f32, which is then rounded
+/// in each call.
 using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, ConstView bias,
                            ConstView residual);
 /// GELU with the error function, or its tanh approximation (Hendrycks and Gimpel 2016).
 enum class Gelu : std::uint8_t { erf, tanh };
 
 /// y (N,out) as LinearForward without a residual, and activated (N,out) = gelu(y), both in the
-/// precision of x. A backend that computes both at once may take the GELU of y before y's rounding.
+/// precision of x; y optional, for where no backward pass follows. A backend that computes both at
+/// once may take the GELU of y before y's rounding.
 using LinearGeluForward = void(Queue&, View activated, View y, ConstView x, const Pack& weight,
                                ConstView bias, Gelu kind);
 /// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
@@ -120,6 +122,7 @@ inline constexpr std::int64_t attention_block = 32;
 /// Causal attention inside each sequence of a packed batch (Dao et al. 2022: online softmax over
 /// blocks). out (N,H,D), log_sum (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
 /// (N,K,D), H a multiple of K; offsets (B+1), tokens of sequence b are offsets[b] .. offsets[b+1].
+/// On CUDA this and all kernels of attention have D up to 256.
 using AttentionForward = void(Queue&, View out, View log_sum, ConstView q, ConstView k, ConstView v,
                               ConstView offsets, double scale);
 /// dq (N,H,D), dk and dv (N,K,D), all overwritten, for dout (N,H,D) and the forward pass's tensors.
@@ -146,7 +149,7 @@ using DecodeAttention = void(Queue&, View out, ConstView q, ConstView key_blocks
 // ----------------------------------------------------------------------------------------------
 // activations
 
-/// out (N,F) = gelu(x).
+/// out (N,F) = gelu(x); out may be x.
 using GeluForward = void(Queue&, View out, ConstView x, Gelu kind);
 /// dx (N,F) = dout * gelu'(x); dx may be dout.
 using GeluBackward = void(Queue&, View dx, ConstView dout, ConstView x, Gelu kind);

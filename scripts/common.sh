@@ -37,13 +37,31 @@ for word in "$@"; do
   esac
 done
 
+# memory_limit [GROUPS MOUNT]: the bytes that this process's control groups and all above them allow it, versions 1 and
+# 2; nothing where there is no limit.
+memory_limit() {
+  local mount=${2-/sys/fs/cgroup} controllers path folder
+  while IFS=: read -r _ controllers path; do
+    case ,$controllers, in
+      ,,) folder=$mount ;;
+      *,memory,*) folder=$mount/memory ;;
+      *) continue ;;
+    esac
+    while true; do
+      cat "$folder$path"/memory.{max,high,limit_in_bytes} 2>/dev/null || true
+      [ -n "$path" ] || break
+      path=${path%/*}
+    done
+  done < "${1-/proc/self/cgroup}" | awk '/^[0-9]+$/ && (least == "" || $1 < least) {least = $1} END {print least}'
+}
+
 # Compile jobs that fit: one a core, and 1.5 GB of free memory for each.
 parallel_jobs() {
   local cores memory_kb limit jobs
   cores=$(nproc)
   memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
-  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)  # a container's own limit
-  if [ "$limit" != max ] && [ $((limit / 1024)) -lt "$memory_kb" ]; then
+  limit=$(memory_limit)
+  if [ -n "$limit" ] && [ $((limit / 1024)) -lt "$memory_kb" ]; then
     memory_kb=$((limit / 1024))
   fi
   jobs=$((memory_kb / 1500000))

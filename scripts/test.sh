@@ -4,7 +4,8 @@
 #   --preset  release (default), debug or sanitize
 #   --label   only the tests with such a label
 #   --long    also the tests labelled long
-#   --cuda    also builds the CUDA backend, in build-cuda/, where there is a toolkit, with a GPU or without one
+#   --cuda    also builds the CUDA backend, in build-cuda/, where there is a toolkit, with a GPU or without one, and
+#             runs its tests: all of them on a GPU, and those that need none; warnings are errors
 . "$(dirname "$0")/common.sh"
 
 preset=release cuda=no
@@ -26,16 +27,18 @@ cuda_toolkit() {
   "$nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p'
 }
 
+# Its kernels compiled for the host are tests of every build, and among those below.
 build_and_test_cuda() {
   local found oldest=12.4
   found=$(cuda_toolkit)
   if [ -z "$found" ] || [ "$(printf '%s\n' "$oldest" "$found" | sort -V | head -n 1)" != "$oldest" ]; then
-    echo "Not built: CUDA's toolkit $oldest or newer is needed, found ${found:-none}."
+    echo "The CUDA backend was not built: it needs CUDA's toolkit $oldest or newer, with nvcc in PATH or in"
+    echo "/usr/local/cuda/bin; found: ${found:-none}. Its kernels are tested as compiled for the host only."
     return
   fi
-  "$root/scripts/build.sh" --preset cuda precis gpu_tests
+  "$root/scripts/build.sh" --preset cuda precis gpu_tests kernels_loads_cublaslt
   "$root/build-cuda/bin/precis" --version
-  (cd "$root" && ctest --preset cuda --tests-regex '^gpu_tests$')
+  (cd "$root" && ctest --preset cuda --tests-regex '^(gpu_tests|kernels_loads_cublaslt)$')
 }
 
 say "Packages"

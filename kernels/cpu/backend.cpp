@@ -5,6 +5,7 @@ namespace precis::cpu {
 const Backend backend{
     .name = "cpu",
     .runs_ahead = false,
+    .one_pack = false,
 #include "kernels/table.inc"
 };
 

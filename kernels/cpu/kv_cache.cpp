@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/rotary.hpp"
 
 namespace precis::cpu {
 
@@ -31,7 +32,7 @@ void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, V
             places[n], blocks, attention_block);
   }
   if (rule.dims != 0) {
-    rotary(queue, q, k, positions, rule, Rotation::forward);
+    rotate(kernel, queue, q, k, positions, rule, Rotation::forward);
   }
   float* keys = key_blocks.data<float>();
   float* values = value_blocks.data<float>();

@@ -62,6 +62,27 @@ void add_column_sums(float* sums, const Matrix& x) {
   }
 }
 
+void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& weight,
+             ConstView bias, ConstView residual) {
+  const PackedWeight& w = weight_for(kernel, weight, PackFor::forward);
+  check_rank(kernel, "x", x, 2);
+  const std::int64_t rows = x.extent(0);
+  check_argument(kernel, "x", x, DType::f32, {rows, w.in});
+  check_argument(kernel, "y", y, DType::f32, {rows, w.out});
+  if (!bias.empty()) {
+    check_argument(kernel, "bias", bias, DType::f32, {w.out});
+  }
+  if (!residual.empty()) {
+    check_argument(kernel, "residual", residual, DType::f32, {rows, w.out});
+  }
+  multiply(scratch_of(queue),
+           {.c = y.data<float>(),
+            .stride = w.out,
+            .bias = bias.data<float>(),
+            .add = residual.data<float>()},
+           matrix_of(x), w.panels);
+}
+
 }  // namespace
 
 Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precision, Pack former) {
@@ -87,30 +108,17 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precisio
 
 void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
                     ConstView residual) {
-  constexpr const char* kernel = "linear_forward";
-  const PackedWeight& w = weight_for(kernel, weight, PackFor::forward);
-  check_rank(kernel, "x", x, 2);
-  const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "x", x, DType::f32, {rows, w.in});
-  check_argument(kernel, "y", y, DType::f32, {rows, w.out});
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, {w.out});
-  }
-  if (!residual.empty()) {
-    check_argument(kernel, "residual", residual, DType::f32, {rows, w.out});
-  }
-  multiply(scratch_of(queue),
-           {.c = y.data<float>(),
-            .stride = w.out,
-            .bias = bias.data<float>(),
-            .add = residual.data<float>()},
-           matrix_of(x), w.panels);
+  forward("linear_forward", queue, y, x, weight, bias, residual);
 }
 
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
-  linear_forward(queue, y, x, weight, bias, {});
-  gelu_forward(queue, activated, y, kind);
+  constexpr const char* kernel = "linear_gelu_forward";
+  check_argument(kernel, "activated", activated, DType::f32,
+                 y.empty() ? activated.shape() : y.shape());
+  const View before = y.empty() ? activated : y;
+  forward(kernel, queue, before, x, weight, bias, {});
+  gelu_forward(queue, activated, before, kind);
 }
 
 void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {

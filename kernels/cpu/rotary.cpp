@@ -9,6 +9,7 @@
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
+#include "kernels/cpu/rotary.hpp"
 #include "kernels/rotary_frequency.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -128,9 +129,8 @@ HWY_EXPORT(rotate_tokens);
 
 }  // namespace
 
-void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
-            Rotation direction) {
-  constexpr const char* kernel = "rotary";
+void rotate(const char* kernel, Queue& queue, View q, View k, ConstView positions,
+            const RotaryRule& rule, Rotation direction) {
   check_rank(kernel, "q", q, 3);
   check_rank(kernel, "k", k, 3);
   const std::int64_t count = q.extent(0);
@@ -140,7 +140,7 @@ void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule&
   check_argument(kernel, "k", k, DType::f32, {count, k.extent(1), head_dim});
   check_argument(kernel, "positions", positions, DType::i32, {count});
   require(dims > 0 && dims % 2 == 0 && dims <= head_dim,
-          "Kernel rotary: dims is {}; expected an even number from 2 to the head dimension {}.",
+          "Kernel {}: dims is {}; expected an even number from 2 to the head dimension {}.", kernel,
           dims, head_dim);
   const std::vector<float> frequencies = rotary_frequencies(dims, rule.base);
   const RotaryTokens tokens{.queries = {q.data<float>(), q.extent(1)},
@@ -157,6 +157,11 @@ void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule&
     HWY_DYNAMIC_DISPATCH(rotate_tokens)
     (tokens, begin, std::min(begin + chunk, count), turns + omp_get_thread_num() * dims);
   }
+}
+
+void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
+            Rotation direction) {
+  rotate("rotary", queue, q, k, positions, rule, direction);
 }
 
 }  // namespace precis::cpu

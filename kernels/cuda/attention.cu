@@ -97,7 +97,8 @@ AttentionShape attention_shape(const char* kernel, ConstView q, ConstView k, Con
   check_argument(kernel, "v", v, q.dtype(), kv_shape);
   check_that(k.extent(1) > 0 && q.extent(1) % k.extent(1) == 0, kernel,
              "the heads of q are not a multiple of those of k and v.");
-  check_that(q.extent(2) <= largest_head_dim, kernel, "a head is wider than 256 numbers.");
+  check_that(q.extent(2) <= largest_head_dim, kernel,
+             "on CUDA a head has at most 256 numbers; compute with --device cpu.");
   const auto number = [](std::int64_t x) { return static_cast<int>(x); };
   return {number(q.extent(0)), number(q.extent(1)), number(k.extent(1)), number(q.extent(2)),
           number(offsets.numel() - 1)};

@@ -5,6 +5,7 @@ namespace precis::cuda {
 const Backend backend{
     .name = "cuda",
     .runs_ahead = true,
+    .one_pack = true,
 #include "kernels/table.inc"
 };
 

@@ -209,7 +209,8 @@ void decode_attention(Queue& queue, View out, ConstView q, ConstView key_blocks,
   const std::int64_t kv_heads = key_blocks.extent(1);
   check_that(kv_heads > 0 && heads % kv_heads == 0, kernel,
              "the heads of q are not a multiple of those of the cache.");
-  check_that(head_dim <= largest_head_dim, kernel, "a head is wider than 256 numbers.");
+  check_that(head_dim <= largest_head_dim, kernel,
+             "on CUDA a head has at most 256 numbers; compute with --device cpu.");
   check_argument(kernel, "out", out, q.dtype(), q.shape());
   check_argument(kernel, "key_blocks", key_blocks, q.dtype(),
                  {key_blocks.extent(0), kv_heads, head_dim, attention_block});

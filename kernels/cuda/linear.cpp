@@ -42,7 +42,7 @@ void multiply(Queue& queue, const Matmul& product) {
 
 /// The bias in the type of the result, as cuBLASLt wants it.
 const void* bias_as(Queue& queue, ConstView bias, DType dtype) {
-  if (bias.empty() || dtype == DType::f32) {
+  if (bias.empty() || bias.dtype() == dtype) {
     return bias.bytes();
   }
   const View rounded(scratch_of(queue).bytes(bias.numel() * size_of(dtype)), dtype, bias.shape());
@@ -61,7 +61,8 @@ Matmul forward_product(const char* kernel, View y, ConstView x, const Pack& weig
   check_argument(kernel, "y", y, y.dtype() == DType::f32 ? DType::f32 : x.dtype(),
                  {rows, w.extent(0)});
   if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, {w.extent(0)});
+    check_argument(kernel, "bias", bias, bias.dtype() == y.dtype() ? y.dtype() : DType::f32,
+                   {w.extent(0)});
   }
   if (!residual.empty()) {
     check_argument(kernel, "residual", residual, y.dtype(), y.shape());
@@ -113,21 +114,25 @@ void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, Const
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
   constexpr const char* kernel = "linear_gelu_forward";
-  check_argument(kernel, "y", y, x.dtype(), y.shape());
-  check_argument(kernel, "activated", activated, y.dtype(), y.shape());
-  Matmul product = forward_product(kernel, y, x, weight, bias, {});
+  check_argument(kernel, "activated", activated, x.dtype(), activated.shape());
+  if (!y.empty()) {
+    check_argument(kernel, "y", y, x.dtype(), activated.shape());
+  }
+  const View before = y.empty() ? activated : y;
+  Matmul product = forward_product(kernel, before, x, weight, bias, {});
   if (product.columns == 0) {
     return;
   }
-  product.bias = bias_as(queue, bias, y.dtype());
+  product.bias = bias_as(queue, bias, x.dtype());
   Matmul both = product;
+  both.gelu = true;
   both.before_gelu = y.bytes();
   both.d = activated.bytes();
   if (kind == Gelu::tanh && matmuls_of(queue.state<QueueState>()).fuse_gelu(both)) {
     multiply(queue, both);
   } else {
     multiply(queue, product);
-    gelu_forward(queue, activated, y, kind);
+    gelu_forward(queue, activated, before, kind);
   }
 }
 

@@ -25,10 +25,14 @@ std::uint32_t alignment_of_results(const Matmul& product) {
 }
 
 cublasLtEpilogue_t epilogue_of(const Matmul& product) {
+  const bool has_bias = product.bias != nullptr;
   if (product.before_gelu != nullptr) {
-    return product.bias != nullptr ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+    return has_bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
   }
-  return product.bias != nullptr ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+  if (product.gelu) {
+    return has_bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+  }
+  return has_bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
 /// Owns one of cuBLASLt's descriptions.
@@ -164,6 +168,7 @@ Matmuls::Plan& Matmuls::plan_for(const Matmul& product) {
                 product.d_type,
                 product.bias != nullptr,
                 product.c != nullptr,
+                product.gelu,
                 product.before_gelu != nullptr,
                 alignments};
   std::unique_ptr<Plan>& plan = plans_[key];
@@ -176,7 +181,8 @@ Matmuls::Plan& Matmuls::plan_for(const Matmul& product) {
 bool Matmuls::fuse_gelu(const Matmul& product) {
   // cuBLASLt's condition on the memory that the GELU's input goes to.
   constexpr std::int64_t rows_at_once = 8;
-  return gelu_is_fast_ && product.d_type == DType::bf16 && product.rows % rows_at_once == 0 &&
+  const bool fits = product.before_gelu == nullptr || product.rows % rows_at_once == 0;
+  return gelu_is_fast_ && product.d_type == DType::bf16 && fits &&
          plan_for(product).status == CUBLAS_STATUS_SUCCESS;
 }
 

@@ -22,13 +22,14 @@ struct MatmulOperand {
 };
 
 /// d = op(a) op(b) + bias + beta c, accumulated in f32; c may be d's memory. bias (rows of d), of
-/// the type of d, may be null. Where `before_gelu` is given, that sum goes there, in the type of d,
-/// and d is its GELU by the tanh approximation.
+/// the type of d, may be null. With `gelu` d is the GELU of that sum, by the tanh approximation,
+/// and the sum itself goes to `before_gelu`, in the type of d, unless that is null.
 struct Matmul {
   MatmulOperand a, b;
   const void* bias = nullptr;
   const void* c = nullptr;  ///< null: beta is 0
   void* d = nullptr;
+  bool gelu = false;
   void* before_gelu = nullptr;
   DType d_type = DType::f32;
   std::int64_t rows = 0;
@@ -45,7 +46,7 @@ class Matmuls {
   Matmuls& operator=(const Matmuls&) = delete;
   ~Matmuls();
 
-  /// Whether cuBLASLt should compute this product with `before_gelu`: in bf16, where it has an
+  /// Whether cuBLASLt should compute this product, which has `gelu`: in bf16, where it has an
   /// algorithm, on Hopper and newer. On Ampere it was slower so than product and GELU one after the
   /// other (github.com/karpathy/llm.c, pull request 338).
   [[nodiscard]] bool fuse_gelu(const Matmul& product);
@@ -56,7 +57,7 @@ class Matmuls {
   struct Plan;
   /// Everything that the choice of an algorithm rests on.
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, DType,
-                         DType, bool, bool, bool, std::uint64_t>;
+                         DType, bool, bool, bool, bool, std::uint64_t>;
 
   [[nodiscard]] std::unique_ptr<Plan> make_plan(const Matmul& product) const;
   [[nodiscard]] Plan& plan_for(const Matmul& product);

@@ -5,6 +5,7 @@ namespace precis::reference {
 const Backend backend{
     .name = "reference",
     .runs_ahead = false,
+    .one_pack = true,
 #include "kernels/table.inc"
 };
 

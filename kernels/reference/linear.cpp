@@ -45,8 +45,9 @@ void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, C
 
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
-  linear_forward(queue, y, x, weight, bias, {});
-  gelu_forward(queue, activated, y, kind);
+  const View before = y.empty() ? activated : y;
+  linear_forward(queue, before, x, weight, bias, {});
+  gelu_forward(queue, activated, before, kind);
 }
 
 void linear_input_gradient(Queue& /*queue*/, View dx, ConstView dy, const Pack& weight,

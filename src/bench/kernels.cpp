@@ -40,9 +40,12 @@ class KernelTimes {
     linear(tokens_, c_.width, c_.mlp_width, precision_);
     linear(tokens_, c_.mlp_width, c_.width, precision_);
     linear(std::min(tokens_, most_positions), c_.width, c_.vocabulary, DType::f32);  // logits
+    linear_gelu(tokens_);
     attention();
     for (const std::int64_t sequences : sizes_.sequences) {
       linear_forward(sequences, c_.width, c_.mlp_width, precision_);
+      linear_gelu(sequences);
+      rotary_kv_write(sequences);
       decode_attention(sequences);
     }
     vocabulary(std::min(tokens_, most_positions));
@@ -60,6 +63,9 @@ class KernelTimes {
     out_.push_back({std::move(name), work, 0, timing_.seconds(call)});
   }
 
+  [[nodiscard]] Gelu gelu_kind() const {
+    return c_.activation == ActivationKind::gelu_erf ? Gelu::erf : Gelu::tanh;
+  }
   [[nodiscard]] Tensor activations(const Shape& shape) { return random_.make(shape, precision_); }
   [[nodiscard]] Tensor numbers(const Shape& shape) { return random_.make(shape, DType::f32); }
   [[nodiscard]] Tensor indices(std::int64_t count, std::int64_t below) {
@@ -80,11 +86,72 @@ class KernelTimes {
   void linear_forward(std::int64_t rows, std::int64_t in, std::int64_t out, DType of_y) {
     const Tensor x = activations({rows, in});
     const Tensor weight = numbers({out, in});
-    const Tensor bias = numbers({out});
+    const Tensor bias = random_.make({out}, of_y);
     Tensor y = device_.allocate({rows, out}, of_y);
     const Pack pack = kernels_.pack_weight(queue_, weight.view(), PackFor::forward, precision_, {});
     add(fmt::format("linear forward {} x {} -> {}", rows, in, out), product(rows, in, out, of_y),
         [&] { kernels_.linear_forward(queue_, y.view(), x.view(), pack, bias.view(), {}); });
+  }
+
+  /// A product and its GELU by one call, as in inference and as in training, and by two. Those of
+  /// training have the same work.
+  void linear_gelu(std::int64_t rows) {
+    if (c_.activation == ActivationKind::gated_silu) {
+      return;
+    }
+    const Gelu kind = gelu_kind();
+    const Tensor x = activations({rows, c_.width});
+    const Tensor weight = numbers({c_.mlp_width, c_.width});
+    const Tensor bias = activations({c_.mlp_width});
+    Tensor y = device_.allocate({rows, c_.mlp_width}, precision_);
+    Tensor activated = device_.allocate({rows, c_.mlp_width}, precision_);
+    const Pack pack = kernels_.pack_weight(queue_, weight.view(), PackFor::forward, precision_, {});
+    const std::string shape = fmt::format("{} x {} -> {}", rows, c_.width, c_.mlp_width);
+    const Work one_result = product(rows, c_.width, c_.mlp_width, precision_);
+    const Work both{one_result.flop, one_result.bytes + element_ * number(rows * c_.mlp_width)};
+    add("GELU with linear, inference " + shape, one_result, [&] {
+      kernels_.linear_gelu_forward(queue_, activated.view(), {}, x.view(), pack, bias.view(), kind);
+    });
+    add("GELU with linear " + shape, both, [&] {
+      kernels_.linear_gelu_forward(queue_, activated.view(), y.view(), x.view(), pack, bias.view(),
+                                   kind);
+    });
+    add("GELU after linear " + shape, both, [&] {
+      kernels_.linear_forward(queue_, y.view(), x.view(), pack, bias.view(), {});
+      kernels_.gelu_forward(queue_, activated.view(), y.view(), kind);
+    });
+  }
+
+  /// A decode step's queries and keys turned and its keys and values cached, by one call and by
+  /// two, of the same work: q and k read and written, v read, two of the size of k cached.
+  void rotary_kv_write(std::int64_t sequences) {
+    if (c_.rotary_dims() == 0) {
+      return;
+    }
+    Tensor q = activations({sequences, c_.heads, c_.head_dim});
+    Tensor k = activations({sequences, c_.kv_heads, c_.head_dim});
+    const Tensor v = activations(k.shape());
+    Tensor keys = activations({sequences, c_.kv_heads, c_.head_dim, attention_block});
+    Tensor values = activations({sequences, c_.kv_heads, attention_block, c_.head_dim});
+    const Tensor positions = indices(sequences, c_.context);
+    std::vector<std::int32_t> places;
+    for (std::int64_t b = 0; b < sequences; ++b) {
+      places.push_back(static_cast<std::int32_t>(b * attention_block));
+    }
+    const Tensor slots = tensor_of(device_, places, {sequences});
+    const RotaryRule rule{.dims = c_.rotary_dims(), .base = c_.rotary_base};
+    const std::string shape = fmt::format("{} x ({} + {}) heads of {}", sequences, c_.heads,
+                                          2 * c_.kv_heads, c_.head_dim);
+    const Work work{0, element_ * number(2 * q.shape().numel() + 5 * k.shape().numel())};
+    add("KV write with rotary " + shape, work, [&] {
+      kernels_.rotary_kv_write(queue_, keys.view(), values.view(), q.view(), k.view(), v.view(),
+                               positions.view(), slots.view(), rule);
+    });
+    add("KV write after rotary " + shape, work, [&] {
+      kernels_.rotary(queue_, q.view(), k.view(), positions.view(), rule, Rotation::forward);
+      kernels_.rotary_kv_write(queue_, keys.view(), values.view(), {}, k.view(), v.view(), {},
+                               slots.view(), {});
+    });
   }
 
   void linear(std::int64_t rows, std::int64_t in, std::int64_t out, DType of_y) {
@@ -234,7 +301,7 @@ class KernelTimes {
   void activation() {
     const Shape shape{tokens_, c_.mlp_width};
     const bool gated = c_.activation == ActivationKind::gated_silu;
-    const Gelu kind = c_.activation == ActivationKind::gelu_erf ? Gelu::erf : Gelu::tanh;
+    const Gelu kind = gelu_kind();
     const Tensor x = activations(shape);
     const Tensor gate = gated ? activations(shape) : Tensor();
     const Tensor dout = activations(shape);

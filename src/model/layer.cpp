@@ -20,18 +20,18 @@ View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
                         ConstView residual) const {
   View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)}, precision);
   c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
-                             optional(c.parameters, bias), residual);
+                             c.parameters.rounded(bias, precision), residual);
   return y;
 }
 
 std::pair<View, View> Linear::forward_with_gelu(const LayerContext& c, ConstView x,
                                                 Gelu kind) const {
   const Shape shape{x.extent(0), c.parameters.at(weight).extent(0)};
-  const View y = c.workspace.take(shape, x.dtype());
+  const View y = c.inference ? View{} : c.workspace.take(shape, x.dtype());
   const View activated = c.workspace.take(shape, x.dtype());
   c.kernels().linear_gelu_forward(c.queue(), activated, y, x,
                                   c.parameters.packed(weight, PackFor::forward),
-                                  optional(c.parameters, bias), kind);
+                                  c.parameters.rounded(bias, x.dtype()), kind);
   return {y, activated};
 }
 

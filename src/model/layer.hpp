@@ -14,6 +14,8 @@ struct LayerContext {
   Device& device;
   const Parameters& parameters;
   Workspace& workspace;
+  /// No backward pass follows: what only that would read need not be written.
+  bool inference = false;
 
   [[nodiscard]] const Backend& kernels() const { return device.backend(); }
   [[nodiscard]] Queue& queue() const { return device.queue(); }
@@ -34,7 +36,7 @@ struct Linear {
   /// The same with the result, and the residual, in `precision`: that of x, or f32.
   [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
                                 ConstView residual = {}) const;
-  /// (N, out) and its GELU, both in the precision of x.
+  /// (N, out), empty in inference, and its GELU, both in the precision of x.
   [[nodiscard]] std::pair<View, View> forward_with_gelu(const LayerContext& context, ConstView x,
                                                         Gelu kind) const;
   /// dx (N, in) = or += for dy (N, out).

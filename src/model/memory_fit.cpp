@@ -22,7 +22,9 @@ std::int64_t training_bytes_a_token(const ModelConfig& c, DType precision) {
 }
 
 std::int64_t inference_bytes_a_token(const ModelConfig& c, DType precision) {
-  return (block_numbers(c) + 2 * c.width) * size_of(precision);
+  // Nobody reads GELU's input.
+  const std::int64_t left_out = c.activation == ActivationKind::gated_silu ? 0 : c.mlp_width;
+  return (block_numbers(c) - left_out + 2 * c.width) * size_of(precision);
 }
 
 OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
@@ -45,9 +47,11 @@ OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& devic
 
 OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
                                std::int64_t parameters) {
-  // Parameters, gradients and two moments are f32; a packed copy is for each of the two products.
+  // Parameters, gradients and two moments are f32; a packed copy is for each of the two products,
+  // or for both.
   const std::int64_t pack = size_of(device.precision());
-  const std::int64_t training = 4 * size_of(DType::f32) + 2 * pack;
+  const std::int64_t packs = device.backend().one_pack ? 1 : 2;
+  const std::int64_t training = 4 * size_of(DType::f32) + packs * pack;
   const std::int64_t inference = size_of(DType::f32) + pack;
   const std::int64_t total = device.memory().space().total;
   return error.with(

@@ -12,7 +12,7 @@ struct Mlp {
   struct Saved {
     ConstView x;     // (N,C), the layer's input
     View gate;       // (N,F), gated_silu only
-    View up;         // (N,F)
+    View up;         // (N,F), in inference gated_silu only
     View activated;  // (N,F)
   };
   /// What the weight gradients need of the input gradient's pass.

@@ -103,7 +103,7 @@ std::int64_t parameter_count(const ModelConfig& config) {
 }
 
 Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs, MemoryUse use)
-    : device_(&device), specs_(std::move(specs)), packs_(specs_.size()) {
+    : device_(&device), specs_(std::move(specs)), packs_(specs_.size()), rounded_(specs_.size()) {
   std::int64_t end = 0;
   for (const ParameterSpec& spec : specs_) {
     Shape shape;
@@ -138,13 +138,30 @@ int Parameters::index_of(std::string_view name) const {
 }
 
 const Pack& Parameters::packed(int index, PackFor purpose) const {
-  VersionedPack& entry = packs_[static_cast<std::size_t>(index)][static_cast<std::size_t>(purpose)];
+  const auto copy = device_->backend().one_pack ? 0 : static_cast<std::size_t>(purpose);
+  VersionedPack& entry = packs_[static_cast<std::size_t>(index)][copy];
   if (entry.version != version_) {
     entry.pack = device_->backend().pack_weight(device_->queue(), at(index), purpose,
                                                 device_->precision(), std::move(entry.pack));
     entry.version = version_;
   }
   return entry.pack;
+}
+
+ConstView Parameters::rounded(int index, DType precision) const {
+  if (index < 0 || precision == DType::f32) {
+    return index < 0 ? ConstView{} : at(index);
+  }
+  VersionedTensor& entry = rounded_[static_cast<std::size_t>(index)];
+  if (entry.version != version_) {
+    if (entry.tensor.empty()) {
+      entry.tensor = Tensor(device_->queue().memory(), at(index).shape(), precision,
+                            MemoryUse::packed_weights);
+    }
+    device_->backend().copy(device_->queue(), entry.tensor.view(), at(index));
+    entry.version = version_;
+  }
+  return entry.tensor.view();
 }
 
 void initialize(Parameters& parameters, const ModelConfig& config, std::uint64_t seed,

@@ -28,8 +28,8 @@ struct ParameterSpec {
 [[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
 /// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of
-/// Adam, which all have the same layout. As parameters they also keep packed copies of matrices,
-/// made anew when the version says that the weights have changed.
+/// Adam, which all have the same layout. As parameters they also keep packed copies of matrices and
+/// rounded ones of biases, made anew when the version says that the weights have changed.
 class Parameters {
  public:
   /// Zeros. Throws OutOfMemory.
@@ -61,10 +61,17 @@ class Parameters {
 
   /// Matrix `index` in the backend's layout, made when it is first asked for at this version.
   [[nodiscard]] const Pack& packed(int index, PackFor purpose) const;
+  /// Tensor `index` in `precision`, f32 or the device's: rounded when it is first asked for at this
+  /// version. Empty for index -1.
+  [[nodiscard]] ConstView rounded(int index, DType precision) const;
 
  private:
   struct VersionedPack {
     Pack pack;
+    std::uint64_t version = 0;
+  };
+  struct VersionedTensor {
+    Tensor tensor;
     std::uint64_t version = 0;
   };
 
@@ -82,6 +89,7 @@ class Parameters {
   Tensor buffer_;
   std::uint64_t version_ = 1;
   mutable std::vector<std::array<VersionedPack, 2>> packs_;
+  mutable std::vector<VersionedTensor> rounded_;
 };
 
 /// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each number a function of

@@ -120,9 +120,13 @@ ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* c
   return final_norm_.forward(c, x, saved);
 }
 
+LayerContext Stage::inference(const Parameters& parameters, Workspace& workspace) const {
+  return {*device_, parameters, workspace, true};
+}
+
 ConstView Stage::infer(const Parameters& parameters, Workspace& workspace,
                        const PackedBatch& batch) const {
-  return run({*device_, parameters, workspace}, upload(workspace, batch), nullptr, nullptr);
+  return run(inference(parameters, workspace), upload(workspace, batch), nullptr, nullptr);
 }
 
 ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
@@ -138,7 +142,7 @@ ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
   }
   CacheAccess access;
   access.slots = workspace.upload(slots);
-  return run({*device_, parameters, workspace}, upload(workspace, batch), &cache, &access);
+  return run(inference(parameters, workspace), upload(workspace, batch), &cache, &access);
 }
 
 ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
@@ -148,7 +152,7 @@ ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
   access.tables = places.tables;
   access.lengths = places.lengths;
   const DeviceBatch batch{.tokens = tokens, .positions = places.positions, .offsets = {}};
-  return run({*device_, parameters, workspace}, batch, &cache, &access);
+  return run(inference(parameters, workspace), batch, &cache, &access);
 }
 
 }  // namespace precis

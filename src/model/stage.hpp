@@ -62,6 +62,8 @@ class Stage {
   void backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
                 ConstView dhidden);
   [[nodiscard]] std::int64_t workspace_bytes() const;
+  /// Where nothing is kept for a backward pass.
+  [[nodiscard]] LayerContext inference(const Parameters& parameters, Workspace& workspace) const;
   [[nodiscard]] View embed(const LayerContext& context, const DeviceBatch& batch) const;
   [[nodiscard]] ConstView run(const LayerContext& context, const DeviceBatch& batch, KvCache* cache,
                               CacheAccess* access) const;

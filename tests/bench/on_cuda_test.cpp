@@ -53,7 +53,7 @@ TEST_P(BenchOnCuda, Kernels) {
   RandomTensors random(device, 1);
   expect_times(measure_kernels(timing, random, config,
                                {.batch = 2, .length = 5, .sequences = {1, 3}, .cached = 33}),
-               4 * 3 + 2 + 2 * 2 + 2 + 2 + 2 + 1 + 2);
+               4 * 3 + 2 + 2 * 2 + 2 + 2 + 2 + 1 + 2 + (std::get<1>(GetParam()) ? 2 * 2 : 3 * 3));
 }
 
 TEST_P(BenchOnCuda, Generation) {

@@ -56,6 +56,17 @@ TEST_F(ControlGroups, Version2WithoutALimit) {
   expect_space(48 * gib, 64 * gib);
 }
 
+TEST_F(ControlGroups, OfTheTwoLimitsOfVersion2TheLowerCounts) {
+  write("groups", "0::/job");
+  write_version_2("/job", "max", 7 * gib);
+  write("mount/job/memory.high", std::to_string(9 * gib));
+  expect_space(2 * gib, 9 * gib);
+  write_version_2("/job", std::to_string(8 * gib), 7 * gib);
+  expect_space(gib, 8 * gib);
+  write("mount/job/memory.high", "max");
+  expect_space(gib, 8 * gib);
+}
+
 TEST_F(ControlGroups, TheTightestAboveCounts) {
   write("groups", "0::/job/step/task");
   write_version_2("/job/step/task", "max", gib);

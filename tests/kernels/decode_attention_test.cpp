@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "kernels/harness.hpp"
+#include "support/expect_error.hpp"
 
 namespace precis::test {
 namespace {
@@ -257,6 +258,12 @@ TEST(KvCache, RefusesPlacesOutsideOfTheCache) {
   EXPECT_THROW(cpu::backend.rotary_kv_write(queue, keys.view(), values.view(), {}, half.view(),
                                             half.view(), {}, slot.view(), {}),
                Error);
+  EXPECT_NE(message_of<Error>([&] {
+              const HostTensor positions(std::vector<std::int32_t>{0});
+              cpu::backend.rotary_kv_write(queue, keys.view(), values.view(), x.view(), x.view(),
+                                           x.view(), positions.view(), slot.view(), {.dims = 6});
+            }).find("Kernel rotary_kv_write: dims is 6; expected an even number"),
+            std::string::npos);
   EXPECT_THROW(cpu::backend.kv_copy_block(queue, keys.view(), values.view(), 0, 2), Error);
   const HostTensor table({1, 1}, std::vector<std::int32_t>{2});
   const HostTensor length(std::vector<std::int32_t>{1});

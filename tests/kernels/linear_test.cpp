@@ -92,6 +92,8 @@ TEST(Linear, GeluComesWithItsInput) {
           run.backend.linear_gelu_forward(run.queue, run.out("activated", y), run.out("y", y),
                                           run.in(x), pack, with_bias ? run.in(bias) : ConstView(),
                                           kind);
+          run.backend.linear_gelu_forward(run.queue, run.out("alone", y), {}, run.in(x), pack,
+                                          with_bias ? run.in(bias) : ConstView(), kind);
         });
       }
     }
@@ -281,6 +283,10 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
   EXPECT_NE(message_of<Error>([&] {
               cpu::backend.linear_forward(queue, y.view(), y.view(), pack, {}, {});
             }).find("argument x is f32 (2, 3); expected f32 (2, 4)"),
+            std::string::npos);
+  EXPECT_NE(message_of<Error>([&] {
+              cpu::backend.linear_gelu_forward(queue, y.view(), {}, y.view(), pack, {}, Gelu::erf);
+            }).find("Kernel linear_gelu_forward: argument x is f32 (2, 3); expected f32 (2, 4)"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
               cpu::backend.linear_forward(queue, y.view(), x.view(), Pack(), {}, {});

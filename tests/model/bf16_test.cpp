@@ -36,6 +36,28 @@ TEST_P(Bf16, ReadsAboutTheSameNumbersAndGradients) {
   EXPECT_GT(error, 0.0) << "nothing was rounded";
 }
 
+TEST(Bf16Parameters, KeepTheirRoundedBiasesUntilTheyChange) {
+  Device device(cuda::backend, DType::bf16);
+  Model model = make_golden_model(device, read_case("gpt2_tied"));
+  Parameters& parameters = model.parameters;
+  const int bias = parameters.find("blocks/000/mlp/up/bias");
+  EXPECT_TRUE(parameters.rounded(-1, DType::bf16).empty());
+  EXPECT_EQ(parameters.rounded(bias, DType::f32).bytes(), parameters.at(bias).bytes());
+  const auto first = [&](ConstView x) { return to_f32(device.to_host<BFloat16>(x).at(0)); };
+  const auto set = [&](double value) {
+    device.backend().fill(device.queue(), parameters.at(bias), value);
+  };
+  set(1.0);
+  parameters.changed();
+  const ConstView rounded = parameters.rounded(bias, DType::bf16);
+  EXPECT_EQ(first(rounded), 1.0F);
+  set(2.0);
+  EXPECT_EQ(first(parameters.rounded(bias, DType::bf16)), 1.0F);
+  parameters.changed();
+  EXPECT_EQ(first(parameters.rounded(bias, DType::bf16)), 2.0F);
+  EXPECT_EQ(rounded.bytes(), parameters.rounded(bias, DType::bf16).bytes()) << "graphs point at it";
+}
+
 INSTANTIATE_TEST_SUITE_P(AllCases, Bf16,
                          testing::Values("gpt2_tied", "gpt2_untied", "gpt2_wide", "llama", "neox",
                                          "qwen2", "reward"),

@@ -35,6 +35,7 @@ Queue make_queue() {
 const Backend backend{
     .name = "limited",
     .runs_ahead = false,
+    .one_pack = false,
 #include "kernels/table.inc"
 };
 

@@ -113,6 +113,17 @@ TEST(Parameters, AreAFunctionOfSeedNameAndIndex) {
   EXPECT_EQ(other.to_host<float>(make_model(other, config, {}, 1).parameters.at(name)), expected);
 }
 
+TEST(Parameters, HaveOnePackForBothProductsWhereTheBackendDoes) {
+  for (const Backend* backend : {&cpu::backend, &reference::backend}) {
+    Device device(*backend);
+    const Model model = make_model(device, tiny_config(), {}, 1);
+    const int index = model.parameters.find("blocks/000/mlp/up/weight");
+    const Pack& forward = model.parameters.packed(index, PackFor::forward);
+    const Pack& backward = model.parameters.packed(index, PackFor::input_gradient);
+    EXPECT_EQ(&forward == &backward, backend->one_pack);
+  }
+}
+
 TEST(Parameters, KeepTheirPacksUntilTheyChange) {
   Device device(cpu::backend);
   Model model = make_model(device, tiny_config(), {}, 1);

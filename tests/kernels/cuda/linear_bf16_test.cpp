@@ -45,6 +45,9 @@ TEST(LinearBf16, Forward) {
           const ConstView bias = with_bias ? run.in(o.bias) : ConstView();
           run.backend.linear_forward(run.queue, run.out("y", half(o.y)), run.in(half(o.x)), pack,
                                      bias, with_residual ? run.in(half(o.y)) : ConstView());
+          // The bias may be rounded already.
+          run.backend.linear_forward(run.queue, run.out("same", half(o.y)), run.in(half(o.x)), pack,
+                                     with_bias ? run.in(half(o.bias)) : ConstView(), {});
           run.backend.linear_forward(run.queue, run.out("logits", o.y), run.in(half(o.x)), pack,
                                      bias, {});
         });
@@ -60,10 +63,13 @@ TEST(LinearBf16, GeluComesWithItsInput) {
       for (const bool with_bias : {false, true}) {
         SCOPED_TRACE(fmt::format("{} x {} -> {}", size.rows, size.in, size.out));
         expect_bf16_agreement([&](test::Run& run, const Activation& half) {
+          const Pack pack = o.pack(run, half, PackFor::forward);
+          const ConstView x = run.in(half(o.x));
+          const ConstView bias = with_bias ? run.in(o.bias) : ConstView();
           run.backend.linear_gelu_forward(run.queue, run.out("activated", half(o.y)),
-                                          run.out("y", half(o.y)), run.in(half(o.x)),
-                                          o.pack(run, half, PackFor::forward),
-                                          with_bias ? run.in(o.bias) : ConstView(), kind);
+                                          run.out("y", half(o.y)), x, pack, bias, kind);
+          run.backend.linear_gelu_forward(run.queue, run.out("alone", half(o.y)), {}, x, pack,
+                                          with_bias ? run.in(half(o.bias)) : ConstView(), kind);
         });
       }
     }

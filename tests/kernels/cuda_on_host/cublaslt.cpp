@@ -1,7 +1,7 @@
 // Stands in for the library that kernels/cuda/cublaslt.cpp loads: obvious loops with double
 // accumulation over column-major matrices. It refuses what the library's documentation forbids: an
-// algorithm is only for the alignments that it was asked for, and the memory for GELU's input has
-// its own conditions.
+// algorithm is only for the alignments that it was asked for, of bias and GELU's input those of the
+// pointers that the description had then; and the memory for GELU's input has its own conditions.
 #include "kernels/cuda/cublaslt.hpp"
 
 #include <algorithm>
@@ -17,10 +17,20 @@ namespace {
 using precis::BFloat16;
 
 bool has_gelu(cublasLtEpilogue_t epilogue) { return (epilogue & 32) != 0; }
+bool has_gelu_input(cublasLtEpilogue_t epilogue) { return (epilogue & 128) != 0; }
 bool has_bias(cublasLtEpilogue_t epilogue) { return (epilogue & 4) != 0; }
 
 bool is_aligned(const void* data, std::uint64_t alignment) {
   return reinterpret_cast<std::uintptr_t>(data) % alignment == 0;
+}
+
+/// Of vectors: what kernels that read 16 bytes at once ask for.
+std::uint64_t alignment_of(const void* data) {
+  std::uint64_t alignment = 16;
+  while (!is_aligned(data, alignment)) {
+    alignment /= 2;
+  }
+  return alignment;
 }
 
 double number(const void* x, cudaDataType_t type, std::int64_t i) {
@@ -167,7 +177,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
   }
   *found = 0;
   // GELU's input: a stride of whole groups of 8, and memory that such a group is aligned in.
-  if (has_gelu(desc->epilogue) &&
+  if (has_gelu_input(desc->epilogue) &&
       (desc->aux_stride % 8 != 0 || desc->aux_stride < d->rows || !is_aligned(desc->aux, 16))) {
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
@@ -176,6 +186,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
   for (int i = 0; i < 4; ++i) {
     results[0].algo.data[i] = preference->alignments[i];
   }
+  results[0].algo.data[4] = has_bias(desc->epilogue) ? alignment_of(desc->bias) : 1;
+  results[0].algo.data[5] = has_gelu_input(desc->epilogue) ? alignment_of(desc->aux) : 1;
   results[0].workspaceSize = preference->workspace_bytes;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -187,9 +199,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t /*handle*/, cublasLtMatmulDesc_t 
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo,
                               void* /*workspace*/, std::size_t /*workspace_bytes*/,
                               cudaStream_t /*stream*/) {
-  const void* const matrices[] = {a, b, c, d};
-  for (int i = 0; i < 4; ++i) {
-    if (!is_aligned(matrices[i], algo->data[i])) {
+  const void* const operands[] = {a, b, c, d, desc->bias, desc->aux};
+  for (int i = 0; i < 6; ++i) {
+    if (!is_aligned(operands[i], algo->data[i])) {
       return CUBLAS_STATUS_INVALID_VALUE;
     }
   }
@@ -220,8 +232,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t /*handle*/, cublasLtMatmulDesc_t 
             if (has_bias(desc.epilogue)) {
               sum += number(desc.bias, desc.bias_type, row);
             }
-            if (has_gelu(desc.epilogue)) {
+            if (has_gelu_input(desc.epilogue)) {
               put(desc.aux, of_d.type, column * desc.aux_stride + row, sum);
+            }
+            if (has_gelu(desc.epilogue)) {
               sum = gelu(sum);
             }
             put(d, of_d.type, column * of_d.stride + row, sum);

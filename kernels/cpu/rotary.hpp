@@ -1,0 +1,12 @@
+// The rotation that `rotary` and `rotary_kv_write` share.
+#pragma once
+
+#include "kernels/kernels.hpp"
+
+namespace precis::cpu {
+
+/// Rotary's work; errors name `kernel`.
+void rotate(const char* kernel, Queue& queue, View q, View k, ConstView positions,
+            const RotaryRule& rule, Rotation direction);
+
+}  // namespace precis::cpu
