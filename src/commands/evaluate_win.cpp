@@ -149,8 +149,7 @@ Result judge_by_reward(const EvaluateWinOptions& options) {
                             .rewards = read_sample_rewards(options.b, options.rewards_b, ids)};
   const RewardWins wins = compare_rewards(ids, a, b);
   Result result;
-  for (std::size_t i = 0; i < wins.pairs.size(); ++i) {
-    const RewardedPair& pair = wins.pairs[i];
+  for (const RewardedPair& pair : wins.pairs) {
     const auto side = [](const SampledSummary& sample, double reward) {
       return nlohmann::ordered_json{{"text", sample.response},
                                     {"reward", reward},
@@ -176,7 +175,7 @@ Result judge_by_reward(const EvaluateWinOptions& options) {
 
 Result judge_by_people(const EvaluateWinOptions& options) {
   const auto judgements = read_judgements(options.judgements, options.policies);
-  std::vector<JudgedPair> pairs;
+  std::vector<PairOutcome> pairs;
   std::set<std::string> names;
   Result result;
   for (const PolicyJudgement& one : judgements) {

@@ -5,39 +5,95 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
+#include "base/random.hpp"
+
 namespace precis {
+namespace {
+
+constexpr std::size_t bin_count = std::tuple_size_v<decltype(Calibration::bins)>;
+using BinSums = std::array<double, bin_count>;
+
+double probability_of_higher(const Prediction& of) { return 1 / (1 + std::exp(-of.margin)); }
+
+std::size_t bin_of(double probability) {
+  const auto count = static_cast<double>(bin_count);
+  return static_cast<std::size_t>(std::min((2 * probability - 1) * count, count - 1));
+}
+
+double calibration_error(const BinSums& predicted, const BinSums& chosen, std::size_t pairs) {
+  double sum = 0;
+  for (std::size_t i = 0; i < bin_count; ++i) {
+    sum += std::abs(predicted[i] - chosen[i]);
+  }
+  return sum / static_cast<double>(pairs);
+}
+
+/// The 2.5% and the 97.5% point of the errors of a calibrated model.
+std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const BinSums& predicted) {
+  constexpr std::size_t draws = 1000;
+  struct Place {
+    std::size_t bin;
+    double probability;
+  };
+  std::vector<Place> places;
+  BinSums of_ties{};
+  for (const Prediction& one : of) {
+    const double p = probability_of_higher(one);
+    if (one.margin == 0) {
+      of_ties[bin_of(p)] += 0.5;  // no choice can agree or disagree with equal rewards
+    } else {
+      places.push_back({bin_of(p), p});
+    }
+  }
+  std::vector<double> errors;
+  for (std::size_t draw = 0; draw < draws; ++draw) {
+    RandomStream random(1, Purpose::labeler, draw);
+    BinSums chosen = of_ties;
+    for (const Place& place : places) {
+      chosen[place.bin] += random.chance(place.probability) ? 1 : 0;
+    }
+    errors.push_back(calibration_error(predicted, chosen, of.size()));
+  }
+  std::ranges::sort(errors);
+  return {errors[draws / 40], errors[draws - 1 - draws / 40]};
+}
+
+}  // namespace
 
 Calibration calibration_of(std::span<const Prediction> of) {
   assert(!of.empty());
   Calibration result;
-  const auto count = static_cast<double>(result.bins.size());
-  std::array<double, 10> chosen{};
+  const auto count = static_cast<double>(bin_count);
+  BinSums predicted{};
+  BinSums chosen{};
   std::vector<double> brier;
   std::vector<double> log_loss;
   for (const Prediction& one : of) {
-    const double p = 1 / (1 + std::exp(-one.margin));
-    const auto place = static_cast<std::size_t>(std::min((2 * p - 1) * count, count - 1));
-    CalibrationBin& bin = result.bins[place];
-    ++bin.pairs;
-    bin.predicted += p;
+    const double p = probability_of_higher(one);
+    const std::size_t place = bin_of(p);
+    ++result.bins[place].pairs;
+    predicted[place] += p;
     chosen[place] += one.chosen;
     brier.push_back(one.chosen * (1 - p) * (1 - p) + (1 - one.chosen) * p * p);
     // -ln sigmoid(margin) = ln(1 + exp(-margin)); that of the other one is more by the margin.
     log_loss.push_back(std::log1p(std::exp(-one.margin)) + (1 - one.chosen) * one.margin);
   }
-  for (std::size_t i = 0; i < result.bins.size(); ++i) {
+  for (std::size_t i = 0; i < bin_count; ++i) {
     CalibrationBin& bin = result.bins[i];
     bin.low = 0.5 + 0.5 * static_cast<double>(i) / count;
     bin.high = 0.5 + 0.5 * static_cast<double>(i + 1) / count;
     if (bin.pairs > 0) {
-      bin.predicted /= static_cast<double>(bin.pairs);
+      bin.predicted = predicted[i] / static_cast<double>(bin.pairs);
       bin.chosen = wilson_interval(chosen[i], bin.pairs);
-      result.ece += std::abs(bin.predicted - bin.chosen.rate) * static_cast<double>(bin.pairs) /
-                    static_cast<double>(of.size());
     }
   }
+  result.ece = calibration_error(predicted, chosen, of.size());
+  const auto [low, high] = calibrated_errors(of, predicted);
+  result.calibrated_low = low;
+  result.calibrated_high = high;
   result.brier = mean_interval(brier);
   result.log_loss = mean_interval(log_loss);
   return result;
@@ -53,8 +109,11 @@ std::string to_text(const Calibration& of) {
                           bin.predicted, to_text(bin.chosen));
     }
   }
-  return text + fmt::format("calibration error {:.3f}, Brier {}, log loss {}\n", of.ece,
-                            to_text(of.brier), to_text(of.log_loss));
+  return text + fmt::format(
+                    "calibration error {:.3f}, of a calibrated model {:.3f} to {:.3f}\n"
+                    "Brier {}, log loss {}\n",
+                    of.ece, of.calibrated_low, of.calibrated_high, to_text(of.brier),
+                    to_text(of.log_loss));
 }
 
 nlohmann::ordered_json to_json(const Calibration& of) {
@@ -68,6 +127,7 @@ nlohmann::ordered_json to_json(const Calibration& of) {
     bins.push_back(std::move(json));
   }
   return {{"ece", of.ece},
+          {"ece_if_calibrated", {{"low", of.calibrated_low}, {"high", of.calibrated_high}}},
           {"brier", mean_json(of.brier)},
           {"log_loss", mean_json(of.log_loss)},
           {"bins", bins}};

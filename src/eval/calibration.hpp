@@ -29,8 +29,12 @@ struct CalibrationBin {
 struct Calibration {
   std::array<CalibrationBin, 10> bins;
   /// Expected calibration error: the mean over pairs of |predicted - chosen| of their bin (Guo
-  /// 2017). It has no interval, and is above 0 for few pairs even where the model is calibrated.
+  /// 2017). It is above 0 even where the model is calibrated, the more so the fewer the pairs.
   double ece = 0;
+  /// What to compare it with: 95% of the errors that a calibrated model with these probabilities
+  /// would show, by drawing the choices from them (consistency resampling, Bröcker and Smith 2007).
+  double calibrated_low = 0;
+  double calibrated_high = 0;
   Mean brier;     ///< mean (probability of the chosen one - 1)^2; 0.25 is that of a coin
   Mean log_loss;  ///< mean -ln(probability of the chosen one); 0.693 is that of a coin
 };

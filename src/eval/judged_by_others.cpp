@@ -33,7 +33,7 @@ RewardedSamples rewarded_references(const std::vector<SummaryRow>& rows,
 RewardWins compare_rewards(const std::vector<std::string>& ids, const RewardedSamples& a,
                            const RewardedSamples& b) {
   RewardWins result;
-  std::vector<JudgedPair> judged;
+  std::vector<PairOutcome> judged;
   std::vector<double> rewards_a, rewards_b, words_a, words_b;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     require(a.samples[i].size() == b.samples[i].size(),

@@ -49,7 +49,7 @@ struct PolicyJudgement {
   std::string id;       ///< the post's
   std::string pair_id;  ///< groups judgements of the same pair by several workers
   std::string worker;
-  JudgedPair pair;
+  PairOutcome pair;
 };
 
 /// The comparisons of `files` whose two summaries are of `policies`, a and b, in either order.

@@ -106,9 +106,7 @@ void apply(std::string& word, std::span<const Rule> rules, int least) {
 }
 
 void plural(std::string& word) {  // step 1a
-  if (word.size() == 4 && word.ends_with("ies")) {
-    word.pop_back();
-  } else if (word.ends_with("sses") || word.ends_with("ies")) {
+  if (word.ends_with("sses") || (word.ends_with("ies") && word.size() != 4)) {
     word.resize(word.size() - 2);
   } else if (word.ends_with('s') && !word.ends_with("ss")) {
     word.pop_back();
@@ -131,13 +129,12 @@ void past_and_gerund(std::string& word) {  // step 1b
     return;
   }
   word.resize(word.size() - suffix.size());
-  if (word.ends_with("at") || word.ends_with("bl") || word.ends_with("iz")) {
-    word += 'e';
-  } else if (ends_in_double_consonant(word)) {
+  const bool lost_its_e = word.ends_with("at") || word.ends_with("bl") || word.ends_with("iz");
+  if (!lost_its_e && ends_in_double_consonant(word)) {
     if (string_view("lsz").find(word.back()) == string_view::npos) {
       word.pop_back();
     }
-  } else if (measure(word) == 1 && ends_in_cvc(word)) {
+  } else if (lost_its_e || (measure(word) == 1 && ends_in_cvc(word))) {
     word += 'e';
   }
 }

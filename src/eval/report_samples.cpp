@@ -88,7 +88,7 @@ std::string sample_note(const SampleText& sample, const PostText* post) {
   return joined(parts, " · ");
 }
 
-std::string episode_block(const Episode& episode, const IdsToText& text_of) {
+std::string episode_block(const ShownEpisode& episode, const IdsToText& text_of) {
   std::vector<std::string> note = {
       counted(static_cast<std::int64_t>(episode.response.size()), "token")};
   if (episode.score) {
@@ -150,13 +150,13 @@ void read_episodes_file(const std::filesystem::path& file, RunSamples& samples,
                         std::vector<std::string>& problems) {
   const SkippedRows skipped =
       read_loose_rows(file, [&](const nlohmann::json& row, const std::string& where) {
-        Episode episode{.step = step_in(row, where),
-                        .prompt_id = text_in(row, "prompt_id").substr(0, 200),
-                        .prompt = ids_in(row, "prompt_ids"),
-                        .response = ids_in(row, "response_ids"),
-                        .ended = text_in(row, "finish") == "eos",
-                        .score = number_in(row, "score"),
-                        .kl = kl_in(row)};
+        ShownEpisode episode{.step = step_in(row, where),
+                             .prompt_id = text_in(row, "prompt_id").substr(0, 200),
+                             .prompt = ids_in(row, "prompt_ids"),
+                             .response = ids_in(row, "response_ids"),
+                             .ended = text_in(row, "finish") == "eos",
+                             .score = number_in(row, "score"),
+                             .kl = kl_in(row)};
         auto& last = samples.last_episodes;
         if (!last.empty() && last.front().step != episode.step) {
           if (samples.first_episodes.empty()) {
@@ -198,20 +198,21 @@ std::map<std::string, PostText> find_posts(const std::set<std::string>& ids,
 
 std::string samples_html(const std::vector<SampleColumn>& columns,
                          const std::map<std::string, PostText>& posts) {
-  std::vector<std::pair<std::size_t, std::string>> by_presence;  // how many columns lack it
+  std::set<std::pair<std::size_t, std::string>> by_presence;  // how many columns lack it
   for (const SampleColumn& column : columns) {
-    for (const auto& [id, text] : column.texts) {
-      const auto lacking = static_cast<std::size_t>(std::ranges::count_if(
-          columns, [&](const SampleColumn& other) { return !other.texts.contains(id); }));
-      if (std::ranges::find(by_presence, std::pair(lacking, id)) == by_presence.end()) {
-        by_presence.emplace_back(lacking, id);
-      }
+    for (const auto& sample : column.texts) {
+      const auto lacking = std::ranges::count_if(
+          columns, [&](const SampleColumn& other) { return !other.texts.contains(sample.first); });
+      by_presence.emplace(static_cast<std::size_t>(lacking), sample.first);
     }
   }
-  std::ranges::sort(by_presence);
-  by_presence.resize(std::min(by_presence.size(), shown_items));
   std::string html;
-  for (const auto& [lacking, id] : by_presence) {
+  std::size_t shown = 0;
+  for (const auto& item : by_presence) {
+    if (++shown > shown_items) {
+      break;
+    }
+    const std::string& id = item.second;
     const auto found = posts.find(id);
     const PostText* post = found == posts.end() ? nullptr : &found->second;
     html += fmt::format("<div class=\"post\"><div class=\"note\">{}</div>\n", escaped(id));

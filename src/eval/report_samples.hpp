@@ -25,7 +25,7 @@ struct SampleText {
   std::vector<std::pair<std::string, double>> scores = {};  ///< fields of the row that are numbers
 };
 
-struct Episode {
+struct ShownEpisode {
   std::int64_t step = 0;
   std::string prompt_id;
   std::vector<std::int32_t> prompt, response;
@@ -40,7 +40,7 @@ struct RunSamples {
     SampleText first, last;
   };
   std::vector<Item> items;  ///< at most 24 prompts, in the order of the file
-  std::vector<Episode> first_episodes, last_episodes;  ///< of the first and the last step
+  std::vector<ShownEpisode> first_episodes, last_episodes;  ///< of the first and the last step
 };
 
 /// Read a run's samples.jsonl and episodes.jsonl. Rows that cannot be used become one problem.

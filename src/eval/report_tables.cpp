@@ -76,15 +76,36 @@ std::string rate_text(const Rate& rate) {
                      number_text(rate.high));
 }
 
+/// An estimate whose interval stands beside it: accuracy, accuracy_low, accuracy_high.
+std::optional<Rate> bounded_in(const Json& object, const std::string& field) {
+  const auto value = number_in(object, field.c_str());
+  const auto low = number_in(object, (field + "_low").c_str());
+  const auto high = number_in(object, (field + "_high").c_str());
+  return value && low && high ? std::optional(Rate{*value, *low, *high}) : std::nullopt;
+}
+
+/// Whether the field is a bound of one that `bounded_in` finds.
+bool is_bound(const Json& object, const std::string& field) {
+  for (const std::string_view end : {"_low", "_high"}) {
+    if (field.ends_with(end) && bounded_in(object, field.substr(0, field.size() - end.size()))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 void add_fields(const Json& object, const std::string& prefix, int depth, Fields& fields) {
   for (const auto& [key, value] : object.items()) {
     const std::string name = prefix + readable(key);
-    if (fields.size() >= most_columns || ((key == "low" || key == "high") && estimate_in(object))) {
+    if (fields.size() >= most_columns || is_bound(object, key) ||
+        ((key == "low" || key == "high") && estimate_in(object))) {
       continue;
     }
-    if (const auto share = share_in(object, key)) {
+    if (const auto bounded = bounded_in(object, key)) {
+      fields.emplace_back(name, rate_text(*bounded));
+    } else if (const auto share = share_in(object, key)) {
       fields.emplace_back(name, rate_text(*share));
     } else if (const auto estimate = estimate_in(value)) {
       fields.emplace_back(name, rate_text(*estimate));
@@ -221,8 +242,10 @@ std::string groups_chart(const std::vector<std::pair<std::string, Json>>& groups
   if (series.x.size() < 2) {
     return "";
   }
+  const std::string names =
+      by_number ? "" : fmt::format(", {} to {}", groups.front().first, groups.back().first);
   return to_svg(LineChart{.title = title,
-                          .x_label = x_label,
+                          .x_label = x_label + names,
                           .series = {std::move(series)},
                           .y_low = 0,
                           .y_high = 1,
@@ -253,6 +276,49 @@ std::string breakdowns_html(const Json& table) {
                          : "<details><summary>Breakdowns</summary>\n" + tables + "</details>\n");
 }
 
+/// How often the summary with the higher reward was chosen, by how sure the rewards are of it.
+std::string calibration_html(const Json& calibration) {
+  const Json bins = calibration.is_object() ? calibration.value("bins", Json()) : Json();
+  Series chosen{.name = "chosen", .x = {}, .y = {}, .line = false, .points = true};
+  for (const auto& [name, bin] : entries_of(bins, "name")) {
+    const auto predicted = number_in(bin, "predicted");
+    const auto rate = bin.contains("chosen") ? estimate_in(bin["chosen"]) : std::nullopt;
+    if (predicted && rate) {
+      chosen.x.push_back(*predicted);
+      chosen.y.push_back(rate->rate);
+      chosen.low.push_back(rate->low);
+      chosen.high.push_back(rate->high);
+    }
+  }
+  if (chosen.x.empty()) {
+    return "";
+  }
+  const Series diagonal{.name = "calibrated", .x = {0.5, 1}, .y = {0.5, 1}, .faint = true};
+  std::string text;
+  const auto ece = number_in(calibration, "ece");
+  const Json range = calibration.value("ece_if_calibrated", Json());
+  const auto low = number_in(range, "low");
+  const auto high = number_in(range, "high");
+  if (ece && low && high) {
+    text += fmt::format(
+        "The calibration error is {}; on so many pairs that of a calibrated model would be {} to "
+        "{}. ",
+        number_text(*ece), number_text(*low), number_text(*high));
+  }
+  for (const auto& [field, name] : {std::pair("brier", "Brier score"), {"log_loss", "Log loss"}}) {
+    const auto mean = estimate_in(calibration.value(field, Json()));
+    text += mean ? fmt::format("{}: {}. ", name, rate_text(*mean)) : "";
+  }
+  return "<div class=\"charts\">\n" +
+         to_svg(LineChart{.title = "Calibration: how often the higher reward was chosen",
+                          .x_label = "probability that the reward model gives it",
+                          .series = {diagonal, chosen},
+                          .y_low = 0,
+                          .y_high = 1,
+                          .labels = false}) +
+         fmt::format("</div>\n<p class=\"note\">Pale: a calibrated model. {}</p>\n", text);
+}
+
 std::string reward_agreement_html(const Json& table) {
   Json overall = Json::object();
   for (const auto& [key, value] : table.items()) {
@@ -260,13 +326,8 @@ std::string reward_agreement_html(const Json& table) {
       overall[key] = value;
     }
   }
-  std::string html = columns_table({{"all comparisons", overall}}) + breakdowns_html(table);
-  for (const char* key : {"calibration", "bins"}) {
-    if (table.contains(key)) {
-      html += rows_table(entries_of(table[key], "name"), readable(key));
-    }
-  }
-  return html;
+  return columns_table({{"all comparisons", overall}}) + breakdowns_html(table) +
+         calibration_html(table.value("calibration", Json()));
 }
 
 std::string matrix_html(const Json& matrix) {

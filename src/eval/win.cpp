@@ -51,7 +51,7 @@ WinResult compare(const std::vector<GoldRow>& rows,
   require(a.size() == rows.size() && b.size() == rows.size(),
           "There are samples of {} and {} rows; expected {}.", a.size(), b.size(), rows.size());
   WinResult result;
-  std::vector<JudgedPair> judged;
+  std::vector<PairOutcome> judged;
   std::vector<GoldScore> scores_a;
   std::vector<GoldScore> scores_b;
   for (std::size_t i = 0; i < rows.size(); ++i) {

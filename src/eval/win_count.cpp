@@ -6,10 +6,10 @@
 
 namespace precis {
 
-WinCount count_wins(std::span<const JudgedPair> pairs) {
+WinCount count_wins(std::span<const PairOutcome> pairs) {
   WinCount count;
   std::vector<LengthObservation> observations;
-  for (const JudgedPair& pair : pairs) {
+  for (const PairOutcome& pair : pairs) {
     ++(pair.margin > 0 ? count.wins : pair.margin < 0 ? count.losses : count.ties);
     observations.push_back({.win = pair.margin > 0   ? 1.0
                                    : pair.margin < 0 ? 0.0

@@ -11,7 +11,7 @@
 namespace precis {
 
 /// A judged pair of summaries.
-struct JudgedPair {
+struct PairOutcome {
   double margin = 0;  ///< above 0: a is better; 0: a tie
   std::int64_t words_a = 0;
   std::int64_t words_b = 0;
@@ -27,7 +27,7 @@ struct WinCount {
 };
 
 /// `pairs` must not be empty.
-[[nodiscard]] WinCount count_wins(std::span<const JudgedPair> pairs);
+[[nodiscard]] WinCount count_wins(std::span<const PairOutcome> pairs);
 
 /// "a", "b" or "tie"
 [[nodiscard]] std::string winner_of(double margin);

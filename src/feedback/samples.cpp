@@ -77,7 +77,8 @@ std::vector<GoldRow> read_gold_rows(const std::string& path) {
         "{}: the post is not one that `precis synthesize` writes, so the gold labeler cannot read "
         "it. Real posts need people's comparisons.",
         row.where());
-    rows.push_back({.id = row.id(), .row = std::move(row), .facts = *facts});
+    std::string id = row.id();
+    rows.push_back({.id = std::move(id), .row = std::move(row), .facts = *facts});
   }
   return rows;
 }

@@ -57,7 +57,7 @@ std::vector<Tick> linear_ticks(Range range, int wanted) {
        ++index) {
     const double value = index * step;
     ticks.push_back({value, tick_text(value, step, largest)});
-    if (ticks.size() > 2U * static_cast<unsigned>(wanted)) {
+    if (ticks.size() > 2 * static_cast<std::size_t>(wanted)) {
       break;  // a range so far from zero that steps vanish in rounding
     }
   }

@@ -70,6 +70,7 @@ td { overflow-wrap: break-word; min-width: 4rem; }
 .side > * { padding: .5rem .75rem; min-width: 0; }
 .side .name { color: var(--muted); font-size: .8rem; }
 .post { padding: .75rem; margin: .75rem 0; }
+.post > h3 { margin-top: 0; }
 .text { white-space: pre-wrap; unicode-bidi: isolate; }
 details { padding: .5rem .9rem; margin: .75rem 0; }
 summary { cursor: pointer; font-weight: 500; }

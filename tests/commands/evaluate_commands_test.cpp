@@ -22,7 +22,7 @@ class EvaluateCommands : public testing::Test {
     for (const auto& row : read_rows(file("data/train.jsonl"))) {
       rows_.push_back(row);
       const std::string summary = row["summary"];
-      for (int index = 0; index < 4; ++index) {
+      for (std::size_t index = 0; index < 4; ++index) {
         const bool whole = index == 3;
         add(samples_,
             {{"id", row["id"]},
@@ -30,7 +30,8 @@ class EvaluateCommands : public testing::Test {
              {"response", " " + summary.substr(0, whole ? summary.size() : 12 * (index + 1))},
              {"finish", whole ? "eos" : "length"}});
         // The reward prefers the second sample, in half of the rows tied with the last.
-        const double reward = index == 1 || (whole && line % 2 == 0) ? 2 : 0.5 * index;
+        const double reward =
+            index == 1 || (whole && line % 2 == 0) ? 2 : 0.5 * static_cast<double>(index);
         add(rewards_, {{"id", row["id"]}, {"reward", reward}});
       }
       ++line;

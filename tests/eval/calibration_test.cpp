@@ -50,8 +50,39 @@ TEST(Calibration, TellsAModelThatIsTooSure) {
     too_sure.push_back({.margin = 2 * margin, .chosen = chosen});
   }
   EXPECT_LT(calibration_of(honest).ece, 0.015);
+  EXPECT_LT(calibration_of(honest).ece, calibration_of(honest).calibrated_high);
+  EXPECT_GT(calibration_of(too_sure).ece, calibration_of(too_sure).calibrated_high);
   EXPECT_GT(calibration_of(too_sure).ece, 0.08);
   EXPECT_LT(calibration_of(honest).log_loss.high, calibration_of(too_sure).log_loss.low);
+}
+
+// Of one bin with n pairs at one probability p the error is |binomial share - p|.
+TEST(Calibration, SaysWhatErrorsACalibratedModelWouldShow) {
+  const std::vector<Prediction> of(400, {.margin = logit(0.64), .chosen = 1});
+  const Calibration found = calibration_of(of);
+  const double deviation = std::sqrt(0.64 * 0.36 / 400);
+  EXPECT_NEAR(found.calibrated_high, 2.24 * deviation, 0.2 * deviation);  // 97.5% of |normal|
+  EXPECT_LT(found.calibrated_low, 0.12 * deviation);
+  EXPECT_NEAR(found.ece, 0.36, 1e-12);
+  const std::vector<Prediction> ties(100, {.margin = 0, .chosen = 0.5});
+  EXPECT_EQ(calibration_of(ties).calibrated_high, 0);
+}
+
+TEST(Calibration, MostCalibratedModelsAreWithinTheRange) {
+  constexpr int models = 200;
+  int within = 0;
+  for (std::uint64_t model = 0; model < models; ++model) {
+    RandomStream random(2, Purpose::testing, model);
+    std::vector<Prediction> of;
+    for (int i = 0; i < 150; ++i) {
+      const double margin = 3 * random.uniform();
+      of.push_back(
+          {.margin = margin, .chosen = random.chance(1 / (1 + std::exp(-margin))) ? 1.0 : 0.0});
+    }
+    const Calibration found = calibration_of(of);
+    within += found.ece >= found.calibrated_low && found.ece <= found.calibrated_high ? 1 : 0;
+  }
+  EXPECT_NEAR(within, 0.95 * models, 4 * std::sqrt(models * 0.95 * 0.05));
 }
 
 TEST(RewardReport, CountsBothOrdersAndEqualRewards) {

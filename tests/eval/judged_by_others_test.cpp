@@ -129,7 +129,7 @@ TEST(Judgements, OfThePoliciesCountInEitherOrder) {
 // 640 of the 1,000 choices are for the model (the data's own description).
 TEST(Judgements, OfARealFileAgreeWithItsDescription) {
   PRECIS_NEEDS_DATA("preferences/tldr_comparisons_gpt4_1000.jsonl")
-  std::vector<JudgedPair> pairs;
+  std::vector<PairOutcome> pairs;
   for (const auto& one : read_judgements({data_path}, {"sup4_ppo_rm4", "ref"})) {
     pairs.push_back(one.pair);
   }

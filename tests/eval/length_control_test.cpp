@@ -156,10 +156,10 @@ TEST(EqualLength, FindsTheMaximumOfAlmostSeparatedData) {
 }
 
 TEST(WinCount, CountsAndTakesLengthsInWords) {
-  const std::vector<JudgedPair> pairs = {{.margin = 1, .words_a = 20, .words_b = 10, .group = 0},
-                                         {.margin = 0, .words_a = 0, .words_b = 1, .group = 1},
-                                         {.margin = -2, .words_a = 20, .words_b = 10, .group = 2},
-                                         {.margin = 1, .words_a = 10, .words_b = 20, .group = 3}};
+  const std::vector<PairOutcome> pairs = {{.margin = 1, .words_a = 20, .words_b = 10, .group = 0},
+                                          {.margin = 0, .words_a = 0, .words_b = 1, .group = 1},
+                                          {.margin = -2, .words_a = 20, .words_b = 10, .group = 2},
+                                          {.margin = 1, .words_a = 10, .words_b = 20, .group = 3}};
   const WinCount count = count_wins(pairs);
   EXPECT_EQ(count.wins, 2);
   EXPECT_EQ(count.ties, 1);

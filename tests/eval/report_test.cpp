@@ -178,7 +178,7 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
       {{"table.json",
         R"({"posts":500,"policies":[{"name":"references","gold":0.64},{"name":"PPO","gold":0.72,"kl":2.1,"win_rate_first":{"rate":0.714,"low":0.67,"high":0.75}}]})"},
        {"agreement.json",
-        R"({"pairs":100,"accuracy":0.7,"by_confidence":{"1":{"pairs":50,"accuracy":0.8},"9":{"pairs":50,"accuracy":0.9}}})"},
+        R"({"pairs":100,"accuracy":0.7,"gold_agreement":0.8,"gold_agreement_low":0.71,"gold_agreement_high":0.87,"by_confidence":{"1":{"pairs":50,"accuracy":0.8},"9":{"pairs":50,"accuracy":0.9}},"calibration":{"ece":0.0417,"ece_if_calibrated":{"low":0.011,"high":0.052},"brier":{"mean":0.19,"low":0.15,"high":0.23},"bins":[{"low":0.5,"high":0.55,"pairs":0},{"low":0.7,"high":0.75,"pairs":9,"predicted":0.72,"chosen":{"rate":0.66,"low":0.35,"high":0.88}}]}})"},
        {"audit.json",
         R"({"judgements":20,"pairs":10,"judged_by_several":10,"matrix":{"judges":[{"name":"ann","kind":"labeler"},{"name":"bob","kind":"labeler"}],"cells":[[null,{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89}],[{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89},null]]},"workers":[{"worker":"ann","judgements":10,"accuracy":0.8,"accuracy_low":0.6,"accuracy_high":0.9,"weight":0.6,"longer":{"share":0.5,"low":0.2,"high":0.8}}],"by_batch":[{"name":"b1","agreed":3,"pairs":5,"share":0.6,"low":0.2,"high":0.9},{"name":"b2","agreed":4,"pairs":5,"share":0.8,"low":0.4,"high":0.96}]})"},
        {"overoptimize.jsonl",
@@ -190,11 +190,16 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   EXPECT_EQ(report.runs, 3U);
   for (const char* part :
        {"Policies under the gold labeler", "0.714 (0.67 to 0.75)", "Agreement of the reward model",
-        "Agreement by confidence", "Agreement of labelers", "0.40 to 0.89", "0.8 (0.6 to 0.9)",
-        "over time", "Over-optimisation", "0.7 (0.6 to 0.8)", "gold</text>", ">PPO</h2>",
-        ">Reward model</h2>", ">Supervised fine-tuning</h2>"}) {
+        "Agreement by confidence", "The calibration error is 0.0417;", "would be 0.011 to 0.052",
+        "Brier score: 0.19 (0.15 to 0.23)", "how often the higher reward was chosen",
+        "Agreement of labelers", "0.40 to 0.89", "0.8 (0.6 to 0.9)", "over time",
+        "Over-optimisation", "0.7 (0.6 to 0.8)", "gold</text>", ">PPO</h2>", ">Reward model</h2>",
+        ">Supervised fine-tuning</h2>"}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
+  EXPECT_THAT(report.html, HasSubstr("0.8 (0.71 to 0.87)"));
+  EXPECT_THAT(report.html, Not(HasSubstr("agreement low")));
+  EXPECT_THAT(report.html, HasSubstr("batch, b1 to b2"));
   // Wilson's interval of 70 of 100.
   EXPECT_THAT(report.html, HasSubstr("0.7 (0.6042 to 0.7811)"));
 }
@@ -316,11 +321,10 @@ TEST(Report, WrongShapesOfJsonDoNoHarm) {
        {"[]", "{}", "null", "1", "\"x\"", "", "{", "{\"policies\":1}", "{\"policies\":[1,[],{}]}",
         "{\"matrix\":1,\"workers\":{\"a\":1},\"by_batch\":[[]]}",
         "{\"matrix\":{\"judges\":[1,{}],\"cells\":[1,[2,{\"share\":\"x\"}]]}}",
-        "{\"accuracy\":-5,\"pairs\":-1,\"by_confidence\":{\"1\":{\"accuracy\":7,\"pairs\":0},\"2\":"
-        "3}}",
+        R"({"accuracy":-5,"pairs":-1,"by_confidence":{"1":{"accuracy":7,"pairs":0},"2":3}})",
+        "{\"calibration\":{\"ece\":[],\"bins\":[1,{\"predicted\":\"x\",\"chosen\":1}]}}",
         "{\"accuracy\":0.5,\"pairs\":1e300}", "{\"share\":1,\"low\":2,\"high\":{}}",
-        "{\"name\":\"a\",\"kl\":1e308,\"reward\":-1e308,\"gold\":1e308}\n{\"kl\":0,\"gold\":-"
-        "1e308}"}) {
+        "{\"kl\":1e308,\"reward\":-1e308,\"gold\":1e308}\n{\"kl\":0,\"gold\":-1e308}"}) {
     fill(run, {{"log.txt", json},
                {"deck.cfg", json},
                {"metrics.jsonl", json},
@@ -362,7 +366,8 @@ TEST(Report, HugeFilesGiveASmallPage) {
   for (int step = 1; step <= 200000; ++step) {
     metrics << fmt::format("{{\"step\":{},\"loss\":{},\"seconds\":0.1}}\n", step, 1.0 / step);
   }
-  metrics << "{\"step\":300000,\"text\":\"" << std::string(20000000, 'x') << "\"}\n";
+  const std::string long_text(8000000, 'x');
+  metrics << "{\"step\":300000,\"text\":\"" << long_text << long_text << "\"}\n";
   for (int i = 0; i < 300; ++i) {
     metrics << fmt::format("{{\"step\":{},\"k{}\":1}}\n", 400000 + i, i);
   }

@@ -73,7 +73,8 @@ Truth brute_force(const std::vector<std::vector<int>>& all_votes) {
   const auto truth_of = [](const std::array<double, 7>& x) {
     return Truth{x[0], {{x[1], x[2]}, {x[3], x[4]}, {x[5], x[6]}}};
   };
-  for (double width = 0.25; width > 1e-7; width *= 0.6) {
+  double width = 0.25;
+  for (int step = 0; step < 29; ++step, width *= 0.6) {  // to 1e-7
     const std::array<double, 7> centre = best;
     for (int point = 0; point < 2187; ++point) {  // 3^7
       std::array<double, 7> x{};

@@ -1,5 +1,5 @@
 // The shape of the source tree: includes go only downwards through the layers, nothing includes
-// tests, files stay short, nothing is left open.
+// tests, types have names of their own, files stay short, nothing is left open.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <regex>
 #include <string>
@@ -121,6 +122,35 @@ std::vector<std::string> other_faults(const Source& source) {
   return faults;
 }
 
+// Two types of one name in one namespace compile, but a program that has both is undefined: the
+// linker keeps one of their destructors, of their vectors' functions, and so on.
+std::vector<std::string> name_faults(const std::vector<Source>& sources) {
+  static const std::regex begins_namespace(R"re(^namespace ([\w:]+) \{)re");
+  static const std::regex defines_type(R"re(^(?:struct|class) (\w+) [^;(]*\{)re");
+  std::map<std::string, std::string> defined_in;
+  std::vector<std::string> faults;
+  for (const Source& source : sources) {
+    if (!source.path.ends_with(".hpp") || source.path.starts_with("tests/")) {
+      continue;
+    }
+    std::string scope;
+    for (const std::string& line : source.lines) {
+      std::smatch match;
+      if (std::regex_search(line, match, begins_namespace)) {
+        scope = match[1].str();
+      } else if (std::regex_search(line, match, defines_type)) {
+        const std::string name = scope + "::" + match[1].str();
+        const auto [first, is_new] = defined_in.emplace(name, source.path);
+        if (!is_new) {
+          faults.push_back(
+              fmt::format("{}: {} is defined in {} too", source.path, name, first->second));
+        }
+      }
+    }
+  }
+  return faults;
+}
+
 Source read_source(const fs::path& root, const fs::path& file) {
   Source source{.path = fs::relative(file, root).generic_string(), .lines = {}};
   std::ifstream in(file);
@@ -160,6 +190,23 @@ TEST(Structure, FilesAreShortAndFinished) {
       ADD_FAILURE() << fault;
     }
   }
+}
+
+TEST(Structure, TypesHaveNamesOfTheirOwn) {
+  for (const std::string& fault : name_faults(all_sources())) {
+    ADD_FAILURE() << fault;
+  }
+}
+
+TEST(Structure, FindsATypeThatIsDefinedTwice) {
+  const Source a{.path = "src/io/a.hpp", .lines = {"namespace precis {", "struct Row {"}};
+  Source b{.path = "src/io/b.hpp", .lines = {"namespace precis {", "class Row final : Base {"}};
+  EXPECT_THAT(name_faults({a, b}),
+              ElementsAre(HasSubstr("b.hpp: precis::Row is defined in src/io/a.hpp")));
+  b.lines[0] = "namespace precis::cpu {";
+  EXPECT_THAT(name_faults({a, b}), IsEmpty());
+  b.lines = {"namespace precis {", "struct Row;", "struct Row make_row() {"};
+  EXPECT_THAT(name_faults({a, b}), IsEmpty());
 }
 
 TEST(Structure, FindsAnIncludeThatGoesUpwards) {

@@ -241,8 +241,8 @@ Json Chromium::evaluate(const std::string& expression) {
   return reply["result"].value("value", Json());
 }
 
-bool Chromium::wait_for(const std::string& expression, double duration) {
-  const auto deadline = Clock::now() + std::chrono::duration<double>(duration * PRECIS_PATIENCE);
+bool Chromium::wait_for(const std::string& expression, double seconds) {
+  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds * PRECIS_PATIENCE);
   while (Clock::now() < deadline) {
     if (evaluate(expression) == true) {
       return true;
