@@ -1,17 +1,20 @@
 # The stages of the loop on the embedded data set; sourced after stages.sh, with the settings of a run in
 # run, seed and cores.
 
-# embedded_posts POSTS SFT PAIRS TEST: RUN/posts_*.jsonl, cut from POSTS synthesized ones: SFT to fine-tune
-# on, PAIRS to compare summaries of, what is left for PPO, TEST each to validate and to test on. No stage
-# has posts that one before it has seen.
+# embedded_posts SFT PPO FACTS PAIRS VALID TEST: RUN/posts_*.jsonl with so many posts: to fine-tune on, to
+# practise on by PPO, to change facts in and to compare summaries of, to validate and to test on. No stage
+# has posts that another one has seen.
 embedded_posts() {
+  local train=$(($1 + $2 + $3 + $4)) held_out=$(($5 > $6 ? $5 : $6)) posts
+  posts=$((train * 10 / 9 > held_out * 20 ? train * 10 / 9 : held_out * 20))  # 90% are to train, 5% and 5% held out
   stage "Posts with reference summaries" data/test.jsonl \
-    "$PRECIS" synthesize --output "$run/data" --posts "$1" --seed "$seed"
-  rows 1 "$2" "$run/data/train.jsonl" posts_sft.jsonl
-  rows $(($2 + 1)) "$3" "$run/data/train.jsonl" posts_pairs.jsonl
-  rows $(($2 + $3 + 1)) "$1" "$run/data/train.jsonl" posts_ppo.jsonl
-  rows 1 "$4" "$run/data/valid.jsonl" posts_valid.jsonl
-  rows 1 "$4" "$run/data/test.jsonl" posts_test.jsonl
+    "$PRECIS" synthesize --output "$run/data" --posts $((posts + 40)) --seed "$seed"
+  rows 1 "$1" "$run/data/train.jsonl" posts_sft.jsonl
+  rows $(($1 + 1)) "$2" "$run/data/train.jsonl" posts_ppo.jsonl
+  rows $(($1 + $2 + 1)) "$3" "$run/data/train.jsonl" posts_facts.jsonl
+  rows $(($1 + $2 + $3 + 1)) "$4" "$run/data/train.jsonl" posts_pairs.jsonl
+  rows 1 "$5" "$run/data/valid.jsonl" posts_valid.jsonl
+  rows 1 "$6" "$run/data/test.jsonl" posts_test.jsonl
 }
 
 # RUN/tokenizer.json and RUN/sft/model.h5.
@@ -23,11 +26,26 @@ embedded_sft() {
     --data.train "$run/posts_sft.jsonl" --data.valid "$run/posts_valid.jsonl" --run "$run/sft"
 }
 
-# embedded_reward FOLDER COMPARISONS [KEYS]: RUN/FOLDER/model.h5 from the splits train and valid1.
+# RUN/reward_facts/model.h5: from pairs of which one summary has one fact changed, so that it is known
+# which one is right. From comparisons of samples alone a model this small never learns to look facts up;
+# from these it does, and keeps it when it goes on with samples, as long as some of these are among them.
+# Those are RUN/facts_again.jsonl.
+embedded_facts() {
+  local pairs
+  pairs=$(wc -l < "$run/posts_facts.jsonl")
+  stage "Comparisons that differ in one wrong fact" facts.jsonl \
+    "$PRECIS" label simulate --input "$run/posts_facts.jsonl" --output "$run/facts.jsonl" \
+    --label.contrast_share 1 --label.temperature 0 --label.valid_share 0.02 --label.seed "$seed"
+  rows 1 $((pairs / 4)) "$run/facts.jsonl" facts_again.jsonl
+  embedded_reward reward_facts sft "$run/facts.jsonl" --train.valid_every 500
+}
+
+# embedded_reward FOLDER START COMPARISONS [KEYS]: RUN/FOLDER/model.h5 from the model in RUN/START and the
+# comparisons' splits train and valid1.
 embedded_reward() {
   stage "Reward model on $cores ranks" "$1/model.h5" \
-    on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/sft/model.h5" \
-    --data.train "$2" --data.valid "$2" --run "$run/$1" "${@:3}"
+    on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/$2/model.h5" \
+    --data.train "$3" --data.valid "$3" --run "$run/$1" "${@:4}"
 }
 
 # embedded_ppo FOLDER REWARD [KEYS]: RUN/FOLDER/policy.h5 against the reward model RUN/REWARD/model.h5.
@@ -38,10 +56,10 @@ embedded_ppo() {
     --data.valid "$run/posts_valid.jsonl" --run "$run/$1" "${@:3}"
 }
 
-# sample MODEL POSTS OUTPUT [KEYS]: summaries at temperature 1, all names below RUN.
+# sample TEMPERATURE MODEL POSTS OUTPUT [KEYS]: summaries, all names below RUN.
 sample() {
-  on_ranks "$cores" sample --model "$run/$1" --input "$run/$2" --output "$run/$3" \
-    --sampling.temperature 1 --sampling.max_new_tokens 40 "${@:4}"
+  on_ranks "$cores" sample --model "$run/$2" --input "$run/$3" --output "$run/$4" \
+    --sampling.temperature "$1" --sampling.max_new_tokens 40 "${@:5}"
 }
 
 # score MODEL SAMPLES OUTPUT: log-probs or rewards of summaries, all names below RUN.

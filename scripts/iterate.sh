@@ -32,21 +32,22 @@ done
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/iterate_smoke} pairs=${pairs:-200}
-  sft_rows=1280 ppo_rows=240 test_rows=50
+  sft_rows=1280 ppo_rows=120 fact_rows=200 test_rows=50
   steps=(--train.steps 3 --ppo.batch 32)
 else
   run=${run:-$root/runs/iterate} pairs=${pairs:-2500}
-  sft_rows=28800 ppo_rows=5800 test_rows=500
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 test_rows=2000
   steps=()
 fi
 [ "$pairs" -ge 10 ] || wrong_use "--pairs is $pairs; expected at least 10."
 
 require_program
 prepare_stages "$run" "iterate, seed $seed, smoke $smoke, pairs $pairs" "$ranks"
-# Posts for 8 rounds, so that a run can go on with more; nine tenths of all posts are for training.
-embedded_posts $(((sft_rows + 8 * pairs + ppo_rows) * 10 / 9 + 20)) "$sft_rows" $((8 * pairs)) "$test_rows"
+# Posts for 8 rounds, so that a run can go on with more.
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" $((8 * pairs)) "$test_rows" "$test_rows"
 embedded_sft
-stage "Summaries of held-out posts before PPO" test_sft.jsonl sample sft/model.h5 posts_test.jsonl test_sft.jsonl
+embedded_facts
+stage "Summaries of held-out posts before PPO" test_sft.jsonl sample 1 sft/model.h5 posts_test.jsonl test_sft.jsonl
 
 all=  # the comparisons of all rounds so far, with commas between
 samples=test_sft.jsonl names=SFT scores=
@@ -55,12 +56,12 @@ for ((round = 1; round <= rounds; ++round)); do
   mkdir -p "$run/$folder"
   rows $(((round - 1) * pairs + 1)) "$pairs" "$run/posts_pairs.jsonl" "$folder/posts.jsonl"
   stage "Round $round: samples of the supervised model" "$folder/samples_sft.jsonl" \
-    sample sft/model.h5 "$folder/posts.jsonl" "$folder/samples_sft.jsonl" --sampling.n 2
+    sample 1 sft/model.h5 "$folder/posts.jsonl" "$folder/samples_sft.jsonl" --sampling.n 2
   shown=$run/$folder/samples_sft.jsonl policies=sft
   if [ "$round" -gt 1 ]; then
     last=round_$((round - 1))
     stage "Round $round: samples of the newest policy" "$folder/samples_ppo.jsonl" \
-      sample "$last/ppo/policy.h5" "$folder/posts.jsonl" "$folder/samples_ppo.jsonl" --sampling.n 2
+      sample 1 "$last/ppo/policy.h5" "$folder/posts.jsonl" "$folder/samples_ppo.jsonl" --sampling.n 2
     shown+=,$run/$folder/samples_ppo.jsonl policies+=,ppo-$((round - 1))
   fi
   stage "Round $round: simulated comparisons" "$folder/comparisons.jsonl" \
@@ -68,10 +69,10 @@ for ((round = 1; round <= rounds; ++round)); do
     --label.policies "$policies" --output "$run/$folder/comparisons.jsonl" --label.batch "round-$round" \
     --label.valid_share 0.2 --label.seed $((seed + 1000 * (round - 1)))
   all+=${all:+,}$run/$folder/comparisons.jsonl
-  embedded_reward "$folder/reward" "$all"
+  embedded_reward "$folder/reward" reward_facts "$all,$run/facts_again.jsonl"
   embedded_ppo "$folder/ppo" "$folder/reward" "${steps[@]}"
   stage "Round $round: summaries of held-out posts" "$folder/test.jsonl" \
-    sample "$folder/ppo/policy.h5" posts_test.jsonl "$folder/test.jsonl"
+    sample 1 "$folder/ppo/policy.h5" posts_test.jsonl "$folder/test.jsonl"
   stage "Round $round: their log-probs under the supervised model, for the KL" "$folder/test_scores.jsonl" \
     score sft/model.h5 "$folder/test.jsonl" "$folder/test_scores.jsonl"
   samples+=,$run/$folder/test.jsonl names+=,round-$round

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Where optimising a learned reward too far makes summaries worse (the paper's figure 5), on the embedded
-# data set: two reward models, one from many comparisons by a careful labeler and one from few by labelers
-# who like length and do not check facts; PPO against each with several KL coefficients, looked at every
+# data set: two reward models, that of the quickstart and one from few comparisons by labelers who like
+# length and do not check facts; PPO against each with several KL coefficients, looked at every
 # ten steps; and best-of-n by each. For every one of these policies the reward model's score and the gold
 # labeler's, against the square root of the KL to the supervised model. Stages that are done are not done again.
 # usage: scripts/overoptimize.sh [--smoke] [--kl LIST] [--pairs N] [--few N] [--run DIR] [--seed N] [--ranks N]
@@ -34,12 +34,12 @@ done
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/overoptimize_smoke} pairs=${pairs:-400} few=${few:-100}
-  posts=2000 sft_rows=1280 test_rows=50 best_rows=20
+  sft_rows=1280 ppo_rows=120 fact_rows=200 test_rows=50 best_rows=20
   looks=(2 4)
   steps=(--train.steps 4 --ppo.batch 32 --checkpoint.every_steps 2)
 else
   run=${run:-$root/runs/overoptimize} pairs=${pairs:-5000} few=${few:-400}
-  posts=44000 sft_rows=28800 test_rows=500 best_rows=200
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 test_rows=500 best_rows=200
   looks=(10 20 30 40)
   steps=()
 fi
@@ -47,17 +47,18 @@ fi
 
 require_program
 prepare_stages "$run" "overoptimize, seed $seed, smoke $smoke, pairs $pairs, few $few" "$ranks"
-embedded_posts "$posts" "$sft_rows" "$((pairs > few ? pairs : few))" "$test_rows"
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" "$((pairs > few ? pairs : few))" "$test_rows" "$test_rows"
 embedded_sft
+embedded_facts
 rows 1 "$few" "$run/posts_pairs.jsonl" posts_few.jsonl
 rows 1 "$best_rows" "$run/posts_test.jsonl" posts_best.jsonl
 stage "Two samples of each post, to be compared" pairs_samples.jsonl \
-  sample sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
+  sample 1 sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
 stage "Two samples of few posts" few_samples.jsonl \
-  sample sft/model.h5 posts_few.jsonl few_samples.jsonl --sampling.n 2
-stage "Summaries of held-out posts before PPO" test_sft.jsonl sample sft/model.h5 posts_test.jsonl test_sft.jsonl
+  sample 1 sft/model.h5 posts_few.jsonl few_samples.jsonl --sampling.n 2
+stage "Summaries of held-out posts before PPO" test_sft.jsonl sample 1 sft/model.h5 posts_test.jsonl test_sft.jsonl
 stage "64 samples of each of $best_rows held-out posts" best_samples.jsonl \
-  sample sft/model.h5 posts_best.jsonl best_samples.jsonl --sampling.n 64
+  sample 1 sft/model.h5 posts_best.jsonl best_samples.jsonl --sampling.n 64
 
 mkdir -p "$run/careful" "$run/biased"
 stage "Careful comparisons" careful/comparisons.jsonl \
@@ -70,7 +71,7 @@ stage "Few comparisons by labelers who like length and do not check facts" biase
 
 # look GROUP FOLDER MODEL: what the policy writes for the held-out posts, and how it is scored.
 look() {
-  stage "Summaries by $3" "$2/test.jsonl" sample "$3" posts_test.jsonl "$2/test.jsonl"
+  stage "Summaries by $3" "$2/test.jsonl" sample 1 "$3" posts_test.jsonl "$2/test.jsonl"
   stage "Their log-probs under the supervised model" "$2/test_scores.jsonl" \
     score sft/model.h5 "$2/test.jsonl" "$2/test_scores.jsonl"
   stage "Their rewards" "$2/test_rewards.jsonl" \
@@ -78,8 +79,9 @@ look() {
 }
 
 IFS=, read -ra kls <<< "$coefficients"
+embedded_reward careful/reward reward_facts "$run/careful/comparisons.jsonl,$run/facts_again.jsonl"
+embedded_reward biased/reward sft "$run/biased/comparisons.jsonl"
 for group in careful biased; do
-  embedded_reward "$group/reward" "$run/$group/comparisons.jsonl"
   stage "Rewards before PPO" "$group/sft_rewards.jsonl" \
     score "$group/reward/model.h5" test_sft.jsonl "$group/sft_rewards.jsonl"
   for kl in "${kls[@]}"; do

@@ -25,48 +25,71 @@ done
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/smoke}
-  posts=2000 sft_rows=1280 pair_rows=400 test_rows=50
+  sft_rows=1280 ppo_rows=120 fact_rows=200 pair_rows=200 valid_rows=50 test_rows=50 best_rows=20
   steps=(--train.steps 3 --ppo.batch 32)
 else
   run=${run:-$root/runs/quickstart}
-  posts=44000 sft_rows=28800 pair_rows=5000 test_rows=500
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 pair_rows=5000 valid_rows=500 test_rows=2000 best_rows=500
   steps=()
 fi
 
 require_program
 prepare_stages "$run" "seed $seed, smoke $smoke" "$ranks"
 
-embedded_posts "$posts" "$sft_rows" "$pair_rows" "$test_rows"
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" "$pair_rows" "$valid_rows" "$test_rows"
+rows 1 "$best_rows" "$run/posts_test.jsonl" posts_best.jsonl
 embedded_sft
+embedded_facts
 
 stage "Two samples of each post, to be compared" pairs_samples.jsonl \
-  sample sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
+  sample 1 sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
 stage "Simulated comparisons" comparisons.jsonl \
   "$PRECIS" label simulate --input "$run/posts_pairs.jsonl" --samples "$run/pairs_samples.jsonl" \
   --output "$run/comparisons.jsonl" --label.valid_share 0.2 --label.seed "$seed"
 
-embedded_reward reward "$run/comparisons.jsonl"
+embedded_reward reward reward_facts "$run/comparisons.jsonl,$run/facts_again.jsonl"
 embedded_ppo ppo reward "${steps[@]}"
 
-stage "Summaries of held-out posts before PPO" test_sft.jsonl sample sft/model.h5 posts_test.jsonl test_sft.jsonl
-stage "Summaries of held-out posts after PPO" test_ppo.jsonl sample ppo/policy.h5 posts_test.jsonl test_ppo.jsonl
-stage "Their log-probs before PPO, for the KL" test_ppo_scores.jsonl \
-  score sft/model.h5 test_ppo.jsonl test_ppo_scores.jsonl
+# look TEMPERATURE SUFFIX: what the policies before and after PPO write for held-out posts.
+look() {
+  stage "Summaries of held-out posts before PPO, temperature $1" "test_sft$2.jsonl" \
+    sample "$1" sft/model.h5 posts_test.jsonl "test_sft$2.jsonl"
+  stage "Summaries of held-out posts after PPO, temperature $1" "test_ppo$2.jsonl" \
+    sample "$1" ppo/policy.h5 posts_test.jsonl "test_ppo$2.jsonl"
+  stage "Their log-probs before PPO, for the KL" "test_ppo${2}_scores.jsonl" \
+    score sft/model.h5 "test_ppo$2.jsonl" "test_ppo${2}_scores.jsonl"
+}
+look 0 ""
+look 1 _sampled
+stage "16 samples of each of $best_rows held-out posts, temperature 0.7" best_samples.jsonl \
+  sample 0.7 sft/model.h5 posts_best.jsonl best_samples.jsonl --sampling.n 16
+stage "Their rewards" best_rewards.jsonl score reward/model.h5 best_samples.jsonl best_rewards.jsonl
 
 say "The reward model on comparisons it was not trained on"
 "$PRECIS" evaluate reward --model "$run/reward/model.h5" --input "$run/comparisons.jsonl" --split valid1 \
   --json "$run/agreement.json" | grep -E '^( |all|policies)'
 
-say "What was learned"
-"$PRECIS" evaluate table --input "$run/posts_test.jsonl" --samples "$run/test_sft.jsonl,$run/test_ppo.jsonl" \
-  --names SFT,PPO --scores "$run/test_ppo_scores.jsonl" --json "$run/table.json" | tee "$run/table.txt"
+say "The best of n samples by the reward model"
+"$PRECIS" evaluate best-of-n --input "$run/posts_best.jsonl" --samples "$run/best_samples.jsonl" \
+  --rewards "$run/best_rewards.jsonl" --json "$run/best.json"
+
+# learned SUFFIX POSTS: the policies side by side, and some posts with what each wrote.
+learned() {
+  "$PRECIS" evaluate table --input "$run/posts_test.jsonl" --names SFT,PPO --posts "$2" \
+    --samples "$run/test_sft$1.jsonl,$run/test_ppo$1.jsonl" --scores "$run/test_ppo${1}_scores.jsonl" \
+    --json "$run/table$1.json" | tee "$run/table$1.txt"
+}
+say "What was learned, in samples at temperature 1 as PPO draws them"
+learned _sampled 0
+say "What was learned, in each policy's most likely tokens (temperature 0, as the paper evaluates)"
+learned "" 3
 
 cat <<END
 
 All of it is in $run ($((SECONDS - started)) s this time):
   sft/model.h5 reward/model.h5 ppo/policy.h5   the models
   {sft,reward,ppo}/metrics.jsonl               each step's numbers
-  comparisons.jsonl                            what the simulated labeler chose
+  facts.jsonl comparisons.jsonl                what the simulated labeler chose
   test_sft.jsonl test_ppo.jsonl                the summaries of the held-out posts
-  table.txt table.json agreement.json          the tables above
+  table*.txt table*.json agreement.json        the tables above
 END

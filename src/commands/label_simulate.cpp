@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/label_tally.hpp"
 #include "commands/pair_source.hpp"
 #include "feedback/comparison_json.hpp"
 #include "feedback/labeler_traits.hpp"
+#include "feedback/pair_id.hpp"
 #include "feedback/simulated_labeler.hpp"
 #include "io/jsonl.hpp"
 
@@ -123,9 +125,12 @@ ExitStatus run(Context& context, LabelOptions& options) {
             "{}: the post is not one that `precis synthesize` writes, so no simulated labeler can "
             "judge its summaries. Real posts need people's comparisons.",
             pair.where());
+    const PairToJudge shown{
+        .number = pair_number(pair),
+        .swapped = trimmed(pair.summaries[1]) < trimmed(pair.summaries[0]),
+        .time = i == 0 ? 0 : static_cast<double>(i) / static_cast<double>(drawn.pairs.size() - 1)};
     for (const std::size_t k : assigned[i]) {
-      const Judgement judgement =
-          judge(*qualities, labelers[k], seed, {.pair = i, .pairs = drawn.pairs.size()});
+      const Judgement judgement = judge(*qualities, labelers[k], seed, shown);
       pair.choice = judgement.choice;
       pair.confidence = judgement.confidence;
       pair.worker = labelers[k].worker;

@@ -11,7 +11,7 @@
 
 namespace precis {
 
-std::string pair_id(const Comparison& comparison) {
+std::uint64_t pair_number(const Comparison& comparison) {
   const auto [first, second] =
       std::minmax({trimmed(comparison.summaries[0]), trimmed(comparison.summaries[1])});
   std::string content;
@@ -19,7 +19,11 @@ std::string pair_id(const Comparison& comparison) {
            comparison.post.subreddit, comparison.post.title, comparison.post.body, first, second}) {
     content += fmt::format("{}:{}", part.size(), part);  // no two lists give the same content
   }
-  return fmt::format("{:016x}", XXH3_64bits(content.data(), content.size()));
+  return XXH3_64bits(content.data(), content.size());
+}
+
+std::string pair_id(const Comparison& comparison) {
+  return fmt::format("{:016x}", pair_number(comparison));
 }
 
 }  // namespace precis

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -13,12 +14,13 @@
 namespace precis {
 namespace {
 
-// The probability that a summary better by `margin` is preferred.
-double preference(double margin, double temperature) {
+// The log odds that a summary better by `margin` is preferred.
+double log_odds(double margin, double temperature) {
   if (temperature == 0) {
-    return margin > 0 ? 1 : margin < 0 ? 0 : 0.5;
+    constexpr double certain = std::numeric_limits<double>::infinity();
+    return margin > 0 ? certain : margin < 0 ? -certain : 0;
   }
-  return 1 / (1 + std::exp(-margin / temperature));
+  return margin / temperature;
 }
 
 double margin_of(const std::array<Quality, 2>& summaries, const Labeler& labeler) {
@@ -72,25 +74,23 @@ std::optional<std::array<Quality, 2>> qualities_of(const Comparison& pair) {
 }
 
 Judgement judge(const std::array<Quality, 2>& summaries, const Labeler& labeler, std::uint64_t seed,
-                PairNumber number) {
+                const PairToJudge& pair) {
   const auto block = random_block(seed, Purpose::labeler, name_number(labeler.worker),
-                                  static_cast<std::uint32_t>(number.pair >> 32),
-                                  static_cast<std::uint32_t>(number.pair));
-  const double time = number.pairs > 1
-                          ? static_cast<double>(number.pair) / static_cast<double>(number.pairs - 1)
-                          : 0;
-  const double reliability = labeler.reliability * (1 - labeler.drift * time);
-  const double place = uniform_from(block[2], block[3]);
+                                  static_cast<std::uint32_t>(pair.number >> 32),
+                                  static_cast<std::uint32_t>(pair.number));
+  const double reliability = labeler.reliability * (1 - labeler.drift * pair.time);
+  const double drawn = uniform_from(block[2], block[3]);
+  const double place = pair.swapped ? 1 - drawn : drawn;
   if (uniform_from(block[0], block[1]) >= reliability) {
     const int choice = place < 0.5 ? 1 : 0;
-    const double within = 2 * place - (choice == 1 ? 0 : 1);  // uniform, whatever the choice
-    return judgement_of(choice, 1 + static_cast<int>(within * 4));
+    const double within = std::abs(1 - 2 * place);  // uniform, whatever the choice
+    return judgement_of(choice, std::min(1 + static_cast<int>(within * 4), 4));
   }
-  const double second = preference(margin_of(summaries, labeler), labeler.temperature);
-  const int choice = place < second ? 1 : 0;
-  const double sureness = choice == 1 ? second : 1 - second;
-  return judgement_of(choice,
-                      std::clamp(1 + static_cast<int>(std::floor((sureness - 0.5) * 8)), 1, 4));
+  // Bradley and Terry's choice as a noisy comparison: the noise is logistic.
+  const double noise = std::log(place) - std::log1p(-place);
+  const double felt = log_odds(margin_of(summaries, labeler), labeler.temperature) - noise;
+  const double sureness = 1 / (1 + std::exp(-std::abs(felt)));
+  return judgement_of(felt > 0 ? 1 : 0, std::min(1 + static_cast<int>((sureness - 0.5) * 8), 4));
 }
 
 std::vector<std::vector<std::size_t>> assign_labelers(std::size_t pairs, std::size_t labelers,

@@ -41,22 +41,25 @@ struct Quality {
 struct Judgement {
   int choice = 0;
   /// OpenAI's scale: 1 "surely the first" to 9 "surely the second"; 5 does not occur, as one of the
-  /// two has to be chosen. By the margin at the labeler's temperature; of a coin toss at random.
+  /// two has to be chosen. By the margin at the labeler's temperature with the noise that made the
+  /// choice, so that it does not tell which choices are mistakes; of a coin toss at random.
   int confidence = 0;
 };
 
-/// A pair's place among those that are judged.
-struct PairNumber {
-  std::uint64_t pair = 0;   ///< from 0
-  std::uint64_t pairs = 1;  ///< how many there are; matters to labelers that drift
+/// Which pair is judged, and when.
+struct PairToJudge {
+  std::uint64_t number = 0;  ///< `pair_number`: the same in either order
+  bool swapped = false;      ///< The first text comes after the second in the order of bytes.
+  double time = 0;           ///< From 0, the first pair, to 1, the last: for labelers that drift.
 };
 
 /// Which of two summaries the labeler prefers: the second with probability
 /// sigmoid(margin / temperature) (Bradley and Terry 1952), where margin = gold_weight * (the
 /// second's quality - the first's) + length_bonus * log(the second's words / the first's), and
-/// quality = gold + blindness * (blind - gold). A function of (seed, labeler, pair).
+/// quality = gold + blindness * (blind - gold). A function of (seed, labeler, pair): but for drift,
+/// the same wherever among others, and in whichever order, the pair is shown.
 [[nodiscard]] Judgement judge(const std::array<Quality, 2>& summaries, const Labeler& labeler,
-                              std::uint64_t seed, PairNumber number);
+                              std::uint64_t seed, const PairToJudge& pair);
 
 /// Which labelers judge each pair: `per_pair` different ones, in random order, each labeler as
 /// often as any other, give or take one. A function of the arguments. `per_pair` is from 1 to

@@ -93,9 +93,8 @@ TEST_F(LabelCommands, ASeedKeepsItsMeaning) {
     EXPECT_EQ(row["worker"], "gold-0.15");
     EXPECT_EQ(row["batch"], "simulated");
   }
-  EXPECT_EQ(
-      digits,
-      "1842139792123389989989191199131191399994");  // of the first version that had this command
+  EXPECT_EQ(digits,
+            "1867229291138179999998191199131191679999");  // since a judgement belongs to its pair
 }
 
 TEST_F(LabelCommands, PairsAreJudgedAsIfTheyHadBeenDrawnAtOnce) {

@@ -28,7 +28,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 void expect_second(const Summaries& summaries, const Labeler& labeler, double probability) {
   double second = 0;
   for (std::uint64_t pair = 0; pair < trials; ++pair) {
-    second += judge(summaries, labeler, 1, {.pair = pair, .pairs = trials}).choice;
+    second += judge(summaries, labeler, 1, {.number = pair}).choice;
   }
   const double deviation = std::sqrt(probability * (1 - probability) / trials);
   EXPECT_NEAR(second / trials, probability, 4 * deviation) << labeler.worker;
@@ -76,8 +76,9 @@ TEST(SimulatedLabeler, DriftLowersTheReliabilityInProportionToTime) {
     double right = 0;
     const std::uint64_t count = trials / parts;
     for (std::uint64_t i = 0; i < count; ++i) {
-      right +=
-          judge(with_gold(0, 1), labeler, 1, {.pair = part * count + i, .pairs = trials}).choice;
+      const std::uint64_t pair = part * count + i;
+      const double time = static_cast<double>(pair) / (trials - 1);
+      right += judge(with_gold(0, 1), labeler, 1, {.number = pair, .time = time}).choice;
     }
     const double reliability = 1 - 0.8 * (static_cast<double>(part) + 0.5) / parts;
     const double expected = (1 + reliability) / 2;
@@ -85,27 +86,57 @@ TEST(SimulatedLabeler, DriftLowersTheReliabilityInProportionToTime) {
     EXPECT_NEAR(right / static_cast<double>(count), expected, 4 * deviation) << part;
   }
   // The first pair is judged, the last one of a labeler that drifts all the way is a toss.
-  EXPECT_EQ(judge(with_gold(0, 1), labeler, 1, {.pair = 0, .pairs = 1}).choice, 1);
+  EXPECT_EQ(judge(with_gold(0, 1), labeler, 1, {}).choice, 1);
 }
 
 TEST(SimulatedLabeler, ConfidenceIsOnTheSideOfTheChoiceAndGrowsWithTheMargin) {
   std::set<int> seen;
   for (std::uint64_t pair = 0; pair < 2000; ++pair) {
     const double margin = static_cast<double>(pair % 17) / 8 - 1;
-    const Judgement judgement = judge(with_gold(0, margin), {.worker = "a"}, 1, {.pair = pair});
+    const Judgement judgement = judge(with_gold(0, margin), {.worker = "a"}, 1, {.number = pair});
     seen.insert(judgement.confidence);
     EXPECT_EQ(judgement.confidence > 5, judgement.choice == 1);
   }
   EXPECT_EQ(seen, (std::set<int>{1, 2, 3, 4, 6, 7, 8, 9}));
-  EXPECT_EQ(judge(with_gold(0, 2), {.worker = "a"}, 1, {}).confidence, 9);
-  EXPECT_EQ(judge(with_gold(2, 0), {.worker = "a"}, 1, {}).confidence, 1);
+  EXPECT_EQ(judge(with_gold(0, 2), {.worker = "a", .temperature = 0}, 1, {}).confidence, 9);
+  EXPECT_EQ(judge(with_gold(2, 0), {.worker = "a", .temperature = 0}, 1, {}).confidence, 1);
+}
+
+TEST(SimulatedLabeler, TheSurerTheChoiceTheMoreOftenItIsGoldsAndMistakesOccurAtAll) {
+  std::map<int, int> judged;
+  std::map<int, int> right;
+  for (std::uint64_t pair = 0; pair < trials; ++pair) {
+    const Judgement judgement = judge(with_gold(0, 0.15), {.worker = "a"}, 1, {.number = pair});
+    const int strength = std::abs(judgement.confidence - 5);
+    ++judged[strength];
+    right[strength] += judgement.choice;
+  }
+  double last = 0.5;
+  for (int strength = 1; strength <= 4; ++strength) {
+    ASSERT_GT(judged[strength], 100);
+    const double share = static_cast<double>(right[strength]) / judged[strength];
+    EXPECT_GT(share, last) << strength;
+    EXPECT_LT(share, 1) << strength;
+    last = share;
+  }
+}
+
+TEST(SimulatedLabeler, ThePairShownTheOtherWayRoundGetsTheSameJudgement) {
+  for (std::uint64_t pair = 0; pair < 200; ++pair) {
+    const Labeler labeler{.worker = "a", .reliability = 0.7};
+    const Judgement one = judge(with_gold(0.25, 0.5), labeler, 1, {.number = pair});
+    const Judgement other =
+        judge(with_gold(0.5, 0.25), labeler, 1, {.number = pair, .swapped = true});
+    EXPECT_EQ(one.choice, 1 - other.choice) << pair;
+    EXPECT_EQ(one.confidence, 10 - other.confidence) << pair;
+  }
 }
 
 TEST(SimulatedLabeler, TheConfidenceOfATossTellsNothing) {
   std::map<int, int> seen;
   for (std::uint64_t pair = 0; pair < trials; ++pair) {
     const Judgement judgement =
-        judge(with_gold(0, 1), {.worker = "a", .reliability = 0}, 1, {.pair = pair});
+        judge(with_gold(0, 1), {.worker = "a", .reliability = 0}, 1, {.number = pair});
     EXPECT_EQ(judgement.confidence > 5, judgement.choice == 1);
     ++seen[judgement.confidence];
   }
@@ -118,7 +149,7 @@ TEST(SimulatedLabeler, NoiseDependsOnSeedWorkerAndPairAlone) {
   const auto choices = [](const std::string& worker, std::uint64_t seed) {
     std::string text;
     for (std::uint64_t pair = 0; pair < 64; ++pair) {
-      text += judge(with_gold(0.5, 0.5), {.worker = worker}, seed, {.pair = pair}).choice == 1
+      text += judge(with_gold(0.5, 0.5), {.worker = worker}, seed, {.number = pair}).choice == 1
                   ? '1'
                   : '0';
     }
@@ -139,7 +170,7 @@ TEST(SimulatedLabeler, AtTheUsualTemperatureItMostlyAgreesWithGold) {
     const auto summaries = qualities_of(drawn.pairs[i]);
     ASSERT_TRUE(summaries.has_value());
     const auto& [a, b] = *summaries;
-    const int choice = judge(*summaries, {.worker = "a"}, 1, {.pair = i}).choice;
+    const int choice = judge(*summaries, {.worker = "a"}, 1, {.number = i}).choice;
     if (a.gold != b.gold) {
       ++told_apart;
       agreed += (b.gold > a.gold) == (choice == 1) ? 1 : 0;
