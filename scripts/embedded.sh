@@ -41,11 +41,14 @@ embedded_facts() {
 }
 
 # embedded_reward FOLDER START COMPARISONS [KEYS]: RUN/FOLDER/model.h5 from the model in RUN/START and the
-# comparisons' splits train and valid1.
+# comparisons' splits train and valid1. What a reward model has learned it keeps at a lower rate than that at
+# which a language model becomes one.
 embedded_reward() {
+  local rate=()
+  [ "$2" != sft ] || rate=(--train.batch 4 --train.learning_rate 6e-4)
   stage "Reward model on $cores ranks" "$1/model.h5" \
     on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/$2/model.h5" \
-    --data.train "$3" --data.valid "$3" --run "$run/$1" "${@:4}"
+    --data.train "$3" --data.valid "$3" --run "$run/$1" "${rate[@]}" "${@:4}"
 }
 
 # embedded_ppo FOLDER REWARD [KEYS]: RUN/FOLDER/policy.h5 against the reward model RUN/REWARD/model.h5.

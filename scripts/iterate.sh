@@ -32,11 +32,11 @@ done
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/iterate_smoke} pairs=${pairs:-200}
-  sft_rows=1280 ppo_rows=120 fact_rows=200 test_rows=50
+  sft_rows=1280 ppo_rows=120 fact_rows=200 valid_rows=50 test_rows=50
   steps=(--train.steps 3 --ppo.batch 32)
 else
   run=${run:-$root/runs/iterate} pairs=${pairs:-2500}
-  sft_rows=28800 ppo_rows=5800 fact_rows=16000 test_rows=2000
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 valid_rows=500 test_rows=2000
   steps=()
 fi
 [ "$pairs" -ge 10 ] || wrong_use "--pairs is $pairs; expected at least 10."
@@ -44,7 +44,7 @@ fi
 require_program
 prepare_stages "$run" "iterate, seed $seed, smoke $smoke, pairs $pairs" "$ranks"
 # Posts for 8 rounds, so that a run can go on with more.
-embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" $((8 * pairs)) "$test_rows" "$test_rows"
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" $((8 * pairs)) "$valid_rows" "$test_rows"
 embedded_sft
 embedded_facts
 stage "Summaries of held-out posts before PPO" test_sft.jsonl sample 1 sft/model.h5 posts_test.jsonl test_sft.jsonl

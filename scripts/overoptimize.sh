@@ -6,7 +6,7 @@
 # labeler's, against the square root of the KL to the supervised model. Stages that are done are not done again.
 # usage: scripts/overoptimize.sh [--smoke] [--kl LIST] [--pairs N] [--few N] [--run DIR] [--seed N] [--ranks N]
 #   --smoke  the same in a minute or two, with models that have learned next to nothing
-#   --kl     KL coefficients with commas between (default 0,0.02,0.05)
+#   --kl     KL coefficients with commas between (default 0,0.05,0.3)
 #   --pairs  comparisons for the first reward model (default 5000, with --smoke 400)
 #   --few    comparisons for the second (default 400, with --smoke 100)
 #   --run    folder for everything that is made (default runs/overoptimize or runs/overoptimize_smoke)
@@ -17,7 +17,7 @@
 . "$root/scripts/stages.sh"
 . "$root/scripts/embedded.sh"
 
-smoke=no coefficients=0,0.02,0.05 pairs= few= seed=1 ranks=4 run=
+smoke=no coefficients=0,0.05,0.3 pairs= few= seed=1 ranks=4 run=
 while [ $# -gt 0 ]; do
   case $1 in
     --smoke) smoke=yes; shift ;;
@@ -34,12 +34,12 @@ done
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/overoptimize_smoke} pairs=${pairs:-400} few=${few:-100}
-  sft_rows=1280 ppo_rows=120 fact_rows=200 test_rows=50 best_rows=20
+  sft_rows=1280 ppo_rows=120 fact_rows=200 valid_rows=50 test_rows=50 best_rows=20
   looks=(2 4)
   steps=(--train.steps 4 --ppo.batch 32 --checkpoint.every_steps 2)
 else
   run=${run:-$root/runs/overoptimize} pairs=${pairs:-5000} few=${few:-400}
-  sft_rows=28800 ppo_rows=5800 fact_rows=16000 test_rows=500 best_rows=200
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 valid_rows=500 test_rows=500 best_rows=200
   looks=(10 20 30 40)
   steps=()
 fi
@@ -47,7 +47,7 @@ fi
 
 require_program
 prepare_stages "$run" "overoptimize, seed $seed, smoke $smoke, pairs $pairs, few $few" "$ranks"
-embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" "$((pairs > few ? pairs : few))" "$test_rows" "$test_rows"
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" "$((pairs > few ? pairs : few))" "$valid_rows" "$test_rows"
 embedded_sft
 embedded_facts
 rows 1 "$few" "$run/posts_pairs.jsonl" posts_few.jsonl

@@ -48,6 +48,10 @@ stage "Summaries of held-out posts" valid_ppo.jsonl \
   on_ranks "$cores" sample --model "$run/ppo/policy.h5" --input "$run/posts_valid.jsonl" \
   --output "$run/valid_ppo.jsonl"
 
+say "The reward model on the comparisons of split valid1"
+"$PRECIS" evaluate reward --model "$run/reward/model.h5" --input "$comparisons" --split valid1 \
+  --json "$run/agreement.json"
+
 say "Losses, first and last step"
 for part in sft reward ppo; do
   echo "$part"

@@ -59,9 +59,6 @@ for size in $sizes; do
     --json "$run/$size.json"
 done
 
-# number FIELD FILE: a number of the table's first level.
-number() { sed -n "s/^{[^{}]*\"$1\":\([-0-9.e]*\).*/\1/p" "$2"; }
-
 say "Accuracy on held-out comparisons by the number trained on, with intervals of 95%"
 for size in $sizes; do
   trained=$(sed -n 's/.* Training comparisons.* read, \([0-9,]*\) kept.*/\1/p' "$run/$size/log.txt" | tail -n 1)

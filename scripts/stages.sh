@@ -61,3 +61,6 @@ rows() {
     mv "$run/$4.partial" "$run/$4"
   fi
 }
+
+# number FIELD FILE: a number of the first level of an object on one line of JSON.
+number() { sed -n "s/^{[^{}]*\"$1\":\([-0-9.e]*\).*/\1/p" "$2"; }
