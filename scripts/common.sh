@@ -24,7 +24,7 @@ wrong_use() {
 # value_of KIND FLAG [VALUE ...]: the flag's value, which must be there.
 value_of() {
   [ $# -ge 3 ] && [[ $3 != -* && -n $3 ]] || wrong_use "$2 needs $1."
-  [ "$1" != "a number" ] || [[ $3 =~ ^[0-9]+$ ]] || wrong_use "$2 is '$3', expected a number."
+  [ "$1" != "a number" ] || [[ $3 =~ ^(0|[1-9][0-9]*)$ ]] || wrong_use "$2 is '$3', expected a whole number without leading zeros."
   printf '%s\n' "$3"
 }
 

@@ -353,6 +353,20 @@ TEST_F(LabelPage, SaysWhenTheBrowserKeepsNothing) {
   EXPECT_EQ(read_rows(file("out")).size(), 1U);
 }
 
+TEST_F(LabelPage, WhatTheBrowserLosesTheTabKeeps) {
+  open({pair_row(0, "a", "b"), pair_row(1, "a", "b")});
+  begin_as("ann");
+  // As Chromium was seen to do in its first seconds: writing works, and later nothing is there.
+  browser().evaluate(
+      "localStorage.clear(); const set = Storage.prototype.setItem; Storage.prototype.setItem = "
+      "function(key, value) { if (this !== localStorage) set.call(this, key, value); }");
+  browser().press("2");
+  EXPECT_EQ(browser().evaluate("localStorage.length"), 0);
+  browser().reload();
+  EXPECT_EQ(text("#scale-buttons [aria-pressed=true]"), "2");
+  EXPECT_EQ(text("#count"), "Pair 1 of 2, 1 judged");
+}
+
 TEST_F(LabelPage, ASecondTabDoesNotOverwriteTheFirst) {
   open({pair_row(0, "a", "b"), pair_row(1, "a", "b")});
   begin_as("eve");

@@ -29,7 +29,7 @@ done
 expect 2 '^--preset needs a name' build --preset
 expect 2 '^--seed needs a number' quickstart --seed
 expect 2 '^--seed needs a number' quickstart --seed --smoke
-expect 2 "^--seed is 'x', expected a number" quickstart --seed x
+expect 2 "^--seed is 'x', expected a whole number" quickstart --seed x
 expect 2 '^--ranks is 2; expected at least 3' quickstart --ranks 2
 expect 2 '^OUT is missing' gpu_check
 expect 2 "^--device is 'tpu', expected cuda or cpu" gpu_check --device tpu "$folder/new"

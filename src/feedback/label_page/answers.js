@@ -80,7 +80,20 @@ function newState() {
   return {worker: '', at: 0, answers};
 }
 
-/** The browser's storage under this page's own name. Each method says whether it worked. */
+/** What is kept in one of the browser's storages under a name: an object, or null. */
+function copyIn(area, name) {
+  try {
+    return JSON.parse(area().getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The browser's storage under this page's own name. Each method says whether it worked.
+ * A second copy belongs to the tab: Chromium has been seen to lose all of localStorage that was written in its
+ * first seconds. The newer copy counts.
+ */
 const storage = {
   name: `precis label ${data.page}`,
 
@@ -88,24 +101,28 @@ const storage = {
     try {
       const probe = `${this.name} probe`;
       localStorage.setItem(probe, 'x');
-      const kept = localStorage.getItem(probe) === 'x';
+      const works = localStorage.getItem(probe) === 'x';
       localStorage.removeItem(probe);
-      return kept;
+      return works;
     } catch {
       return false;
     }
   },
   read() {
-    try {
-      const text = localStorage.getItem(this.name);
-      return text === null ? newState() : mendedState(JSON.parse(text) ?? {});
-    } catch {
-      return newState();
-    }
+    const ofAllTabs = copyIn(() => localStorage, this.name);
+    const ofThisTab = copyIn(() => sessionStorage, this.name);
+    const newer = (ofThisTab?.saved ?? -1) > (ofAllTabs?.saved ?? -1) ? ofThisTab : ofAllTabs;
+    return mendedState(newer ?? {});
   },
   write(state) {
+    const text = JSON.stringify({...state, saved: Date.now()});
     try {
-      localStorage.setItem(this.name, JSON.stringify(state));
+      sessionStorage.setItem(this.name, text);
+    } catch {
+      // The other copy says whether anything was kept.
+    }
+    try {
+      localStorage.setItem(this.name, text);
       return true;
     } catch {
       return false;
