@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What bad labelers cost, and what weights repair, on the embedded data set: ten simulated labelers, of whom one
 # answers at random and one prefers what is worse; `label audit` estimates each one's accuracy from the comparisons
-# alone; a reward model is trained on all comparisons alike, and one with these weights; both are evaluated on the same
-# held-out pairs, judged by gold without noise. Stages that are done are not done again.
+# alone; the quickstart's reward model, which knows facts but not yet what people like, goes on with all comparisons
+# alike, and with these weights; both are evaluated on the same held-out pairs, judged by gold without noise. Stages that are done are not done again.
 # usage: scripts/labeler_weights.sh [--smoke] [--seeds N] [--pairs N] [--run DIR] [--seed N]
 #   --smoke  the same in a minute, with models that have learned next to nothing
 #   --seeds  how many times, each with new judgements and another order of training (default 5, with --smoke 1)
@@ -27,10 +27,12 @@ while [ $# -gt 0 ]; do
 done
 
 if [ "$smoke" = yes ]; then
-  run=${run:-$root/runs/labeler_weights_smoke} seeds=${seeds:-1} pairs=${pairs:-60} sft_rows=1280 valid_rows=50 test_rows=50
+  run=${run:-$root/runs/labeler_weights_smoke} seeds=${seeds:-1} pairs=${pairs:-60}
+  sft_rows=1280 ppo_rows=120 fact_rows=200 valid_rows=50 test_rows=50
   steps=(--train.steps 5)
 else
-  run=${run:-$root/runs/labeler_weights} seeds=${seeds:-5} pairs=${pairs:-600} sft_rows=28800 valid_rows=500 test_rows=2000
+  run=${run:-$root/runs/labeler_weights} seeds=${seeds:-5} pairs=${pairs:-600}
+  sft_rows=28800 ppo_rows=5800 fact_rows=16000 valid_rows=500 test_rows=2000
   steps=()
 fi
 [ "$pairs" -ge 10 ] || wrong_use "--pairs is $pairs; expected at least 10."
@@ -38,8 +40,9 @@ fi
 
 require_program
 prepare_stages "$run" "labeler weights, seed $seed, smoke $smoke, pairs $pairs" "$(nproc)"
-embedded_posts "$sft_rows" 0 0 "$pairs" "$valid_rows" "$test_rows"
+embedded_posts "$sft_rows" "$ppo_rows" "$fact_rows" "$pairs" "$valid_rows" "$test_rows"
 embedded_sft
+embedded_facts
 stage "Two samples of each post, to be compared" pairs_samples.jsonl \
   sample 1 sft/model.h5 posts_pairs.jsonl pairs_samples.jsonl --sampling.n 2
 stage "Two samples of held-out posts" test_samples.jsonl \
@@ -62,9 +65,9 @@ for ((turn = seed; turn < seed + seeds; ++turn)); do
     weights=()
     [ $kind = alike ] || weights=(--data.worker_weights "$run/$folder/weights.json")
     seed=$turn stage "Seed $turn: reward model, comparisons $kind" "$folder/$kind/model.h5" \
-      on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/sft/model.h5" \
+      on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/reward_facts/model.h5" \
       --data.train "$run/$folder/comparisons.jsonl" --data.valid "" --data.valid_split "" --train.keep last \
-      --train.batch 4 --train.learning_rate 6e-4 --run "$run/$folder/$kind" "${weights[@]}" "${steps[@]}"
+      --run "$run/$folder/$kind" "${weights[@]}" "${steps[@]}"
     stage "Its accuracy" "$folder/$kind.json" \
       "$PRECIS" evaluate reward --model "$run/$folder/$kind/model.h5" --input "$run/test_comparisons.jsonl" \
       --json "$run/$folder/$kind.json"
