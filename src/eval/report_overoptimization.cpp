@@ -73,27 +73,38 @@ Series series_of(const std::vector<Policy>& policies, Measured Policy::*quantity
   return series;
 }
 
-/// Moves and stretches a series so that its first value becomes 0 and its largest 1.
-bool rescale(Series& series) {
-  const auto is_known = [](double y) { return std::isfinite(y); };
-  const auto first = std::ranges::find_if(series.y, is_known);
-  if (first == series.y.end()) {
-    return false;
-  }
-  const double from = *first;
-  double rise = 0;
-  for (const double y : series.y) {
-    rise = std::isfinite(y) ? std::max(rise, y - from) : rise;
-  }
-  if (!(rise > 0)) {
-    return false;
-  }
-  for (auto* values : {&series.y, &series.low, &series.high}) {
-    for (double& value : *values) {
-      value = (value - from) / rise;
+/// The first known value, and the most by which a later one is above it.
+struct Rise {
+  double from = 0;
+  double most = 0;
+};
+
+Rise rise_of(const std::vector<double>& values) {
+  Rise rise;
+  bool begun = false;
+  for (const double value : values) {
+    if (std::isfinite(value)) {
+      rise.from = begun ? rise.from : value;
+      rise.most = std::max(rise.most, value - rise.from);
+      begun = true;
     }
   }
-  return true;
+  return rise;
+}
+
+bool rises(const std::vector<Policy>& policies, Measured Policy::*quantity) {
+  return rise_of(series_of(policies, quantity, "", 0).y).most > 0;
+}
+
+/// The first value becomes 0 and the largest 1, of a series that rises.
+Series rescaled(Series series) {
+  const Rise rise = rise_of(series.y);
+  for (auto* values : {&series.y, &series.low, &series.high}) {
+    for (double& value : *values) {
+      value = (value - rise.from) / rise.most;
+    }
+  }
+  return series;
 }
 
 std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
@@ -107,20 +118,25 @@ std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
                      .wide = true};
   LineChart reward{.title = "Reward-model score", .x_label = "square root of the KL", .series = {}};
   LineChart gold{.title = "Gold score", .x_label = "square root of the KL", .series = {}};
-  bool comparable = true;
+  // Where a score never rises, its largest rise is no measure of it.
+  const bool comparable = std::ranges::all_of(methods, [](const std::vector<Policy>& policies) {
+    return rises(policies, &Policy::reward) && rises(policies, &Policy::gold);
+  });
   for (std::size_t m = 0; m < methods.size(); ++m) {
-    const std::string& method = methods[m].front().method;
-    const std::string suffix = method.empty() ? "" : ", " + method;
-    const int colour = static_cast<int>(2 * m);
-    reward.series.push_back(series_of(methods[m], &Policy::reward, method, colour));
-    gold.series.push_back(series_of(methods[m], &Policy::gold, method, colour + 1));
-    Series score = series_of(methods[m], &Policy::reward, "reward model" + suffix, colour);
-    Series truth = series_of(methods[m], &Policy::gold, "gold" + suffix, colour + 1);
-    const bool score_rises = rescale(score);
-    const bool truth_rises = rescale(truth);
-    comparable = comparable && score_rises && truth_rises;
-    together.series.push_back(std::move(score));
-    together.series.push_back(std::move(truth));
+    const std::vector<Policy>& policies = methods[m];
+    const std::string& method = policies.front().method;
+    // One colour for a method; in the chart that has both scores, and so beside it, one for each.
+    const int of_reward = static_cast<int>(comparable ? 2 * m : m);
+    const int of_gold = static_cast<int>(comparable ? 2 * m + 1 : m);
+    reward.series.push_back(series_of(policies, &Policy::reward, method, of_reward));
+    gold.series.push_back(series_of(policies, &Policy::gold, method, of_gold));
+    if (comparable) {
+      const std::string suffix = method.empty() ? "" : ", " + method;
+      together.series.push_back(
+          rescaled(series_of(policies, &Policy::reward, "reward model" + suffix, of_reward)));
+      together.series.push_back(
+          rescaled(series_of(policies, &Policy::gold, "gold" + suffix, of_gold)));
+    }
   }
   reward.labels = gold.labels = methods.size() > 1;
   std::string html = "<div class=\"charts\">\n";
