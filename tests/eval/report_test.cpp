@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -312,6 +313,43 @@ TEST(Report, TextFromFilesCannotRun) {
   EXPECT_THAT(report.html, Not(HasSubstr("<script")));
   EXPECT_THAT(report.html, HasSubstr("&lt;script&gt;alert(1)"));
   EXPECT_THAT(report.html, Not(HasSubstr("\xff")));
+}
+
+/// The classes of colour at the ends of a method's lines, in the order of the charts.
+std::vector<std::string> colours_of(const std::string& html, const std::string& method) {
+  std::vector<std::string> colours;
+  const std::regex label("class=\"label (k[0-9]+)\"[^>]*>" + method + "<");
+  for (auto at = std::sregex_iterator(html.begin(), html.end(), label);
+       at != std::sregex_iterator(); ++at) {
+    colours.push_back((*at)[1]);
+  }
+  return colours;
+}
+
+TEST(Report, AMethodKeepsItsColourWhereItsGoldScoreNeverRises) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const auto point = [](const char* method, int kl, int reward, int gold) {
+    return fmt::format("{{\"method\":\"{}\",\"kl\":{},\"reward\":{},\"gold\":{}}}\n", method, kl,
+                       reward, gold);
+  };
+  const std::string careful = point("careful", 0, 0, 0) + point("careful", 1, 1, 1);
+  fill(run,
+       {{"overoptimize.jsonl", careful + point("greedy", 0, 0, 0) + point("greedy", 4, 2, -1)}});
+  const std::string apart = report_of(run).html;
+  ASSERT_EQ(colours_of(apart, "careful").size(), 2U);
+  ASSERT_EQ(colours_of(apart, "greedy").size(), 2U);
+  EXPECT_EQ(colours_of(apart, "careful")[0], colours_of(apart, "careful")[1]);
+  EXPECT_EQ(colours_of(apart, "greedy")[0], colours_of(apart, "greedy")[1]);
+  EXPECT_NE(colours_of(apart, "careful"), colours_of(apart, "greedy"));
+  EXPECT_THAT(apart, Not(HasSubstr("largest rise")));
+
+  fill(run,
+       {{"overoptimize.jsonl", careful + point("greedy", 0, 0, 0) + point("greedy", 4, 2, 1)}});
+  const std::string together = report_of(run).html;
+  EXPECT_THAT(together, HasSubstr("largest rise"));
+  EXPECT_EQ(colours_of(together, "reward model, careful")[0], colours_of(together, "careful")[0]);
+  EXPECT_EQ(colours_of(together, "gold, careful")[0], colours_of(together, "careful")[1]);
 }
 
 TEST(Report, WrongShapesOfJsonDoNoHarm) {
