@@ -117,6 +117,8 @@ void add_fields(const Json& object, const std::string& prefix, int depth, Fields
       fields.emplace_back(name, value.get<std::string>());
     } else if (value.is_boolean()) {
       fields.emplace_back(name, value.get<bool>() ? "yes" : "no");
+    } else if (value.is_object() && !text_in(value, "reason").empty()) {
+      fields.emplace_back(name, "-");  // the reason stands below the table
     } else if (value.is_object() && depth < 2) {
       add_fields(value, name + " ", depth + 1, fields);
     }
@@ -199,12 +201,36 @@ std::string columns_table(const std::vector<std::pair<std::string, Json>>& entri
       row.push_back(text);
     }
   }
-  // JSON has no order; what matters most comes first.
-  const std::vector<std::string> first = {"gold score", "coverage", "accuracy"};
+  // JSON has no order; this is the one of `evaluate table`.
+  const std::vector<std::string> order = {"gold score",
+                                          "coverage",
+                                          "accuracy",
+                                          readable("words"),
+                                          "copying longest run",
+                                          "copying longest share",
+                                          readable("kl"),
+                                          readable("win_rate_references"),
+                                          readable("equal_length_references"),
+                                          readable("win_rate_first"),
+                                          readable("equal_length_first")};
   std::ranges::stable_sort(table.rows, {}, [&](const std::vector<std::string>& row) {
-    return std::ranges::find(first, row[0]) - first.begin();
+    return std::ranges::find(order, row[0]) - order.begin();
   });
   return names.empty() ? "" : to_html(table);
+}
+
+/// Why a number is not there, a line each.
+std::string reasons_html(const std::vector<std::pair<std::string, Json>>& entries) {
+  std::string html;
+  for (const auto& [name, entry] : entries) {
+    for (const auto& [key, value] : entry.items()) {
+      if (const std::string reason = text_in(value, "reason"); !reason.empty()) {
+        html += fmt::format("<p class=\"note\">{}, {}: {}.</p>\n", escaped(name),
+                            escaped(readable(key)), escaped(reason));
+      }
+    }
+  }
+  return html;
 }
 
 std::string policies_html(const Json& table) {
@@ -214,8 +240,11 @@ std::string policies_html(const Json& table) {
         "<p class=\"note\">{} posts, judged by the gold labeler; intervals of 95%.</p>\n",
         number_text(*posts));
   }
-  return table.contains("policies") ? html + columns_table(entries_of(table["policies"], "name"))
-                                    : "";
+  if (!table.contains("policies")) {
+    return "";
+  }
+  const auto entries = entries_of(table["policies"], "name");
+  return html + columns_table(entries) + reasons_html(entries);
 }
 
 /// Agreement over groups with an order, as points with intervals; empty for fewer than two.

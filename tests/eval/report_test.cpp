@@ -315,6 +315,21 @@ TEST(Report, TextFromFilesCannotRun) {
   EXPECT_THAT(report.html, Not(HasSubstr("\xff")));
 }
 
+TEST(Report, ARateThatCannotBeGivenSaysWhyBelowTheTable) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  fill(run, {{"table.json",
+              R"({"posts":9,"policies":[{"name":"PPO","words":3,"gold":1,"equal_length_first":)"
+              R"({"reason":"length <alone> tells"}}]})"}});
+  const std::string html = report_of(run).html;
+  EXPECT_THAT(html, HasSubstr("wins against the first policy at equal length</td>"));
+  EXPECT_THAT(html, Not(HasSubstr("reason")));
+  EXPECT_THAT(
+      html,
+      HasSubstr("PPO, wins against the first policy at equal length: length &lt;alone&gt; tells."));
+  EXPECT_LT(html.find("gold score"), html.find("length, words"));
+}
+
 /// The classes of colour at the ends of a method's lines, in the order of the charts.
 std::vector<std::string> colours_of(const std::string& html, const std::string& method) {
   std::vector<std::string> colours;
