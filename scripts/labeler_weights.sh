@@ -74,10 +74,10 @@ for ((turn = seed; turn < seed + seeds; ++turn)); do
   done
 done
 
-say "Accuracy of the reward models on $(wc -l < "$run/test_comparisons.jsonl") held-out pairs"
+say "Agreement with gold on the $(number gold_pairs "$run/seed_$seed/alike.json") held-out pairs without a tie"
 for ((turn = seed; turn < seed + seeds; ++turn)); do
-  printf '%s %s %s\n' "$turn" "$(number accuracy "$run/seed_$turn/alike.json")" \
-    "$(number accuracy "$run/seed_$turn/weighted.json")"
+  printf '%s %s %s\n' "$turn" "$(number gold_agreement "$run/seed_$turn/alike.json")" \
+    "$(number gold_agreement "$run/seed_$turn/weighted.json")"
 done | awk '
   BEGIN { printf "%6s %10s %10s %12s\n", "seed", "alike", "weighted", "difference" }
   { printf "%6s %10.3f %10.3f %+12.3f\n", $1, $2, $3, $3 - $2; a += $2; w += $3; d += $3 - $2; dd += ($3 - $2) ^ 2 }
