@@ -1,6 +1,8 @@
 // `precis evaluate rouge`: predictions beside references by ROUGE.
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "eval/rouge_means.hpp"
+#include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {
@@ -15,6 +18,7 @@ namespace {
 
 struct EvaluateRougeOptions {
   std::string input;
+  std::string samples;
   std::string output;
   std::string json;
   bool stemmer = true;
@@ -23,12 +27,18 @@ struct EvaluateRougeOptions {
 
 void add_options(OptionTable& table, EvaluateRougeOptions& options) {
   table.add("input", &options.input,
-            {.meaning = "rows {\"prediction\",\"reference\"} (JSON Lines)",
+            {.meaning = "rows {\"prediction\",\"reference\"} (JSON Lines); with samples: TL;DR or "
+                        "CNN/DM rows",
              .required = true,
              .file = FileUse::input});
+  table.add(
+      "samples", &options.samples,
+      {.meaning = "a file of `precis sample` on these rows: the predictions, compared with the "
+                  "rows' own summaries",
+       .file = FileUse::input});
   table.add("output", &options.output,
             {.meaning = "precision, recall and F of rouge1, rouge2, rougeL and rougeLsum, a line a "
-                        "row (JSON Lines); empty: not written",
+                        "prediction, of samples with id and index (JSON Lines); empty: not written",
              .file = FileUse::output});
   table.add(
       "json", &options.json,
@@ -41,7 +51,32 @@ void add_options(OptionTable& table, EvaluateRougeOptions& options) {
              .source = "precis"});
 }
 
+/// Calls `compare(prediction, reference, names)` for each of them; `names` begin its line of
+/// output. Returns how many rows were skipped.
+std::int64_t for_each_prediction(const EvaluateRougeOptions& options,
+                                 const std::function<void(const std::string&, const std::string&,
+                                                          nlohmann::ordered_json)>& compare) {
+  if (options.samples.empty()) {
+    return for_each_row(options.input, options.skip_bad, [&](const JsonRow& row) {
+      compare(row.text("prediction"), row.text("reference"), nlohmann::ordered_json::object());
+    });
+  }
+  const auto rows = read_summary_rows(options.input, false);
+  const auto samples = read_samples(options.samples, ids_of(rows), options.input);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    require(!rows[i].summary.empty(), "{}: the row has no summary to compare samples with.",
+            rows[i].where());
+    for (const SampledSummary& sample : samples[i]) {
+      compare(sample.response, rows[i].summary, {{"id", rows[i].id()}, {"index", sample.index}});
+    }
+  }
+  return 0;
+}
+
 ExitStatus run(Context& context, EvaluateRougeOptions& options) {
+  if (!options.samples.empty() && options.skip_bad) {
+    fail_usage("data.skip_bad is for rows without samples: with --samples every row is needed.");
+  }
   std::optional<JsonlWriter> output, json;
   if (!options.output.empty()) {
     output.emplace(options.output);
@@ -50,12 +85,15 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
     json.emplace(options.json);
   }
   std::vector<Rouge> all;
-  const auto skipped = for_each_row(options.input, options.skip_bad, [&](const JsonRow& row) {
-    all.push_back(rouge(row.text("prediction"), row.text("reference"), options.stemmer));
-    if (output) {
-      output->write(to_json(all.back()));
-    }
-  });
+  const auto skipped =
+      for_each_prediction(options, [&](const std::string& prediction, const std::string& reference,
+                                       nlohmann::ordered_json line) {
+        all.push_back(rouge(prediction, reference, options.stemmer));
+        if (output) {
+          line.update(to_json(all.back()));
+          output->write(line);
+        }
+      });
   if (skipped > 0) {
     context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
   }
@@ -70,9 +108,10 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
     fmt::print("{} has no rows: there are no means.\n", options.input);
     return ExitStatus::done;
   }
-  fmt::print("{}, means with intervals of 95%; {}\n\n{}",
-             counted(static_cast<std::int64_t>(all.size()), "row"),
-             options.stemmer ? "words by their stems" : "words as they are", to_text(mean_of(all)));
+  fmt::print(
+      "{}, means with intervals of 95%; {}\n\n{}",
+      counted(static_cast<std::int64_t>(all.size()), options.samples.empty() ? "row" : "sample"),
+      options.stemmer ? "words by their stems" : "words as they are", to_text(mean_of(all)));
   return ExitStatus::done;
 }
 

@@ -113,6 +113,36 @@ TEST_F(EvaluateCommands, RougeNamesBadRowsAndTakesEmptyFiles) {
   EXPECT_EQ(text_of(file("out")), "");
 }
 
+TEST_F(EvaluateCommands, RougeOfSamplesIsAgainstTheirRowsSummaries) {
+  const std::vector<std::string> words = {
+      "evaluate", "rouge", "--input", file("data/train.jsonl"), "--samples", file("samples")};
+  auto written = words;
+  written.insert(written.end(), {"--output", file("rows"), "--json", file("means")});
+  EXPECT_THAT(succeed(written), HasSubstr(fmt::format("{} samples", 4 * rows_.size())));
+  const auto rows = read_rows(file("rows"));
+  ASSERT_EQ(rows.size(), 4 * rows_.size());
+  for (const auto& row : rows) {
+    if (row["index"] == 0 || row["index"] == 3) {  // the first words of the summary, and all
+      EXPECT_EQ(row["rouge1"]["r"] == 1, row["index"] == 3) << row.dump();
+    }
+  }
+  EXPECT_LT(json("means")["rouge1"]["r"]["mean"], 1);
+
+  auto skipping = words;
+  skipping.emplace_back("--data.skip_bad");
+  refuse(2, "data.skip_bad is for rows without samples", skipping);
+  auto other = words;
+  other[3] = file("data/valid.jsonl");
+  refuse(1, "no row of", other);
+  Json without = rows_.front();
+  without["summary"] = "";
+  write("without", without.dump() + "\n");
+  other[3] = file("without");
+  other[5] = file("few");
+  write("few", samples_.substr(0, samples_.find('\n') + 1));
+  refuse(1, "has no summary to compare samples with", other);
+}
+
 TEST_F(EvaluateCommands, CopyingIsOfEachSample) {
   succeed({"evaluate", "copying", "--input", file("data/train.jsonl"), "--samples", file("samples"),
            "--output", file("rows"), "--json", file("means")});
