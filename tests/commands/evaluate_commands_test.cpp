@@ -122,8 +122,9 @@ TEST_F(EvaluateCommands, RougeOfSamplesIsAgainstTheirRowsSummaries) {
   const auto rows = read_rows(file("rows"));
   ASSERT_EQ(rows.size(), 4 * rows_.size());
   for (const auto& row : rows) {
-    if (row["index"] == 0 || row["index"] == 3) {  // the first words of the summary, and all
-      EXPECT_EQ(row["rouge1"]["r"] == 1, row["index"] == 3) << row.dump();
+    const int index = row["index"];
+    if (index == 0 || index == 3) {  // the first words of the summary, and all
+      EXPECT_EQ(row["rouge1"]["r"] == 1, index == 3) << row.dump();
     }
   }
   EXPECT_LT(json("means")["rouge1"]["r"]["mean"], 1);
