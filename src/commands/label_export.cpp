@@ -54,10 +54,11 @@ void add_options(OptionTable& table, ExportOptions& options) {
              .maximum = 1e9});
   table.add("label.title", &options.page.title,
             {.meaning = "the page's title", .source = "precis"});
-  table.add("label.instructions", &options.instructions,
-            {.meaning = "a text file shown to the labelers before they begin and with the help; "
-                        "empty: a short text of the paper's criteria",
-             .file = FileUse::input});
+  table.add(
+      "label.instructions", &options.instructions,
+      {.meaning = "a text file shown to the labelers before they begin and with the help, with "
+                  "**bold** between double stars; empty: a short text of the paper's criteria",
+       .file = FileUse::input});
 }
 
 ExitStatus run(Context& context, ExportOptions& options) {

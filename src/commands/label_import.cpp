@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "feedback/judgements.hpp"
+#include "feedback/label_page.hpp"
 #include "io/jsonl.hpp"
 #include "io/text_file.hpp"
 
@@ -21,6 +23,7 @@ struct ImportOptions {
   std::string pairs;
   std::string output;
   std::string axes;
+  std::string unjudged;
 };
 
 void add_options(OptionTable& table, ImportOptions& options) {
@@ -40,6 +43,11 @@ void add_options(OptionTable& table, ImportOptions& options) {
   table.add("axes", &options.axes,
             {.meaning = "ratings of the single summaries in the schema of OpenAI's axis "
                         "evaluations; empty: not written",
+             .file = FileUse::output});
+  table.add("unjudged", &options.unjudged,
+            {.meaning = "the pairs that a labeler could not judge, with the reason in "
+                        "`cannot_judge` (unclear, knowledge, upsetting, other) and without a "
+                        "choice, one an answer; empty: not written",
              .file = FileUse::output});
 }
 
@@ -65,6 +73,40 @@ void write_axes(const std::string& path, const Answers& answers, const PairList&
   file.commit();
 }
 
+void write_unjudged(const std::string& path, const Answers& answers, const PairList& list) {
+  JsonlWriter file(path);
+  for (const Answer& answer : answers.unjudged) {
+    file.write(unjudged_json(list.pairs[answer.place], answer));
+  }
+  file.commit();
+}
+
+/// "3 unclear, 1 upsetting"
+std::string reasons_of(const std::vector<Answer>& unjudged) {
+  std::vector<std::string> reasons;
+  for (const std::string_view reason : cannot_judge_reasons) {
+    if (const auto count = std::ranges::count(unjudged, reason, &Answer::cannot_judge); count > 0) {
+      reasons.push_back(fmt::format("{} {}", count, reason));
+    }
+  }
+  return joined(reasons, ", ");
+}
+
+/// What became of answers that were given more than once.
+void tell_of_repeats(Context& context, const LabelerAnswers& labeler) {
+  if (labeler.repeated > 0) {
+    context.log.info("{}: {} came again in another download and {} once.", labeler.worker,
+                     counted(labeler.repeated, "answer"),
+                     labeler.repeated == 1 ? "counts" : "count");
+  }
+  if (labeler.replaced > 0) {
+    context.log.warning(
+        "{}: {} of an earlier download {} replaced by what the later one says. If two people used "
+        "this name, give each of them a name of their own.",
+        labeler.worker, counted(labeler.replaced, "answer"), labeler.replaced == 1 ? "is" : "are");
+  }
+}
+
 ExitStatus run(Context& context, ImportOptions& options) {
   const PairList list = read_pair_list(options.pairs);
   const Answers answers = read_answers(expand_files(options.input), list);
@@ -77,6 +119,12 @@ ExitStatus run(Context& context, ImportOptions& options) {
                         counted(rated, "answer"), rated == 1 ? "has" : "have");
   }
 
+  require(!answers.answers.empty() || !options.unjudged.empty(),
+          "No pair was judged: {} that it cannot be ({}). Give --unjudged FILE to write these.",
+          answers.unjudged.size() == 1 ? "one answer says"
+                                       : fmt::format("{} answers say", answers.unjudged.size()),
+          reasons_of(answers.unjudged));
+
   JsonlWriter file(options.output);
   for (const Answer& answer : answers.answers) {
     file.write(comparison_json(list.pairs[answer.place], answer));
@@ -85,11 +133,24 @@ ExitStatus run(Context& context, ImportOptions& options) {
   if (!options.axes.empty()) {
     write_axes(options.axes, answers, list);
   }
+  if (!options.unjudged.empty()) {
+    write_unjudged(options.unjudged, answers, list);
+  } else if (!answers.unjudged.empty()) {
+    context.log.warning(
+        "{} that the pair cannot be judged ({}) and {} no comparison: give --unjudged FILE to keep "
+        "{}.",
+        answers.unjudged.size() == 1 ? "One answer says"
+                                     : fmt::format("{} answers say", answers.unjudged.size()),
+        reasons_of(answers.unjudged), answers.unjudged.size() == 1 ? "is" : "are",
+        answers.unjudged.size() == 1 ? "it" : "them");
+  }
 
-  fmt::print("{:<24} {:>8} {:>8} {:>16}\n", "labeler", "answers", "missing", "median seconds");
+  fmt::print("{:<24} {:>8} {:>14} {:>8} {:>16}\n", "labeler", "answers", "cannot judge", "missing",
+             "median seconds");
   for (const LabelerAnswers& labeler : answers.labelers) {
-    fmt::print("{:<24} {:>8} {:>8} {:>16.1f}\n", labeler.worker, labeler.answered,
-               labeler.missing.size(), labeler.median_seconds);
+    fmt::print("{:<24} {:>8} {:>14} {:>8} {:>16.1f}\n", labeler.worker, labeler.answered,
+               labeler.unable, labeler.missing.size(), labeler.median_seconds);
+    tell_of_repeats(context, labeler);
     if (!labeler.missing.empty()) {
       context.log.warning("{} has no answer to {}: {}.", labeler.worker,
                           counted(static_cast<std::int64_t>(labeler.missing.size()), "pair"),

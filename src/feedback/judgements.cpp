@@ -48,7 +48,7 @@ void require_own_kind(const JsonRow& row, const PairList& list) {
         "downloaded.",
         row.where(), compares ? "this is a comparison" : "the field `format` is missing"));
   }
-  if (*format != answer_format) {
+  if (*format != answer_format && *format != former_answer_format) {
     throw BadRow(fmt::format("{}: the field `format` is {}, \"{}\" was expected.", row.where(),
                              format->is_string() ? format->dump() : format->type_name(),
                              answer_format));
@@ -119,14 +119,49 @@ bool prefers_right(const JsonRow& row, std::int64_t scale) {
   return scale == middle_scale ? lean == "right" : scale > middle_scale;
 }
 
-/// A line that is marked as complete, turned to the order of the row's own summaries.
-Answer parse_answer(const JsonRow& row, std::size_t place) {
+bool is_time(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00.000Z";
+  return std::equal(text.begin(), text.end(), form.begin(), form.end(), [](char c, char wanted) {
+    return wanted == '0' ? c >= '0' && c <= '9' : c == wanted;
+  });
+}
+
+/// When the line was downloaded; empty for a page of the former version.
+std::string time_of(const JsonRow& row) {
+  if (row.text("format") == former_answer_format) {
+    return "";
+  }
+  const std::string& time = row.text("downloaded");
+  if (!is_time(time)) {
+    throw BadRow(fmt::format(
+        "{}: the field `downloaded` is \"{}\", a time like 2026-11-29T20:01:02.345Z was expected.",
+        row.where(), time));
+  }
+  return time;
+}
+
+/// Why the pair cannot be judged; empty: it was judged.
+std::string reason_in(const JsonRow& row) {
+  if (row.text("format") == former_answer_format ||
+      field_of(row.value, "cannot_judge", row.where()).is_null()) {
+    return "";
+  }
+  const std::string& reason = row.text("cannot_judge");
+  if (std::ranges::find(cannot_judge_reasons, reason) == cannot_judge_reasons.end()) {
+    throw BadRow(fmt::format(
+        "{}: the field `cannot_judge` is \"{}\", null or one of {} was expected.", row.where(),
+        reason,
+        joined(std::vector<std::string>(cannot_judge_reasons.begin(), cannot_judge_reasons.end()),
+               ", ")));
+  }
+  return reason;
+}
+
+/// Choice, confidence and axes, turned to the order of the row's own summaries.
+void read_judgement(const JsonRow& row, Answer& answer) {
   const std::string where = row.where();
   const auto left = static_cast<int>(whole_number(row.value, "left", 0, 1, where, "left"));
   const std::int64_t scale = whole_number(row.value, "scale", 1, most_scale, where, "scale");
-  Answer answer;
-  answer.place = place;
-  answer.worker = row.text("worker");
   answer.choice = prefers_right(row, scale) ? 1 - left : left;
   answer.confidence = static_cast<int>(left == 0 ? scale : most_scale + 1 - scale);
   if (const nlohmann::json& axes = field_of(row.value, "axes", where); axes.is_object()) {
@@ -135,6 +170,19 @@ Answer parse_answer(const JsonRow& row, std::size_t place) {
   } else if (!axes.is_null()) {
     throw BadRow(fmt::format("{}: the field `axes` is {}, an object or null was expected.", where,
                              shown(axes)));
+  }
+}
+
+/// A line that is marked as complete.
+Answer parse_answer(const JsonRow& row, std::size_t place) {
+  const std::string where = row.where();
+  Answer answer;
+  answer.place = place;
+  answer.worker = row.text("worker");
+  answer.downloaded = time_of(row);
+  answer.cannot_judge = reason_in(row);
+  if (answer.cannot_judge.empty()) {
+    read_judgement(row, answer);
   }
   answer.note = row.text("note");
   const nlohmann::json& seconds = field_of(row.value, "seconds", where);
@@ -154,6 +202,28 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+bool same_answer(const Answer& a, const Answer& b) {
+  return a.choice == b.choice && a.confidence == b.confidence && a.axes == b.axes &&
+         a.cannot_judge == b.cannot_judge && a.note == b.note;
+}
+
+/// The one that counts of a labeler's answers to a pair. Does not depend on their order.
+const Answer& latest_of(const std::vector<Answer>& answers) {
+  const Answer& latest = *std::ranges::max_element(answers, {}, [](const Answer& answer) {
+    return std::pair(std::string_view(answer.downloaded), answer.seconds);
+  });
+  for (const Answer& other : answers) {
+    require(other.downloaded != latest.downloaded || same_answer(other, latest),
+            "{}: {} has answered this pair otherwise at {}, and {}, so which answer is the later "
+            "one cannot be known. Give the later file only, and let no two labelers have one name.",
+            std::max(other.where, latest.where), other.worker, std::min(other.where, latest.where),
+            other.downloaded.empty() ? "neither line has a time (pages of an earlier version write "
+                                       "none)"
+                                     : "both were downloaded at " + other.downloaded);
+  }
+  return latest;
 }
 
 /// Lines as they come in, by labeler.
@@ -176,7 +246,7 @@ class Collector {
     }
     const auto [index, is_new] = places_.emplace(worker, labelers_.size());
     if (is_new) {
-      labelers_.push_back({.worker = worker, .asked = {}, .answered = {}, .seconds = {}});
+      labelers_.push_back({.worker = worker, .asked = {}, .answers = {}});
     }
     Labeler& labeler = labelers_[index->second];
     for (std::size_t asked = range.first; asked < range.behind; ++asked) {
@@ -185,45 +255,47 @@ class Collector {
     if (!complete.get<bool>()) {
       return;
     }
-    Answer answer = parse_answer(row, place);
-    const auto [first, is_first] = labeler.answered.emplace(place, answer.where);
-    if (!is_first) {
-      throw BadRow(fmt::format(
-          "{}: {} has answered this pair already, at {}. Of a page that was downloaded twice give "
-          "the later file only, and let no two labelers have one name.",
-          answer.where, worker, first->second));
-    }
-    labeler.seconds.push_back(answer.seconds);
-    answers_.push_back(std::move(answer));
+    labeler.answers[place].push_back(parse_answer(row, place));
   }
 
   Answers result() && {
     Answers result;
-    std::stable_sort(answers_.begin(), answers_.end(),
-                     [](const Answer& a, const Answer& b) { return a.place < b.place; });
-    result.answers = std::move(answers_);
     for (const Labeler& labeler : labelers_) {
-      LabelerAnswers summary{.worker = labeler.worker,
-                             .answered = static_cast<std::int64_t>(labeler.answered.size()),
-                             .missing = {},
-                             .median_seconds = median(labeler.seconds)};
+      LabelerAnswers summary{.worker = labeler.worker, .missing = {}};
+      std::vector<double> seconds;
+      for (const auto& [place, given] : labeler.answers) {
+        const Answer& latest = latest_of(given);
+        const auto alike = std::ranges::count_if(
+            given, [&](const Answer& answer) { return same_answer(answer, latest); });
+        summary.repeated += alike - 1;
+        summary.replaced += static_cast<std::int64_t>(given.size()) - alike;
+        if (latest.cannot_judge.empty()) {
+          ++summary.answered;
+          seconds.push_back(latest.seconds);
+          result.answers.push_back(latest);
+        } else {
+          ++summary.unable;
+          result.unjudged.push_back(latest);
+        }
+      }
+      summary.median_seconds = median(std::move(seconds));
       std::copy_if(labeler.asked.begin(), labeler.asked.end(), std::back_inserter(summary.missing),
-                   [&](std::size_t place) { return !labeler.answered.contains(place); });
+                   [&](std::size_t place) { return !labeler.answers.contains(place); });
       result.labelers.push_back(std::move(summary));
     }
+    std::ranges::stable_sort(result.answers, {}, &Answer::place);
+    std::ranges::stable_sort(result.unjudged, {}, &Answer::place);
     return result;
   }
 
  private:
   struct Labeler {
     std::string worker;
-    std::set<std::size_t> asked;                  // places of all pairs on the labeler's pages
-    std::map<std::size_t, std::string> answered;  // place -> where
-    std::vector<double> seconds;
+    std::set<std::size_t> asked;  // places of all pairs on the labeler's pages
+    std::map<std::size_t, std::vector<Answer>> answers;  // by place, as the files have them
   };
 
   const PairList& list_;
-  std::vector<Answer> answers_;
   std::vector<Labeler> labelers_;
   std::map<std::string, std::size_t> places_;
 };
@@ -237,30 +309,18 @@ void add_others(nlohmann::ordered_json& result, const nlohmann::json& row) {
   }
 }
 
-}  // namespace
-
-Answers read_answers(const std::vector<std::string>& files, const PairList& list) {
-  Collector collector(list);
-  for (const std::string& file : files) {
-    for_each_row(file, [&](const JsonRow& row) { collector.add(row); });
-  }
-  Answers answers = std::move(collector).result();
-  require(!answers.answers.empty(), "{}: no pair has a complete answer.", joined(files, ", "));
-  return answers;
-}
-
-nlohmann::ordered_json comparison_json(const ListedPair& pair, const Answer& answer) {
-  const nlohmann::json& row = pair.row;
-  nlohmann::ordered_json result = {{"info", row.at("info")},
-                                   {"summaries", row.at("summaries")},
-                                   {"choice", answer.choice},
-                                   {"worker", answer.worker}};
+/// Batch and split behind the fields that are there, as OpenAI's files have them.
+void add_labels(nlohmann::ordered_json& result, const nlohmann::json& row) {
   for (const char* field : {"batch", "split"}) {
     if (const auto* value = find_field(row, field)) {
       result[field] = *value;
     }
   }
-  nlohmann::ordered_json extra = {{"confidence", answer.confidence}};
+}
+
+/// `extra` of a row: what it begins with, the answer's note and seconds, and what the row had.
+nlohmann::ordered_json extra_json(nlohmann::ordered_json extra, const nlohmann::json& row,
+                                  const Answer& answer) {
   if (!answer.note.empty()) {
     extra["note"] = answer.note;
   }
@@ -270,8 +330,44 @@ nlohmann::ordered_json comparison_json(const ListedPair& pair, const Answer& ans
     others.erase("note");  // of an earlier judgement
     add_others(extra, others);
   }
-  result["extra"] = extra;
-  add_others(result, row);
+  return extra;
+}
+
+}  // namespace
+
+Answers read_answers(const std::vector<std::string>& files, const PairList& list) {
+  Collector collector(list);
+  for (const std::string& file : files) {
+    for_each_row(file, [&](const JsonRow& row) { collector.add(row); });
+  }
+  Answers answers = std::move(collector).result();
+  require(!answers.answers.empty() || !answers.unjudged.empty(),
+          "{}: no pair has a complete answer.", joined(files, ", "));
+  return answers;
+}
+
+nlohmann::ordered_json comparison_json(const ListedPair& pair, const Answer& answer) {
+  nlohmann::ordered_json result = {{"info", pair.row.at("info")},
+                                   {"summaries", pair.row.at("summaries")},
+                                   {"choice", answer.choice},
+                                   {"worker", answer.worker}};
+  add_labels(result, pair.row);
+  result["extra"] = extra_json({{"confidence", answer.confidence}}, pair.row, answer);
+  add_others(result, pair.row);
+  return result;
+}
+
+nlohmann::ordered_json unjudged_json(const ListedPair& pair, const Answer& answer) {
+  nlohmann::ordered_json result = {{"info", pair.row.at("info")},
+                                   {"summaries", pair.row.at("summaries")},
+                                   {"cannot_judge", answer.cannot_judge},
+                                   {"worker", answer.worker}};
+  add_labels(result, pair.row);
+  result["extra"] = extra_json(nlohmann::ordered_json::object(), pair.row, answer);
+  add_others(result, pair.row);
+  // Of an earlier judgement, if the row had one.
+  result.erase("choice");
+  result["extra"].erase("confidence");
   return result;
 }
 

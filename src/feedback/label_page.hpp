@@ -1,6 +1,7 @@
 // The page on which people compare summaries: one HTML file that needs no server and no network.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,11 +17,17 @@ struct LabelPageOptions {
   std::int64_t first = 1;  ///< the first pair of the page, from 1
   std::int64_t limit = 0;  ///< at most so many pairs; 0: all
   std::string title = "Compare summaries";
-  std::string instructions = {};  ///< plain text; empty: the page's own
+  std::string instructions = {};  ///< text with **bold** parts; empty: the page's own
 };
 
 /// The value of `format` in each line that a page downloads.
-inline constexpr std::string_view answer_format = "precis answer 1";
+inline constexpr std::string_view answer_format = "precis answer 2";
+/// That of pages of the former version, whose lines have neither `downloaded` nor `cannot_judge`.
+inline constexpr std::string_view former_answer_format = "precis answer 1";
+
+/// Why a pair could not be judged, as `cannot_judge` in such a line has it.
+inline constexpr std::array<std::string_view, 4> cannot_judge_reasons = {"unclear", "knowledge",
+                                                                         "upsetting", "other"};
 
 /// What the page holds: `page` (its digest, under which the browser keeps the answers), `pairs`
 /// (the list's digest), `first`, `axes`, texts, and of each pair `pair` (its id), `left` (which of

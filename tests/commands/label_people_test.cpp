@@ -61,9 +61,11 @@ class LabelPeople : public testing::Test {
                       {"pair", item["pair"]},
                       {"left", item["left"]},
                       {"worker", worker},
+                      {"downloaded", "2026-11-29T20:01:02.345Z"},
                       {"complete", complete},
                       {"scale", complete ? json(1 + i % 4) : json()},
                       {"lean", nullptr},
+                      {"cannot_judge", nullptr},
                       {"axes", with_axes ? json{{"left", ratings}, {"right", ratings}} : json()},
                       {"note", ""},
                       {"seconds", 1}});
@@ -110,6 +112,57 @@ TEST_F(LabelPeople, RatingsAreWrittenWhereAsked) {
   EXPECT_FALSE(std::filesystem::exists(file("none")));
 }
 
+TEST_F(LabelPeople, APageDownloadedAgainCountsOnce) {
+  const std::string first = answers("ann", 2, false);
+  Rows later = read_rows(answers("later", 0, false));
+  for (json& row : later) {
+    row["worker"] = "ann";
+    row["downloaded"] = "2026-11-29T21:00:00.000Z";
+  }
+  later[0]["scale"] = 9;
+  const std::string second = folder_.file("ann2.jsonl", to_lines(later));
+  for (const std::string& order : {first + "," + second, second + "," + first}) {
+    const Outcome outcome = import_answers(order);
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    EXPECT_THAT(
+        outcome.output,
+        AllOf(HasSubstr("ann: 9 answers came again in another download and count once."),
+              HasSubstr("ann: 1 answer of an earlier download is replaced by what the later"),
+              HasSubstr("12 comparisons written")));
+  }
+  const std::string both = text_of(file("out"));
+  EXPECT_EQ(import_answers(second).status, 0);
+  EXPECT_EQ(text_of(file("out")), both) << "the first download adds nothing";
+}
+
+TEST_F(LabelPeople, WhatCannotBeJudgedIsCountedAndNoComparison) {
+  Rows rows = read_rows(answers("ann", 0, false));
+  for (const std::size_t i : {0U, 5U}) {
+    rows[i]["scale"] = nullptr;
+    rows[i]["cannot_judge"] = i == 0 ? "unclear" : "upsetting";
+  }
+  const std::string ann = folder_.file("ann.jsonl", to_lines(rows));
+  const Outcome outcome = import_answers(ann);
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("2 answers say that the pair cannot be judged (1 "
+                                              "unclear, 1 upsetting) and are no comparison"),
+                                    HasSubstr("10 comparisons written")));
+  EXPECT_EQ(import_answers(ann, {"--unjudged", file("unjudged")}).status, 0);
+  const Rows unjudged = read_rows(file("unjudged"));
+  ASSERT_EQ(unjudged.size(), 2U);
+  EXPECT_EQ(unjudged[1]["cannot_judge"], "upsetting");
+  EXPECT_FALSE(unjudged[1].contains("choice"));
+  // What is left can be audited.
+  const Outcome audit = label({"audit", "--input", file("out")});
+  EXPECT_EQ(audit.status, 0) << audit.output;
+
+  std::filesystem::remove(file("out"));
+  rows.resize(1);
+  folder_.file("ann.jsonl", to_lines(rows));
+  expect_refused(import_answers(ann), 1,
+                 "No pair was judged: one answer says that it cannot be (1 unclear).");
+}
+
 TEST_F(LabelPeople, ThePageTakesTitleInstructionsAndAPart) {
   folder_.file("how.txt", "Read <b>well</b>.");
   const Outcome outcome = export_page({"--label.first", "11", "--label.limit", "5", "--label.title",
@@ -129,7 +182,6 @@ TEST_F(LabelPeople, MistakesAreNamedAndNothingIsLeft) {
                  "latin.txt: byte 4 is not UTF-8");
   expect_refused(import_answers(file("pairs.jsonl")), 1, "pairs.jsonl:1: this is a comparison");
   const std::string ann = answers("ann", 0, false);
-  expect_refused(import_answers(ann + "," + ann), 1, "ann has answered this pair already");
   expect_refused(label({"import", "--input", ann, "--pairs", ann, "--output", file("out")}), 1,
                  "ann.jsonl:1: this is an answer of a page");
   folder_.file("pairs.jsonl", to_lines(made_pairs(11)));

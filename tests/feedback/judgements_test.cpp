@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "feedback/made_pairs.hpp"
@@ -24,7 +25,7 @@ class Judgements : public testing::Test {
 
   /// A line of a page that has all pairs, not yet judged.
   [[nodiscard]] Json line(std::size_t pair, const std::string& worker = "ann") const {
-    return {{"format", "precis answer 1"},
+    return {{"format", "precis answer 2"},
             {"page", "00112233aabbccdd"},
             {"pairs", list_.digest},
             {"first", 1},
@@ -32,9 +33,11 @@ class Judgements : public testing::Test {
             {"pair", list_.pairs.at(pair).id},
             {"left", 0},
             {"worker", worker},
+            {"downloaded", "2026-11-29T20:01:02.345Z"},
             {"complete", false},
             {"scale", nullptr},
             {"lean", nullptr},
+            {"cannot_judge", nullptr},
             {"axes", nullptr},
             {"note", ""},
             {"seconds", 2.5}};
@@ -184,12 +187,86 @@ TEST_F(Judgements, MissingAreThoseOfTheLabelersPagesWhetherMarkedOrCutOut) {
   EXPECT_THAT(read({second, third, late}).labelers.at(0).missing, ElementsAre(0, 3, 4));
 }
 
-TEST_F(Judgements, TwoAnswersToAPairAreNamed) {
-  EXPECT_THAT(error_of(judged(4, 9)),
-              AllOf(HasSubstr("answers.jsonl:2: ann has answered this pair already, at "),
-                    HasSubstr("answers.jsonl:1. Of a page that was downloaded twice")));
-  // Of two labelers there may be two; a pair that is not judged is no answer.
+TEST_F(Judgements, OfAPageDownloadedAgainTheLaterAnswerCounts) {
+  const auto at = [](Json row, const char* minute) {
+    row["downloaded"] = fmt::format("2026-11-29T20:{}:00.000Z", minute);
+    return row;
+  };
+  Json seen_again = at(judged(0, 3), "30");
+  seen_again["seconds"] = 9;
+  // Pair 0 came three times alike; pair 1 was thought over twice, the last time back to the first.
+  std::vector<Json> rows = {at(judged(0, 3), "10"), at(judged(0, 3), "20"), seen_again,
+                            at(judged(1, 2), "10"), at(judged(1, 8), "20"), at(judged(1, 2), "30"),
+                            at(line(2), "10"),      at(judged(2, 7), "20"), at(line(2), "30")};
+  for (std::size_t turn = 0; turn < rows.size(); ++turn) {
+    std::rotate(rows.begin(), rows.begin() + 1, rows.end());
+    const Answers answers = read(rows);
+    ASSERT_EQ(answers.answers.size(), 3U);
+    EXPECT_EQ(answers.answers[0].seconds, 9);
+    EXPECT_EQ(answers.answers[1].confidence, 2);
+    EXPECT_EQ(answers.answers[2].confidence, 7) << "a line that is not complete says nothing";
+    EXPECT_EQ(answers.labelers.at(0).answered, 3);
+    EXPECT_EQ(answers.labelers.at(0).repeated, 3);
+    EXPECT_EQ(answers.labelers.at(0).replaced, 1);
+    EXPECT_THAT(answers.labelers.at(0).missing, ElementsAre(3, 4));
+  }
+  // Of two labelers there may be two.
   EXPECT_EQ(read({judged(4, 9), judged(4, 9, "bob"), line(4)}).answers.size(), 2U);
+}
+
+/// The line as a page of the former version writes it.
+Json of_former_page(Json row) {
+  row["format"] = "precis answer 1";
+  row.erase("downloaded");
+  row.erase("cannot_judge");
+  return row;
+}
+
+TEST_F(Judgements, OfFormerPagesAreReadAndAreEarlierThanAnyWithATime) {
+  const Json former = of_former_page(judged(4, 9));
+  EXPECT_EQ(read({former, former}).labelers.at(0).repeated, 1);
+  const Answers answers = read({judged(4, 2), former});
+  EXPECT_EQ(answers.answers.at(0).confidence, 2);
+  EXPECT_EQ(answers.labelers.at(0).replaced, 1);
+}
+
+TEST_F(Judgements, DifferentAnswersOfWhichNeitherIsLaterAreNamed) {
+  EXPECT_THAT(error_of(judged(4, 9)),
+              AllOf(HasSubstr("answers.jsonl:2: ann has answered this pair otherwise at "),
+                    HasSubstr("answers.jsonl:1, and both were downloaded at 2026-11-29T20:01")));
+  EXPECT_THAT(message_of<Error>([&] {
+                (void)read({of_former_page(judged(4, 1)), of_former_page(judged(4, 9))});
+              }),
+              HasSubstr("neither line has a time (pages of an earlier version write none)"));
+}
+
+TEST_F(Judgements, WhatCannotBeJudgedIsKeptApart) {
+  Json unable = judged(0, 3);
+  unable["scale"] = nullptr;
+  unable["cannot_judge"] = "other";
+  unable["note"] = "The post is cut off.";
+  const Answers answers = read({unable, judged(1, 4)});
+  ASSERT_EQ(answers.answers.size(), 1U);
+  ASSERT_EQ(answers.unjudged.size(), 1U);
+  EXPECT_EQ(answers.labelers.at(0).answered, 1);
+  EXPECT_EQ(answers.labelers.at(0).unable, 1);
+  EXPECT_THAT(answers.labelers.at(0).missing, ElementsAre(2, 3, 4));
+  Json expected = made_pair(0);
+  expected["cannot_judge"] = "other";
+  expected["worker"] = "ann";
+  expected["extra"] = {{"note", "The post is cut off."}, {"seconds", 2.5}};
+  EXPECT_EQ(Json(unjudged_json(list_.pairs[0], answers.unjudged[0])), expected);
+  // An earlier judgement of the row itself does not stand in it either.
+  ListedPair judged_before = list_.pairs[0];
+  judged_before.row["choice"] = 1;
+  judged_before.row["extra"] = {{"confidence", 9}};
+  EXPECT_EQ(Json(unjudged_json(judged_before, answers.unjudged[0])), expected);
+
+  EXPECT_EQ(read({unable}).answers.size(), 0U);
+  EXPECT_THAT(error_with("cannot_judge", "tired"),
+              HasSubstr("`cannot_judge` is \"tired\", null or one of unclear, knowledge"));
+  EXPECT_THAT(error_with("downloaded", "today"),
+              HasSubstr("`downloaded` is \"today\", a time like 2026-"));
 }
 
 TEST_F(Judgements, AnotherFileIsNamed) {
@@ -197,8 +274,8 @@ TEST_F(Judgements, AnotherFileIsNamed) {
                                             HasSubstr("`precis label export`")));
   EXPECT_THAT(error_of({{"text", "a"}}),
               HasSubstr("answers.jsonl:2: the field `format` is missing"));
-  EXPECT_THAT(error_with("format", "precis answer 2"),
-              HasSubstr("`format` is \"precis answer 2\", \"precis answer 1\" was expected"));
+  EXPECT_THAT(error_with("format", "precis answer 3"),
+              HasSubstr("`format` is \"precis answer 3\", \"precis answer 2\" was expected"));
   EXPECT_THAT(error_with("format", 1), HasSubstr("`format` is number"));
   EXPECT_THAT(error_with("pairs", "0123456789abcdef"),
               AllOf(HasSubstr("of a page that was made from other pairs than those of"),
@@ -234,8 +311,9 @@ TEST_F(Judgements, ValuesOutOfRangeAreNamed) {
               HasSubstr("the field `axes.left.coherence` is missing"));
   EXPECT_THAT(error_with("axes", 3), HasSubstr("`axes` is 3, an object or null"));
   EXPECT_THAT(error_with("axes", {{"left", 3}}), HasSubstr("`axes.left` is 3, an object"));
-  for (const char* field : {"format", "pairs", "first", "count", "pair", "left", "worker",
-                            "complete", "scale", "lean", "axes", "note", "seconds"}) {
+  for (const char* field :
+       {"format", "pairs", "first", "count", "pair", "left", "worker", "downloaded", "complete",
+        "scale", "lean", "cannot_judge", "axes", "note", "seconds"}) {
     Json row = judged(0, 3);
     row.erase(field);
     EXPECT_THAT(error_of(row), HasSubstr(fmt::format("`{}` is missing", field)));

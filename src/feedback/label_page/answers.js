@@ -5,16 +5,30 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const axisNames = ['overall', 'accuracy', 'coverage', 'coherence'];
 const sides = ['left', 'right'];
 
+/** Why a pair cannot be judged: the name in the file, and the words of the button. */
+const reasons = {
+  unclear: 'The post or a summary cannot be understood',
+  knowledge: 'It takes knowledge that I lack',
+  upsetting: 'I do not want to read it',
+  other: 'Another reason, said in the note',
+};
+const sittingGap = 10 * 60 * 1000;  // a pause of so many milliseconds is a break
+
+/** `cannot` is a name of `reasons`, or '' while the reason is not said yet; `isNew`: since the last download. */
 function newAnswer() {
-  return {scale: null, lean: null, left: {}, right: {}, note: '', seconds: 0};
+  return {scale: null, lean: null, cannot: null, left: {}, right: {}, note: '', seconds: 0, isNew: false};
 }
 
 function isWithin(value, most) {
   return Number.isInteger(value) && value >= 1 && value <= most;
 }
 
-/** What is missing, in the order in which it is asked for: 'scale', 'lean', or [side, axis]. */
+/** What is missing, in the order in which it is asked for: 'scale', 'lean', [side, axis], 'reason' or 'note'. */
 function missingOf(answer) {
+  if (answer.cannot !== null) {
+    return answer.cannot === '' ? ['reason'] :
+        answer.cannot === 'other' && answer.note.trim() === '' ? ['note'] : [];
+  }
   const missing = [];
   if (answer.scale === null) {
     missing.push('scale');
@@ -38,7 +52,7 @@ function isComplete(answer) {
 }
 
 function isBegun(answer) {
-  return answer.scale !== null || answer.note !== '' ||
+  return answer.scale !== null || answer.cannot !== null || answer.note !== '' ||
       sides.some((side) => Object.keys(answer[side]).length > 0);
 }
 
@@ -50,13 +64,20 @@ function mendedState(found) {
   if (Number.isInteger(found.at) && found.at >= 0 && found.at <= data.items.length) {
     state.at = found.at;
   }
+  state.goesOn = found.goesOn === true;
+  state.downloaded = is(found.downloaded, 'string') ? found.downloaded : '';
+  if (Number.isInteger(found.sitting?.judged) && is(found.sitting.last, 'number')) {
+    state.sitting = {judged: found.sitting.judged, last: found.sitting.last};
+  }
   for (const item of data.items) {
     const kept = found.answers?.[item.pair];
     const answer = state.answers[item.pair];
     if (!kept) {
       continue;
     }
-    answer.scale = isWithin(kept.scale, 9) ? kept.scale : null;
+    answer.cannot = kept.cannot === '' || Object.hasOwn(reasons, kept.cannot) ? kept.cannot : null;
+    answer.scale = answer.cannot === null && isWithin(kept.scale, 9) ? kept.scale : null;
+    answer.isNew = kept.isNew === true;
     answer.lean = answer.scale === 5 && sides.includes(kept.lean) ? kept.lean : null;
     answer.note = is(kept.note, 'string') ? kept.note : '';
     answer.seconds = is(kept.seconds, 'number') && kept.seconds >= 0 ? kept.seconds : 0;
@@ -71,13 +92,17 @@ function mendedState(found) {
   return state;
 }
 
-/** `at` is the pair that is shown; one more than the last pair is the overview. */
+/**
+ * `at` is the pair that is shown; one more than the last pair is the overview. `goesOn`: a choice leads to the next
+ * pair. `downloaded` is the time of the last download, '' before the first. `sitting` counts the pairs that were
+ * judged since the last break, and has the time of the last one.
+ */
 function newState() {
   const answers = Object.create(null);
   for (const item of data.items) {
     answers[item.pair] = newAnswer();
   }
-  return {worker: '', at: 0, answers};
+  return {worker: '', at: 0, answers, goesOn: false, downloaded: '', sitting: {judged: 0, last: 0}};
 }
 
 /** What is kept in one of the browser's storages under a name: an object, or null. */
@@ -135,8 +160,19 @@ function wellFormed(text) {
   return new TextDecoder().decode(new TextEncoder().encode(text));
 }
 
-/** One line a pair; those not judged to the end are marked. */
-function toJsonLines(state) {
+/** Counts a pair that has just been judged, at `now` in milliseconds. */
+function countJudged(sitting, now) {
+  sitting.judged = now - sitting.last > sittingGap ? 1 : sitting.judged + 1;
+  sitting.last = now;
+}
+
+/** How many answers the last download does not have. */
+function newAnswers(state) {
+  return data.items.filter((item) => state.answers[item.pair].isNew).length;
+}
+
+/** One line a pair, downloaded at `time`; those not judged to the end are marked. */
+function toJsonLines(state, time) {
   const rate = (answer, side) =>
       Object.fromEntries(axisNames.map((axis) => [axis, answer[side][axis] ?? null]));
   const lines = data.items.map((item) => {
@@ -150,10 +186,12 @@ function toJsonLines(state) {
       pair: item.pair,
       left: item.left,
       worker: wellFormed(state.worker),
+      downloaded: time,
       complete: isComplete(answer),
       scale: answer.scale,
       lean: answer.lean,
-      axes: data.axes ? {left: rate(answer, 'left'), right: rate(answer, 'right')} : null,
+      cannot_judge: answer.cannot || null,
+      axes: data.axes && answer.cannot === null ? {left: rate(answer, 'left'), right: rate(answer, 'right')} : null,
       note: wellFormed(answer.note),
       seconds: Math.round(answer.seconds * 10) / 10,
     });

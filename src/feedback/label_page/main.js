@@ -5,6 +5,7 @@ let state = canStore ? storage.read() : newState();
 let frozen = false;     // another tab has this page
 let unsaved = false;    // something is neither stored nor downloaded
 let lastTick = null;    // of the clock; null: it stands
+const trail = [];       // the places that led here, for the way back
 
 const isJudging = () => !byId('judge').hidden;
 const answerNow = () => state.answers[data.items[state.at].pair];
@@ -31,15 +32,35 @@ function change(edit) {
   if (frozen) {
     return;
   }
-  edit(answerNow());
+  const answer = answerNow();
+  const wasComplete = isComplete(answer);
+  edit(answer);
+  answer.isNew = true;
+  if (!wasComplete && isComplete(answer)) {
+    countJudged(state.sitting, Date.now());
+  }
   settleClock();
   save();
   showAnswer(state);
 }
 
+/** Changes the answer, and goes on where the labeler wants that and nothing is missing. */
+function choose(edit) {
+  change(edit);
+  const made = answerNow();
+  if (state.goesOn && !data.axes && !frozen && isComplete(made)) {
+    const told = `Pair ${state.at + 1}: ${meaningOf(made)}. Back changes it.`;
+    goOn();
+    if (isJudging()) {
+      byId('hint').textContent = told;
+    }
+  }
+}
+
 function setScale(value) {
-  change((answer) => {
+  choose((answer) => {
     answer.scale = value;
+    answer.cannot = null;
     if (value !== 5) {
       answer.lean = null;
     }
@@ -47,9 +68,23 @@ function setScale(value) {
 }
 
 function setLean(side) {
-  change((answer) => {
+  choose((answer) => {
     answer.lean = side;
   });
+}
+
+/** `reason` is a name of `reasons`, '' to ask for one, null to judge after all. */
+function setCannot(reason) {
+  choose((answer) => {
+    answer.cannot = reason;
+    if (reason !== null) {
+      answer.scale = null;
+      answer.lean = null;
+    }
+  });
+  if (isJudging() && ['reason', 'note'].includes(missingOf(answerNow())[0])) {
+    focusMissing();
+  }
 }
 
 function setAxis(side, axis, value) {
@@ -59,11 +94,14 @@ function setAxis(side, axis, value) {
 }
 
 /** To the pair `index`, or behind the last one to the overview. */
-function goTo(index) {
+function goTo(index, isBack = false) {
   if (frozen || index < 0) {
     return;
   }
   settleClock();
+  if (!isBack) {
+    trail.push(state.at);
+  }
   state.at = Math.min(index, data.items.length);
   save();
   show();
@@ -75,21 +113,44 @@ function show() {
     showPart('start');
   } else if (state.at < data.items.length) {
     showPair(state);
+    byId('back').disabled = trail.length === 0 && state.at === 0;
     startClock();
   } else {
     showOverview(state);
   }
 }
 
+/** To where the labeler came from. */
+function goBack() {
+  goTo(trail.pop() ?? state.at - 1, true);
+}
+
+/** The next open pair: behind this one, else the first of all; the overview where none is left, or to skip the last. */
+function nextPlace() {
+  const behind = openFrom(state, state.at + 1);
+  const first = openFrom(state, 0);
+  return behind >= 0 ? behind : isComplete(answerNow()) && first >= 0 ? first : data.items.length;
+}
+
 /** On if the pair is judged, else to what is missing. */
 function goOn() {
+  if (isComplete(answerNow())) {
+    goTo(nextPlace());
+  } else {
+    focusMissing();
+  }
+}
+
+function focusMissing() {
   const [first] = missingOf(answerNow());
-  if (first === undefined) {
-    goTo(state.at + 1);
-  } else if (first === 'scale') {
+  if (first === 'scale') {
     byId('scale-buttons').firstElementChild.focus();
   } else if (first === 'lean') {
     byId('lean-left').focus();
+  } else if (first === 'reason') {
+    byId('reason-buttons').firstElementChild.focus();
+  } else if (first === 'note') {
+    byId('note').focus();
   } else {
     document.querySelector(`#axes input[name="${first[0]}-${first[1]}"]`).focus();
   }
@@ -119,10 +180,20 @@ function startClock() {
 }
 
 function download() {
+  if (frozen) {
+    return;  // the other tab has newer answers, which a later time stamp must not replace
+  }
   settleClock();
-  const url = URL.createObjectURL(new Blob([toJsonLines(state)], {type: 'application/jsonl'}));
+  const time = new Date().toISOString();
+  const url = URL.createObjectURL(new Blob([toJsonLines(state, time)], {type: 'application/jsonl'}));
   element('a', {href: url, download: fileName(state)}).click();
   setTimeout(() => URL.revokeObjectURL(url), 60000);
+  for (const item of data.items) {
+    state.answers[item.pair].isNew = false;
+  }
+  state.downloaded = time;
+  save();
+  showDownloads(state);
   unsaved = false;
 }
 
@@ -134,7 +205,8 @@ const actions = {
   Enter: goOn,
   ArrowRight: () => wantsLean() ? setLean('right') : goTo(state.at + 1),
   ArrowLeft: () => wantsLean() ? setLean('left') : goTo(state.at - 1),
-  Backspace: () => goTo(state.at - 1),
+  Backspace: goBack,
+  0: () => answerNow().cannot === null ? setCannot('') : byId('reason-buttons').firstElementChild.focus(),
   n: () => byId('note').focus(),
   a: () => answerNow().scale === 5 && setLean('left'),
   b: () => answerNow().scale === 5 && setLean('right'),
@@ -159,11 +231,16 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || (writes && key !== 'Escape')) {
     return;
   }
+  if (event.repeat && /^[0-9]$/.test(key)) {
+    return;  // a key held down must not judge the next pair too
+  }
   if (key === '?') {
     openHelp();
   } else if (!isJudging()) {
     if (key === 'Backspace' || key === 'ArrowLeft') {
-      goTo(state.at - 1);
+      goBack();
+    } else if (key === 'Enter' && !target.matches('button')) {
+      byId('go-on').click();
     }
     return;
   } else if (target.matches('input[type=radio]') && /^([0-9]|Arrow.*)$/.test(key)) {
@@ -174,7 +251,8 @@ function onKey(event) {
     leaveAxis(target);
   } else if (/^[1-9]$/.test(key)) {
     setScale(Number(key));
-  } else if (key === 'Enter' && target.matches('#bar button, #turn button')) {
+  } else if (key === 'Enter' && target.matches('#bar button, #turn button, #reasons button, #cannot') &&
+             !target.closest('[hidden]')) {
     return;  // the button's own
   } else if (Object.hasOwn(actions, key)) {
     actions[key]();
@@ -187,9 +265,20 @@ function onKey(event) {
 function listen() {
   document.addEventListener('keydown', onKey);
   byId('scale-buttons').addEventListener('click', ({target}) => {
-    if (target.dataset.value) {
-      setScale(Number(target.dataset.value));
+    const button = target.closest('button');
+    if (button) {
+      setScale(Number(button.dataset.value));
     }
+  });
+  byId('cannot').addEventListener('click', () => setCannot(answerNow().cannot === null ? '' : null));
+  byId('reason-buttons').addEventListener('click', ({target}) => {
+    if (target.dataset.reason) {
+      setCannot(target.dataset.reason);
+    }
+  });
+  byId('goes-on').addEventListener('change', ({target}) => {
+    state.goesOn = target.checked;
+    save();
   });
   for (const side of sides) {
     byId(`lean-${side}`).addEventListener('click', () => setLean(side));
@@ -200,8 +289,9 @@ function listen() {
   byId('note').addEventListener('input', ({target}) => change((answer) => {
     answer.note = target.value;
   }));
-  byId('back').addEventListener('click', () => goTo(state.at - 1));
-  byId('next').addEventListener('click', () => goTo(state.at + 1));
+  byId('back').addEventListener('click', goBack);
+  byId('next').addEventListener('click', () => goTo(nextPlace()));
+  byId('go-on').addEventListener('click', () => goTo(openFrom(state, 0)));
   byId('open-overview').addEventListener('click', () => goTo(data.items.length));
   byId('pairs').addEventListener('click', ({target}) => {
     if (target.dataset.index) {
@@ -234,11 +324,19 @@ function listen() {
   byId('sure').addEventListener('close', () => {
     if (byId('sure').returnValue === 'erase' && !frozen) {
       state = newState();
+      trail.length = 0;
       save();
       byId('name').value = '';
       show();
     }
   });
+  byId('jump').addEventListener('click', ({target}) => {
+    if (target.dataset.to) {
+      jumpTo(byId(target.dataset.to));
+    }
+  });
+  window.addEventListener('scroll', showJump, {passive: true});
+  window.addEventListener('resize', showJump, {passive: true});
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') {
       startClock();

@@ -16,7 +16,7 @@ function buildPage() {
   byId('bar-title').textContent = data.title;
   for (const place of document.querySelectorAll('.instructions')) {
     if (data.instructions) {
-      place.append(element('p', {className: 'text', dir: 'auto', textContent: data.instructions}));
+      place.append(element('p', {className: 'text', dir: 'auto'}, withBold(data.instructions)));
     } else {
       place.append(byId('default-instructions').content.cloneNode(true));
     }
@@ -26,13 +26,21 @@ function buildPage() {
       `${countOf(data.items.length, 'pair')} of summaries. ${what} Answers stay in this browser ` +
       'until you download them; nothing is sent anywhere.';
   for (let value = 1; value <= 9; ++value) {
-    const button = element('button', {type: 'button', textContent: value});
+    const button = element(
+        'button', {type: 'button'},
+        [element('b', {textContent: value}), element('span', {textContent: scaleWord(value)})]);
     button.dataset.value = value;
     button.setAttribute('aria-label', scaleMeaning(value));
     button.setAttribute('aria-pressed', 'false');
     button.setAttribute('aria-keyshortcuts', value);
     byId('scale-buttons').append(button);
   }
+  byId('reason-buttons').append(...Object.entries(reasons).map(([reason, text]) => {
+    const button = element('button', {type: 'button', textContent: text});
+    button.dataset.reason = reason;
+    return button;
+  }));
+  byId('goes-on-box').hidden = data.axes;
   byId('axes').hidden = !data.axes;
   byId('axes-keys').hidden = !data.axes;
   if (data.axes) {
@@ -63,9 +71,28 @@ function axisRow(side, axis) {
   return row;
 }
 
+/** A text as nodes, with its **parts between stars** in bold. */
+function withBold(text) {
+  return text.split(/\*\*(\S(?:[^\n]*?\S)?)\*\*/)
+      .map((part, index) => index % 2 === 1 ? element('strong', {textContent: part}) : part);
+}
+
+const strengthOf = (value) => ['', 'slightly', 'somewhat', 'clearly', 'surely'][Math.abs(value - 5)];
+const betterOf = (value) => value < 5 ? 'A' : 'B';
+
+function scaleWord(value) {
+  return value === 5 ? 'no difference' : `${strengthOf(value)} ${betterOf(value)}`;
+}
+
 function scaleMeaning(value) {
-  const strength = ['', 'slightly', 'somewhat', 'clearly', 'surely'][Math.abs(value - 5)];
-  return value === 5 ? '5: no difference' : `${value}: ${value < 5 ? 'A' : 'B'} is ${strength} better`;
+  return value === 5 ? '5: no difference' : `${value}: ${betterOf(value)} is ${strengthOf(value)} better`;
+}
+
+/** A whole answer in words. */
+function meaningOf(answer) {
+  return answer.cannot !== null ? 'cannot be judged' :
+      answer.scale === 5        ? `5, and ${sideNames[answer.lean]} if one must choose` :
+                                  scaleMeaning(answer.scale);
 }
 
 function countOf(count, noun) {
@@ -83,12 +110,25 @@ function showPart(name) {
     byId(part).hidden = part !== name;
   }
   byId('bar').hidden = name === 'start';
+  byId('jump').hidden = name !== 'judge';
   if (name === 'start') {
     byId('name').focus({preventScroll: true});
   }
 }
 
+/** The first pair from the place on that is not judged; -1 if there is none. */
+function openFrom(state, place) {
+  return data.items.findIndex((item, index) => index >= place && !isComplete(state.answers[item.pair]));
+}
+
+const sittingLength = 50;  // pairs after which a break is proposed
+
 function showBar(state) {
+  const {judged} = state.sitting;
+  byId('break').hidden = judged === 0 || judged % sittingLength !== 0 || openFrom(state, 0) < 0;
+  byId('break').textContent =
+      `${judged} pairs without a break: a few minutes away from the screen keep the next ones as careful.`;
+  showDownloads(state);
   const done = data.items.filter((item) => isComplete(state.answers[item.pair])).length;
   const place = state.at < data.items.length ? `Pair ${state.at + 1} of ${data.items.length}` :
                                                countOf(data.items.length, 'pair');
@@ -111,11 +151,11 @@ function showPair(state) {
     byId(`summary-${side}`).querySelector('.text').textContent = item.summaries[index];
   }
   byId('note').value = state.answers[item.pair].note;
-  byId('back').disabled = state.at === 0;
   showAnswer(state);
   byId('post').scrollTop = 0;
   window.scrollTo(0, 0);
   byId('post-title').focus({preventScroll: true});
+  showJump();
 }
 
 /** The answer to the pair that is shown. */
@@ -126,6 +166,13 @@ function showAnswer(state) {
     button.setAttribute('aria-pressed', Number(button.dataset.value) === answer.scale);
   }
   byId('lean').hidden = answer.scale !== 5;
+  byId('cannot').setAttribute('aria-pressed', answer.cannot !== null);
+  byId('reasons').hidden = answer.cannot === null;
+  for (const button of byId('reason-buttons').children) {
+    button.setAttribute('aria-pressed', button.dataset.reason === answer.cannot);
+  }
+  byId('note-needed').textContent = answer.cannot === 'other' ? '(why it cannot be judged)' : '(not needed)';
+  byId('goes-on').checked = state.goesOn;
   const chosen = answer.scale === null ? null :
       answer.scale === 5               ? answer.lean :
       answer.scale < 5                 ? 'left' : 'right';
@@ -136,8 +183,7 @@ function showAnswer(state) {
   for (const input of document.querySelectorAll('#axes input')) {
     input.checked = answer[input.dataset.side][input.dataset.axis] === Number(input.value);
   }
-  const last = state.at + 1 === data.items.length;
-  byId('next').textContent = missing.length > 0 ? 'Skip' : last ? 'Finish' : 'Next';
+  byId('next').textContent = missing.length > 0 ? 'Skip' : openFrom(state, 0) < 0 ? 'Finish' : 'Next';
   byId('next').classList.toggle('primary', missing.length === 0);
   const hint = hintOf(missing);
   if (byId('hint').textContent !== hint) {
@@ -156,6 +202,12 @@ function hintOf(missing) {
   if (missing[0] === 'lean') {
     return 'Choose A or B.';
   }
+  if (missing[0] === 'reason') {
+    return 'Say why it cannot be judged.';
+  }
+  if (missing[0] === 'note') {
+    return 'Say why in the note.';
+  }
   const [side, axis] = missing[0];
   return missing.length === 1 ? `Rate the ${axis} of ${sideNames[side]}.` :
                                 `${missing.length} ratings are left.`;
@@ -167,16 +219,49 @@ function showOverview(state) {
   byId('overview-title').textContent =
       open === 0 ? 'All pairs are judged.' : `${countOf(open, 'pair')} left.`;
   byId('overview-text').textContent = open === 0 ?
-      'Thank you. Download the answers and give the file to who asked you.' :
-      'Below, judged pairs are filled and begun ones dashed. Answers can be downloaded at any time; the file says which are complete.';
+      'Thank you. Download the answers and give the file to whoever asked you.' :
+      'Below, judged pairs are filled, begun ones dashed, and those that cannot be judged grey. Answers can be downloaded at any time; the file says which are complete.';
+  byId('go-on').hidden = open === 0;
+  byId('go-on').textContent = open === 0 ? '' : `Go on with pair ${openFrom(state, 0) + 1}`;
+  document.querySelector('#overview .download').classList.toggle('primary', open === 0);
   byId('overview-name').textContent = state.worker;
   for (const button of byId('pairs').querySelectorAll('button')) {
     const answer = state.answers[data.items[button.dataset.index].pair];
-    const kind = isComplete(answer) ? 'judged' : isBegun(answer) ? 'begun' : 'open';
+    const kind = !isComplete(answer) ? (isBegun(answer) ? 'begun' : 'open') :
+        answer.cannot === null       ? 'judged' : 'unable';
     button.className = kind;
-    button.setAttribute('aria-label', `Pair ${Number(button.dataset.index) + 1}: ${kind}`);
+    button.setAttribute('aria-label', `Pair ${Number(button.dataset.index) + 1}: ${kind === 'unable' ? 'cannot be judged' : kind}`);
   }
   showBar(state);
   window.scrollTo(0, 0);
   byId('overview-title').focus({preventScroll: true});
+}
+
+/** Whether the last download has all answers, on the buttons and in the overview. */
+function showDownloads(state) {
+  const count = newAnswers(state);
+  const isStale = state.downloaded !== '' && count > 0;
+  const button = document.querySelector('#bar .download');
+  button.textContent = isStale ? `Download (${count} new)` : 'Download';
+  button.classList.toggle('stale', isStale);
+  const when = new Date(state.downloaded).toLocaleString();
+  byId('overview-stale').textContent =
+      state.downloaded === '' ? (count > 0 ? 'Nothing has been downloaded yet.' : '') :
+      count === 0             ? `Downloaded ${when}; nothing is newer.` :
+          `${countOf(count, 'answer')} ${count === 1 ? 'is' : 'are'} newer than the last download (${when}). ` +
+          'Download again before you give the file away.';
+  byId('overview-stale').classList.toggle('stale', isStale);
+}
+
+/** Scrolls to a part of the pair, below the bar. */
+function jumpTo(part) {
+  window.scrollTo(0, window.scrollY + part.getBoundingClientRect().top - byId('bar').offsetHeight - 8);
+}
+
+/** Marks the parts of the pair that are on the screen. */
+function showJump() {
+  for (const button of byId('jump').children) {
+    const {top, bottom} = byId(button.dataset.to).getBoundingClientRect();
+    button.classList.toggle('seen', bottom > byId('bar').offsetHeight && top < byId('turn').getBoundingClientRect().top);
+  }
 }
