@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What differs from site to site: sourced by the jobs, to be edited once.
 
 # Modules or paths that the program was built with go here, for example:

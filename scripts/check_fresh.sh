@@ -41,9 +41,8 @@ mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/ap
 say "A bare Debian 12 in $folder"
 debootstrap --variant=minbase bookworm "$folder/base" ${mirror:+"$mirror"} > "$folder/debootstrap.log" \
   || fail "debootstrap failed; its messages are in $folder/debootstrap.log."
-for file in $(grep -lE 'Proxy|Check-(Date|Valid)' /etc/apt/apt.conf /etc/apt/apt.conf.d/* 2> /dev/null); do
-  cp "$file" "$folder/base/etc/apt/apt.conf.d/"
-done
+{ grep -lZE 'Proxy|Check-(Date|Valid)' /etc/apt/apt.conf /etc/apt/apt.conf.d/* 2> /dev/null || true; } \
+  | xargs -0r cp --target-directory="$folder/base/etc/apt/apt.conf.d/"
 cp /etc/resolv.conf /etc/hosts "$folder/base/etc/"
 
 # in_root NAME COMMAND ...: in a fresh copy of the bare system with a clone of the repository.

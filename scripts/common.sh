@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # root is used by the scripts that source this one
 # What the scripts share; sourced, not run.
 set -euo pipefail
 
@@ -23,7 +24,7 @@ wrong_use() {
 
 # value_of KIND FLAG [VALUE ...]: the flag's value, which must be there.
 value_of() {
-  [ $# -ge 3 ] && [[ $3 != -* && -n $3 ]] || wrong_use "$2 needs $1."
+  [[ $# -ge 3 && $3 != -* && -n $3 ]] || wrong_use "$2 needs $1."
   [ "$1" != "a number" ] || [[ $3 =~ ^(0|[1-9][0-9]*)$ ]] || wrong_use "$2 is '$3', expected a whole number without leading zeros."
   printf '%s\n' "$3"
 }
@@ -39,6 +40,7 @@ done
 
 # memory_limit [GROUPS MOUNT]: the bytes that this process's control groups and all above them allow it, versions 1 and
 # 2; nothing where there is no limit.
+# shellcheck disable=SC2120  # a test gives the arguments
 memory_limit() {
   local mount=${2-/sys/fs/cgroup} controllers path folder
   while IFS=: read -r _ controllers path; do
@@ -60,6 +62,7 @@ parallel_jobs() {
   local cores memory_kb limit jobs
   cores=$(nproc)
   memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
+  # shellcheck disable=SC2119
   limit=$(memory_limit)
   if [ -n "$limit" ] && [ $((limit / 1024)) -lt "$memory_kb" ]; then
     memory_kb=$((limit / 1024))

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154  # the script that sources this one has set run, seed, cores, ranks and root
 # The stages of the loop on the embedded data set; sourced after stages.sh, with the settings of a run in
 # run, seed and cores.
 

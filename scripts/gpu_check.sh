@@ -9,7 +9,7 @@
 #   OUT       a new folder for everything that is made; OUT/gpu_check.json holds the results
 . "$(dirname "$0")/common.sh"
 
-device=cuda smoke=no build= out=
+device=cuda smoke=no build='' out=
 while [ $# -gt 0 ]; do
   case $1 in
     --build) build=$(value_of "a folder" "$@"); shift 2 ;;
@@ -248,7 +248,7 @@ if [ "$smoke" = yes ]; then
   step bench_train bench bench_train train "${shape_small[@]}"
   step bench_decode bench bench_decode decode "${shape_small[@]}"
 else
-  decode_keys=(--bench.sequences 1,16,64,256 --bench.prompt_tokens 512 --bench.new_tokens 48)
+  decode_keys=(--bench.sequences '1,16,64,256' --bench.prompt_tokens 512 --bench.new_tokens 48)
   step bench_kernels bench bench_kernels kernels --bench.batch 16 --bench.length 1024 \
     --bench.sequences 1,16,64,256 --bench.prompt_tokens 512
   step bench_train bench bench_train train --bench.batch 16 --bench.length 1024 --train.micro_batch_tokens 16384

@@ -19,6 +19,7 @@ packages=(
   libxxhash-dev                  # content digests
   zlib1g-dev                     # .gz input
   libgtest-dev libgmock-dev      # the tests
+  shellcheck                     # the test of the scripts
 )
 tools=(
   clang-format clang-tidy        # formatting and static checks

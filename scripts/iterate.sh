@@ -15,7 +15,7 @@
 . "$root/scripts/stages.sh"
 . "$root/scripts/embedded.sh"
 
-smoke=no rounds=2 pairs= seed=1 ranks=4 run=
+smoke=no rounds=2 pairs='' seed=1 ranks=4 run=
 while [ $# -gt 0 ]; do
   case $1 in
     --smoke) smoke=yes; shift ;;
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ "$ranks" -ge 3 ] || wrong_use "--ranks is $ranks; expected at least 3: rollout, reward and learner."
-[ "$rounds" -ge 1 ] && [ "$rounds" -le 8 ] || wrong_use "--rounds is $rounds; expected 1 to 8."
+[[ $rounds -ge 1 && $rounds -le 8 ]] || wrong_use "--rounds is $rounds; expected 1 to 8."
 
 if [ "$smoke" = yes ]; then
   run=${run:-$root/runs/iterate_smoke} pairs=${pairs:-200}

@@ -14,7 +14,7 @@
 . "$root/scripts/stages.sh"
 . "$root/scripts/embedded.sh"
 
-smoke=no seeds= pairs= seed=1 run=
+smoke=no seeds='' pairs='' seed=1 run=
 while [ $# -gt 0 ]; do
   case $1 in
     --smoke) smoke=yes; shift ;;

@@ -17,7 +17,7 @@
 . "$root/scripts/stages.sh"
 . "$root/scripts/embedded.sh"
 
-smoke=no coefficients=0,0.05,0.3 pairs= few= seed=1 ranks=4 run=
+smoke=no coefficients=0,0.05,0.3 pairs='' few='' seed=1 ranks=4 run=
 while [ $# -gt 0 ]; do
   case $1 in
     --smoke) smoke=yes; shift ;;
@@ -43,7 +43,7 @@ else
   looks=(10 20 30 40)
   steps=()
 fi
-[ "$pairs" -ge 10 ] && [ "$few" -ge 10 ] || wrong_use "--pairs and --few must be at least 10."
+[[ $pairs -ge 10 && $few -ge 10 ]] || wrong_use "--pairs and --few must be at least 10."
 
 require_program
 prepare_stages "$run" "overoptimize, seed $seed, smoke $smoke, pairs $pairs, few $few" "$ranks"
@@ -88,7 +88,7 @@ for group in careful biased; do
     folder=$group/kl_$kl
     # All checkpoints are kept, and the guard against a runaway KL is off: that is what is looked at here.
     embedded_ppo "$folder" "$group/reward" --ppo.kl "$kl" --ppo.max_kl 0 --checkpoint.keep 100 "${steps[@]}"
-    samples=$run/test_sft.jsonl names=SFT scores= rewards=$run/$group/sft_rewards.jsonl
+    samples=$run/test_sft.jsonl names=SFT scores='' rewards=$run/$group/sft_rewards.jsonl
     for step in "${looks[@]}"; do
       at=$folder/at_$step
       mkdir -p "$run/$at"

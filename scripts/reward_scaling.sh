@@ -15,7 +15,7 @@
 . "$(dirname "$0")/common.sh"
 . "$root/scripts/stages.sh"
 
-model= train= valid= sizes="250 500 1000 2000 4000" run=$root/runs/reward_scaling seed=1 ranks=$(nproc)
+model='' train='' valid='' sizes="250 500 1000 2000 4000" run=$root/runs/reward_scaling seed=1 ranks=$(nproc)
 while [ $# -gt 0 ]; do
   case $1 in
     --model) model=$(value_of "a model" "$@"); shift 2 ;;
@@ -37,7 +37,7 @@ done
 for file in "$model" "$train" ${valid:+"$valid"}; do
   [ -e "$file" ] || fail "$file is missing."
 done
-train_split= valid_split=
+train_split='' valid_split=
 if [ -z "$valid" ]; then
   valid=$train train_split=train valid_split=valid1
 fi

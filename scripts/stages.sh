@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # the script that sources this one sets root and seed, uses started and cores
 # Runs that consist of stages; sourced after common.sh.
 
 # Sets PRECIS to the program: the user's, or the one that is built from here.

@@ -54,17 +54,16 @@ equal_to_whole() {
 
 (launch whole) >"$work/whole.log" 2>&1
 cuts=0
-for n in $(seq "$kills"); do
+for _ in $(seq "$kills"); do
   (launch cut) >"$work/cut.log" 2>&1 &
   job=$!
   random 1000
   sleep "$((drawn / 500)).$(printf %03d $((drawn * 2 % 1000)))"
   random 3
-  children=$(ranks_of "$job")
   case $drawn in
-    0) kill -9 $children "$job" 2>/dev/null || true ;;
-    1) kill -9 $(echo "$children" | tail -n 1) 2>/dev/null || true ;;
-    2) kill -TERM $(echo "$children" | head -n 1) 2>/dev/null || true ;;
+    0) { ranks_of "$job"; echo "$job"; } | xargs kill -9 2>/dev/null || true ;;
+    1) ranks_of "$job" | tail -n 1 | xargs -r kill -9 2>/dev/null || true ;;
+    2) ranks_of "$job" | head -n 1 | xargs -r kill -TERM 2>/dev/null || true ;;
   esac
   status=0
   wait "$job" || status=$?

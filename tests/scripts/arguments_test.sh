@@ -22,9 +22,9 @@ expect() {
 for script in build bundle check_fresh format gpu_check install iterate overoptimize quickstart real_posts reward_scaling test; do
   expect 0 "^usage: scripts/$script.sh " "$script" --help
   expect 2 '^--nonsense is not an argument' "$script" --nonsense
-  for flag in $(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*'); do
+  while read -r flag; do
     expect 0 "^  $flag " "$script" -h
-  done
+  done < <(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*')
 done
 expect 2 '^--preset needs a name' build --preset
 expect 2 '^--seed needs a number' quickstart --seed

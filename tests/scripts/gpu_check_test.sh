@@ -30,6 +30,7 @@ done
 tr -d '\n' < "$results" > "$folder/results.jsonl"
 "$program" encode --tokenizer "$folder/good/out/tokenizer.json" --input "$folder/results.jsonl" \
   --output "$folder/ids.jsonl" > "$folder/encode.txt" 2>&1 || true
+# shellcheck disable=SC2016  # the message has them
 grep -q '`text`' "$folder/encode.txt" || fail "the results are not JSON: $(cat "$folder/encode.txt")"
 
 # Wrong on the device, named by the ending of the file: one log-prob of score; the first token of greedy samples,

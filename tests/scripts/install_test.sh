@@ -28,6 +28,7 @@ run() {
 command_is apt-get "echo \"apt-get \$*\" >> $calls"
 
 # Two packages are missing, and this is root.
+# shellcheck disable=SC2016  # for the command's own shell
 command_is dpkg-query 'case $4 in libfmt-dev|ninja-build) exit 1 ;; esac; printf installed'
 command_is id 'echo 0'
 run
@@ -52,6 +53,7 @@ expect [ ! -s "$calls" ]
 expect grep -q 'apt-get update && apt-get install -y --no-install-recommends ninja-build libfmt-dev$' "$folder/output"
 
 # Removed, but its settings are still there: missing as well.
+# shellcheck disable=SC2016  # for the command's own shell
 command_is dpkg-query 'case $4 in libfmt-dev) printf config-files ;; *) printf installed ;; esac'
 run
 expect [ "$status" = 1 ]
