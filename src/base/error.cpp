@@ -21,7 +21,7 @@ Failure failure_of(const std::exception_ptr& exception) {
 }
 
 std::string with_errno(const std::string& what) {
-  return what + ": " + std::generic_category().message(errno) + ".";
+  return errno == 0 ? what + "." : what + ": " + std::generic_category().message(errno) + ".";
 }
 
 }  // namespace precis

@@ -1,6 +1,7 @@
 #include "commands/program.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <thread>
 
 #include "base/help.hpp"
+#include "base/system_call.hpp"
 #include "base/text.hpp"
 #include "commands/separate_outputs.hpp"
 #include "commands/version.hpp"
@@ -20,9 +22,12 @@ namespace {
 
 /// Throws Error if what was printed could not be written, for example to a full disk.
 void flush_results() {
+  if (std::cout.good()) {
+    errno = 0;  // what is there is not of this output
+  }
   std::cout.flush();
-  require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good(), "{}",
-          with_errno("Cannot write the results to standard output"));
+  require_system(std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good(),
+                 "Cannot write the results to standard output");
 }
 
 void print_results(const std::string& text) {

@@ -4,14 +4,13 @@
 
 #include <array>
 
-#include "base/error.hpp"
+#include "base/system_call.hpp"
 
 namespace precis {
 
 std::string host_name() {
   std::array<char, 256> name{};
-  require(::gethostname(name.data(), name.size() - 1) == 0, "{}",
-          with_errno("cannot read the host's name"));
+  require_system(::gethostname(name.data(), name.size() - 1) == 0, "cannot read the host's name");
   return name.data();
 }
 

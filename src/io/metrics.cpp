@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/system_call.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {
@@ -16,7 +16,7 @@ namespace precis {
 AppendFile::AppendFile(std::filesystem::path path)
     : path_(std::move(path)),
       descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-  require(descriptor_ >= 0, "{}", with_errno("cannot write " + path_.string()));
+  require_system(descriptor_ >= 0, "cannot write {}", path_.string());
 }
 
 AppendFile::AppendFile(AppendFile&& other) noexcept
@@ -34,13 +34,13 @@ void AppendFile::append(std::string_view bytes) {
     if (written < 0 && errno == EINTR) {
       continue;
     }
-    require(written >= 0, "{}", with_errno("cannot write " + path_.string()));
+    require_system(written >= 0, "cannot write {}", path_.string());
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
 void AppendFile::sync() {
-  require(::fsync(descriptor_) == 0, "{}", with_errno("cannot sync " + path_.string()));
+  require_system(::fsync(descriptor_) == 0, "cannot sync {}", path_.string());
 }
 
 void RowFile::append(const Row& row) { file_.append(to_line(row) + "\n"); }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/system_call.hpp"
 
 namespace precis {
 
@@ -21,15 +22,15 @@ constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
 void sync_folder_of(const fs::path& file) {
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  require(descriptor >= 0, "{}", with_errno("cannot open the folder " + folder.string()));
+  require_system(descriptor >= 0, "cannot open the folder {}", folder.string());
   const int result = ::fsync(descriptor);
   const int error = errno;
   ::close(descriptor);
   // Some network file systems cannot sync a folder and say so; the rename is then as safe as it
   // gets.
   errno = error;
-  require(result == 0 || error == EINVAL || error == ENOTSUP, "{}",
-          with_errno("cannot write the folder " + folder.string() + " to disk"));
+  require_system(result == 0 || error == EINVAL || error == ENOTSUP,
+                 "cannot write the folder {} to disk", folder.string());
 }
 
 void write_all(int descriptor, std::string_view text, const fs::path& path) {
@@ -38,7 +39,7 @@ void write_all(int descriptor, std::string_view text, const fs::path& path) {
     if (written < 0 && errno == EINTR) {
       continue;
     }
-    require(written >= 0, "{}", with_errno("cannot write " + path.string()));
+    require_system(written >= 0, "cannot write {}", path.string());
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -104,7 +105,7 @@ OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
 void OutputFile::open(int how) {
   const int create = renames_ ? O_CREAT : 0;
   descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CLOEXEC | create | how, 0666);
-  require(descriptor_ >= 0, "{}", with_errno("cannot write " + partial_.string()));
+  require_system(descriptor_ >= 0, "cannot write {}", partial_.string());
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
@@ -158,13 +159,13 @@ void OutputFile::commit() {
     if (descriptor_ < 0) {
       open(0);
     }
-    require(::fsync(descriptor_) == 0, "{}", with_errno("cannot write " + path_.string()));
-    require(::rename(partial_.c_str(), path_.c_str()) == 0, "{}",
-            with_errno("cannot rename " + partial_.string() + " to " + path_.string()));
+    require_system(::fsync(descriptor_) == 0, "cannot write {}", path_.string());
+    require_system(::rename(partial_.c_str(), path_.c_str()) == 0, "cannot rename {} to {}",
+                   partial_.string(), path_.string());
   }
   done_ = true;
   const int result = ::close(std::exchange(descriptor_, -1));
-  require(result == 0, "{}", with_errno("cannot write " + path_.string()));
+  require_system(result == 0, "cannot write {}", path_.string());
   if (renames_) {
     sync_folder_of(path_);
   }
@@ -182,14 +183,13 @@ void require_readable_file(const fs::path& path, std::string_view what) {
   require(fs::exists(status), "the {} {} does not exist.", what, path.string());
   require(!fs::is_directory(status), "{} is a folder, where a {} is expected.", path.string(),
           what);
-  require(::access(path.c_str(), R_OK) == 0, "{}",
-          with_errno(fmt::format("cannot read the {} {}", what, path.string())));
+  require_system(::access(path.c_str(), R_OK) == 0, "cannot read the {} {}", what, path.string());
 }
 
 std::string read_file(const fs::path& path) {
   require_readable_file(path, "file");
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require(descriptor >= 0, "{}", with_errno("cannot open " + path.string()));
+  require_system(descriptor >= 0, "cannot open {}", path.string());
   std::string content;
   std::string block(buffer_bytes, '\0');
   ssize_t count = 0;

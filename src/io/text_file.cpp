@@ -1,13 +1,16 @@
 #include "io/text_file.hpp"
 
 #include "base/error.hpp"
+#include "base/system_call.hpp"
 
+#include <fcntl.h>
 #include <glob.h>
-#include <zlib.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 namespace precis {
@@ -16,48 +19,44 @@ namespace {
 constexpr std::size_t buffer_bytes = std::size_t{1} << 18;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-gzFile as_gzip(void* file) { return static_cast<gzFile>(file); }
+/// An open file.
+struct Descriptor {
+  explicit Descriptor(int of) : number(of) {}
+  ~Descriptor() { ::close(number); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
 
-gzFile open_gzip(const std::string& path) {
+  int number;
+};
+
+/// The bytes of a file as they are.
+GzipReader::Source open_file(const std::string& path) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
   require(status.type() != std::filesystem::file_type::not_found,
           "{}: the file does not exist. Check the path.", path);
   require(status.type() != std::filesystem::file_type::directory,
           "{}: this is a folder, a file was expected.", path);
-  errno = 0;
-  gzFile file = gzopen(path.c_str(), "rb");
-  require(file != nullptr, "{}", with_errno(path + ": cannot be opened for reading"));
-  gzbuffer(file, buffer_bytes);
-  return file;
-}
-
-/// Reads up to `size` bytes; fewer only at the end of a complete file.
-std::size_t read_gzip(gzFile file, const std::string& path, char* to, std::size_t size) {
-  errno = 0;
-  const int count = gzread(file, to, static_cast<unsigned>(size));
-  int code = Z_OK;
-  const char* message = gzerror(file, &code);
-  if (count < 0 || code == Z_BUF_ERROR) {
-    if (code == Z_ERRNO) {
-      fail("{}", with_errno(path + ": cannot be read"));
-    }
-    fail("{}: the gzip data is damaged or cut short ({}).", path,
-         code == Z_BUF_ERROR ? "unexpected end of file" : message);
-  }
-  return static_cast<std::size_t>(count);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require_system(descriptor >= 0, "{}: cannot be opened for reading", path);
+  return [file = std::make_shared<Descriptor>(descriptor), path](char* to, std::size_t size) {
+    ssize_t count = 0;
+    do {
+      count = ::read(file->number, to, size);
+    } while (count < 0 && errno == EINTR);
+    require_system(count >= 0, "{}: cannot be read", path);
+    return static_cast<std::size_t>(count);
+  };
 }
 
 }  // namespace
 
-void LineReader::CloseGzip::operator()(void* file) const { gzclose(as_gzip(file)); }
-
 LineReader::LineReader(std::string path)
-    : path_(std::move(path)), file_(open_gzip(path_)), buffer_(buffer_bytes) {}
+    : path_(std::move(path)), file_(open_file(path_), path_), buffer_(buffer_bytes) {}
 
 bool LineReader::fill() {
   used_ = 0;
-  filled_ = read_gzip(as_gzip(file_.get()), path_, buffer_.data(), buffer_.size());
+  filled_ = file_.read(buffer_.data(), buffer_.size());
   return filled_ > 0;
 }
 
@@ -91,13 +90,10 @@ bool LineReader::next(std::string& line) {
 }
 
 std::string read_text_file(const std::string& path) {
-  struct Close {
-    void operator()(gzFile_s* file) const { gzclose(file); }
-  };
-  const std::unique_ptr<gzFile_s, Close> file(open_gzip(path));
+  GzipReader file(open_file(path), path);
   std::string bytes;
   std::vector<char> buffer(buffer_bytes);
-  while (const std::size_t count = read_gzip(file.get(), path, buffer.data(), buffer.size())) {
+  while (const std::size_t count = file.read(buffer.data(), buffer.size())) {
     bytes.append(buffer.data(), count);
   }
   if (bytes.starts_with(byte_order_mark)) {
@@ -122,7 +118,7 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns) 
     const int code = glob(pattern.c_str(), GLOB_ERR, nullptr, &matches);
     const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&matches, globfree);
     require(code != GLOB_NOMATCH, "{}: no file matches this pattern.", pattern);
-    require(code == 0, "{}", with_errno(pattern + ": the pattern could not be expanded"));
+    require_system(code == 0, "{}: the pattern could not be expanded", pattern);
     files.insert(files.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   }
   return files;

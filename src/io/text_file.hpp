@@ -1,8 +1,9 @@
 // Text files read whole or line by line, gzip as well.
 #pragma once
 
+#include "io/gzip.hpp"
+
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace precis {
 
 /// The bytes of a file, decompressed where they are gzip. A UTF-8 byte order mark is dropped.
-/// Throws Error if it is missing, a folder, unreadable or a damaged gzip file.
+/// Throws Error if it is missing, a folder, unreadable, or not whole as gzip (see GzipReader).
 [[nodiscard]] std::string read_text_file(const std::string& path);
 
 /// Reads a text file line by line: decompresses gzip, drops a byte order mark, a final newline and
@@ -27,14 +28,10 @@ class LineReader {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  struct CloseGzip {
-    void operator()(void* file) const;
-  };
-
   bool fill();
 
   std::string path_;
-  std::unique_ptr<void, CloseGzip> file_;
+  GzipReader file_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::size_t filled_ = 0;

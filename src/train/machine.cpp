@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/system_call.hpp"
 #include "base/text.hpp"
 
 namespace precis {
@@ -16,7 +17,8 @@ namespace {
 int allowed_cores() {
   cpu_set_t mine;
   CPU_ZERO(&mine);
-  require(sched_getaffinity(0, sizeof mine, &mine) == 0, "{}", with_errno("sched_getaffinity"));
+  require_system(sched_getaffinity(0, sizeof mine, &mine) == 0,
+                 "cannot ask which cores this process may run on");
   return CPU_COUNT(&mine);
 }
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "io/file_damage.hpp"
 #include "io/text_file.hpp"
 #include "support/expect_error.hpp"
@@ -11,6 +13,7 @@
 namespace precis {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(OutputFile, AppearsWithItsNameWhenComplete) {
@@ -87,6 +90,16 @@ TEST(OutputFile, SaysWhyItCannotBeWritten) {
   overwrite(folder / "file", "");
   EXPECT_THAT(message_of<Error>([&] { OutputFile file(folder.path() / "file" / "out"); }),
               HasSubstr("file"));
+}
+
+TEST(OutputFile, SaysWhyItCannotBeRenamed) {
+  const TemporaryFolder folder;
+  OutputFile file(folder / "out.txt");
+  file.write("text");
+  std::filesystem::create_directories(folder.path() / "out.txt" / "inner");
+  errno = EACCES;  // of an earlier call
+  EXPECT_THAT(message_of<Error>([&] { file.commit(); }),
+              AllOf(HasSubstr("cannot rename"), HasSubstr("out.txt: Is a directory.")));
 }
 
 TEST(OutputFile, SaysThatADeviceIsFull) {
