@@ -5,10 +5,10 @@
 #include <numeric>
 
 #include "base/text.hpp"
+#include "kernels/memory_names.hpp"
 #include "kernels/out_of_memory.hpp"
 
 namespace precis {
-namespace {
 
 const char* name_of(MemoryUse use) {
   switch (use) {
@@ -29,6 +29,8 @@ const char* name_of(MemoryUse use) {
   }
   return "scratch";
 }
+
+namespace {
 
 const char* remedy_for(MemoryUse use) {
   switch (use) {

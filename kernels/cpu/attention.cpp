@@ -12,6 +12,7 @@
 #include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
+#include "kernels/cpu/scratch_sizes.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
@@ -158,6 +159,13 @@ void clear_rows(View x, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
+namespace {
+
+/// Of a thread.
+std::int64_t rows_scratch_size(std::int64_t head_dim) { return 2 * attention_rows * head_dim; }
+
+}  // namespace
+
 void attend(const AttentionRows& rows) { HWY_DYNAMIC_DISPATCH(attend_rows)(rows); }
 
 void check_offsets(const char* kernel, ConstView offsets, std::int64_t tokens) {
@@ -172,6 +180,16 @@ void check_offsets(const char* kernel, ConstView offsets, std::int64_t tokens) {
             last, tokens);
     last = offset;
   }
+}
+
+std::int64_t attention_scratch(std::span<const std::int64_t> lengths, std::int64_t kv_heads,
+                               std::int64_t head_dim) {
+  std::int64_t blocks = 0;
+  for (const std::int64_t length : lengths) {
+    blocks += (length + attention_block - 1) / attention_block;
+  }
+  return 2 * blocks * kv_heads * attention_block * head_dim +
+         omp_get_max_threads() * rows_scratch_size(head_dim);
 }
 
 void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstView k, ConstView v,
@@ -206,6 +224,7 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
   };
   std::vector<Block> blocks;
   std::vector<std::int64_t> first_block;
+  std::vector<std::int64_t> lengths;
   std::vector<Task> tasks;
   for (std::int64_t b = 0; b < sequences; ++b) {
     first_block.push_back(static_cast<std::int64_t>(blocks.size()));
@@ -213,6 +232,7 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
       blocks.push_back({n, std::min<std::int64_t>(attention_block, starts[b + 1] - n)});
     }
     const std::int64_t length = starts[b + 1] - starts[b];
+    lengths.push_back(length);
     for (std::int64_t head = 0; head < heads; ++head) {
       for (std::int64_t begin = 0; begin < length; begin += attention_rows) {
         tasks.push_back({b, head, begin});
@@ -222,9 +242,8 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
   const auto block_count = static_cast<std::int64_t>(blocks.size());
   const std::int64_t block_size = attention_block * head_dim;
   const std::int64_t cache_size = block_count * kv_heads * block_size;
-  const std::int64_t rows_size = 2 * attention_rows * head_dim;
-  float* key_blocks =
-      scratch_of(queue).of<float>(2 * cache_size + omp_get_max_threads() * rows_size);
+  const std::int64_t rows_size = rows_scratch_size(head_dim);
+  float* key_blocks = scratch_of(queue).of<float>(attention_scratch(lengths, kv_heads, head_dim));
   float* value_blocks = key_blocks + cache_size;
   float* rows_scratch = value_blocks + cache_size;
 

@@ -10,6 +10,7 @@
 #include "kernels/cpu/attention.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
+#include "kernels/cpu/scratch_sizes.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_backward.cpp"
@@ -197,6 +198,10 @@ void clear_rows(View x, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
+std::int64_t attention_backward_scratch(std::int64_t longest, std::int64_t head_dim) {
+  return omp_get_max_threads() * group_scratch(longest, head_dim);
+}
+
 void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout, ConstView out,
                         ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
                         double scale) {
@@ -239,7 +244,8 @@ void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout,
     return;
   }
   const std::int64_t scratch_size = group_scratch(sequences.front().length, head_dim);
-  float* scratch = scratch_of(queue).of<float>(omp_get_max_threads() * scratch_size);
+  float* scratch =
+      scratch_of(queue).of<float>(attention_backward_scratch(sequences.front().length, head_dim));
   const std::int64_t group = heads / kv_heads;
   const auto sequence_count = static_cast<std::int64_t>(sequences.size());
 #pragma omp parallel for collapse(2) schedule(dynamic)

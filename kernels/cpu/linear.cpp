@@ -6,9 +6,14 @@
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/matmul.hpp"
 #include "kernels/cpu/queue.hpp"
+#include "kernels/cpu/scratch_sizes.hpp"
 
 namespace precis::cpu {
 namespace {
+
+/// So many tokens at a time of a weight's gradient: their packed copy is bounded whatever the
+/// batch.
+constexpr std::int64_t tokens_at_once = 1024;
 
 struct PackedWeight {
   std::int64_t out = 0;
@@ -85,6 +90,16 @@ void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& 
 
 }  // namespace
 
+std::int64_t packed_size(std::int64_t out, std::int64_t in, PackFor purpose) {
+  return purpose == PackFor::forward ? panels_size(in, out) : panels_size(out, in);
+}
+
+WeightGradientScratch weight_gradient_scratch(std::int64_t rows, std::int64_t out,
+                                              std::int64_t in) {
+  const std::int64_t tokens = std::min(rows, tokens_at_once);
+  return {.panels = panels_size(tokens, in), .product = product_scratch(out, tokens, in)};
+}
+
 Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precision, Pack former) {
   check_rank("pack_weight", "weight", weight, 2);
   check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
@@ -94,13 +109,13 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precisio
   auto packed = std::move(former).release<PackedWeight>();
   if (packed == nullptr || packed->out != w.rows || packed->in != w.columns ||
       packed->purpose != purpose) {
-    packed = std::make_shared<PackedWeight>(
-        PackedWeight{.out = w.rows,
-                     .in = w.columns,
-                     .purpose = purpose,
-                     .memory = Tensor(queue.memory(), Shape{panels_size(b.rows, b.columns)},
-                                      DType::f32, MemoryUse::packed_weights),
-                     .panels = {}});
+    packed = std::make_shared<PackedWeight>(PackedWeight{
+        .out = w.rows,
+        .in = w.columns,
+        .purpose = purpose,
+        .memory = Tensor(queue.memory(), Shape{packed_size(w.rows, w.columns, purpose)}, DType::f32,
+                         MemoryUse::packed_weights),
+        .panels = {}});
   }
   packed->panels = pack_panels(packed->memory.view().data<float>(), b);
   return Pack(std::move(packed));
@@ -146,8 +161,6 @@ void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy
   check_argument(kernel, "dweight", dweight, DType::f32, {out, in});
   check_argument(kernel, "x", x, DType::f32, {rows, in});
   check_argument(kernel, "dy", dy, DType::f32, {rows, out});
-  // So many tokens at a time: their packed copy is bounded whatever the batch.
-  constexpr std::int64_t tokens_at_once = 1024;
   QueueState& state = queue.state<QueueState>();
   for (std::int64_t begin = 0; begin < rows; begin += tokens_at_once) {
     const std::int64_t end = std::min(rows, begin + tokens_at_once);

@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "kernels/cpu/scratch_sizes.hpp"
+
 namespace precis::cpu {
 namespace {
 
@@ -153,21 +155,43 @@ void multiply_block(const Tiles& isa, const Product& product, const float* packe
   }
 }
 
+/// Rows of a that are packed at a time.
+std::int64_t slab_rows(std::int64_t depth) {
+  return std::max(block_rows,
+                  slab_floats / std::max<std::int64_t>(depth, 1) / block_rows * block_rows);
+}
+
+/// What the product of a slab (rows, depth) with (depth, columns) works with.
+struct SlabPlan {
+  int threads;
+  bool pack;
+  std::int64_t packed_floats;
+  std::int64_t partial_floats;  // a thread
+
+  SlabPlan(std::int64_t rows, std::int64_t depth, std::int64_t columns, bool dense_rows)
+      : threads(threads_for(rows * columns * std::max<std::int64_t>(depth, 1))),
+        pack(rows > 1 || !dense_rows),
+        packed_floats(pack ? rows * depth : 0),
+        partial_floats(depth > depth_block ? block_rows * block_columns : 0) {}
+  [[nodiscard]] std::int64_t scratch() const { return packed_floats + threads * partial_floats; }
+};
+
 /// A slab of rows of a, few enough to be packed as a whole.
 void multiply_slab(Scratch& scratch, const Product& product, const Matrix& a, const Panels& b) {
   const Tiles& isa = chosen_tiles();
   const RowTiles cut(a.rows, isa.rows);
   const std::int64_t panels = ceil_divide(b.columns, isa.panel_columns);
-  const int threads = threads_for(a.rows * b.columns * std::max<std::int64_t>(b.depth, 1));
+  const SlabPlan plan(a.rows, b.depth, b.columns, a.column_stride == 1);
+  const int threads = plan.threads;
   // Columns in so many chunks that each thread gets several blocks.
   const std::int64_t wanted = threads == 1 ? 1 : ceil_divide(std::int64_t{4} * threads, cut.blocks);
   const std::int64_t chunks =
       std::min(panels, std::max(wanted, ceil_divide(b.columns, block_columns)));
 
-  const bool pack = a.rows > 1 || a.column_stride != 1;
-  const std::int64_t packed_floats = pack ? a.rows * b.depth : 0;
-  const std::int64_t partial_floats = b.depth > depth_block ? block_rows * block_columns : 0;
-  float* memory = scratch.of<float>(packed_floats + threads * partial_floats);
+  const bool pack = plan.pack;
+  const std::int64_t packed_floats = plan.packed_floats;
+  const std::int64_t partial_floats = plan.partial_floats;
+  float* memory = scratch.of<float>(plan.scratch());
   const float* packed = pack ? memory : a.data;
   const auto pack_tile = [&](std::int64_t tile, std::int64_t k) {
     const std::int64_t row = cut.tile_begin(tile);
@@ -207,6 +231,12 @@ void multiply_slab(Scratch& scratch, const Product& product, const Matrix& a, co
 
 }  // namespace
 
+std::int64_t product_scratch(std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+  return rows == 0 || columns == 0
+             ? 0
+             : SlabPlan(std::min(rows, slab_rows(depth)), depth, columns, true).scratch();
+}
+
 std::int64_t panels_size(std::int64_t depth, std::int64_t columns) {
   const std::int64_t width = chosen_tiles().panel_columns;
   return ceil_divide(columns, width) * width * depth;
@@ -230,8 +260,7 @@ void multiply(Scratch& scratch, const Product& product, const Matrix& a, const P
   if (a.rows == 0 || b.columns == 0) {
     return;
   }
-  const std::int64_t slab = std::max(
-      block_rows, slab_floats / std::max<std::int64_t>(b.depth, 1) / block_rows * block_rows);
+  const std::int64_t slab = slab_rows(b.depth);
   for (std::int64_t row = 0; row < a.rows; row += slab) {
     Matrix part = a;
     part.data += row * a.row_stride;

@@ -12,9 +12,9 @@
 #include "model/model.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "rlhf/plan.hpp"
 #include "rlhf/trainer.hpp"
 #include "train/input_digests.hpp"
-#include "train/plan.hpp"
 
 namespace precis {
 namespace {
@@ -126,13 +126,11 @@ Heads read_heads(const PpoCommand& o) {
 
 /// The output matrix of a language model alone: what the exact KL needs of the reference.
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
-  const char* name = config.tied ? "embedding/token" : "head/weight";
-  std::vector<ParameterSpec> specs = parameter_specs(config);
-  std::erase_if(specs, [&](const ParameterSpec& spec) { return spec.name != name; });
+  const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);
   const ModelReader reader(file);
   std::vector<float> host(static_cast<std::size_t>(head.at(0).numel()));
-  reader.weight(name, view_of(host.data(), head.at(0).shape()), specs.front().shard);
+  reader.weight(specs.front().name, view_of(host.data(), head.at(0).shape()), specs.front().shard);
   device.backend().copy_to_device(device.queue(), head.at(0),
                                   view_of(host.data(), head.at(0).shape()));
   head.changed();
@@ -181,27 +179,6 @@ std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs&
           {"ppo.replay", inputs.replay ? inputs.replay->digest(steps_done * o.ppo.batch) : ""}};
 }
 
-void print_plan(const PpoCommand& o, const RoleLayout& layout, const Heads& heads,
-                std::size_t prompts) {
-  const auto line = [](const char* role, const ModelHead& head, std::int64_t copies) {
-    const std::int64_t parameters = parameter_count(head.config);
-    const auto bytes =
-        static_cast<std::uint64_t>(parameters * copies * static_cast<std::int64_t>(sizeof(float)));
-    fmt::print("  {:<10} {:>16} parameters, {}\n", role, with_thousands(parameters),
-               byte_size(bytes));
-  };
-  fmt::print("{}\n{}; {} of {}; {} of {}\n", describe(layout),
-             counted(static_cast<std::int64_t>(prompts), "prompt"), counted(o.train.steps, "step"),
-             counted(o.ppo.batch, "episode"), counted(o.ppo.epochs, "epoch"),
-             counted(o.ppo.mini_batches, "mini-batch", "es"));
-  fmt::print("memory of a rank in each role, without activations:\n");
-  line("rollout", heads.policy, frozen_copies);
-  line("reward", heads.reward, frozen_copies);
-  line("reference", heads.reference, frozen_copies);
-  line("policy", heads.policy, trained_copies);
-  line("value", heads.value, trained_copies);
-}
-
 ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
@@ -248,19 +225,36 @@ ExitStatus run(Context& context, PpoCommand& o) {
     return in;
   });
   context.log.info("data.prompts: {}", inputs.prompts.counts.describe());
+  const auto& shown =
+      inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
+  const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
+  const auto load = [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); };
   if (o.run.dry_run) {
+    ModelConfig value = heads.value.config;
+    value.kind = ModelKind::value;
+    const std::string text = describe({.layout = layout,
+                                       .policy = heads.policy.config,
+                                       .reference = heads.reference.config,
+                                       .reward = heads.reward.config,
+                                       .value = value,
+                                       .tokenizer = heads.policy.tokenizer,
+                                       .prompts = inputs.prompts.examples,
+                                       .shown = shown,
+                                       .options = o.ppo,
+                                       .train = o.train,
+                                       .max_response_tokens = o.data.max_response_tokens,
+                                       .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+                                       .replay = replay},
+                                      machine, mpi, load, context.log);
     if (mpi.rank() == 0) {
-      print_plan(o, layout, heads, inputs.prompts.examples.size());
+      fmt::print("{}", text);
     }
     return ExitStatus::done;
   }
 
   training->check_inputs(
       collectively(world, [&] { return digests_of(o, inputs, training->state().step); }));
-  RoleModels models = collectively(
-      world, [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); });
-  const auto& shown =
-      inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
+  RoleModels models = collectively(world, load);
   PpoTrainer trainer({.machine = machine,
                       .world = world,
                       .run = *training,
@@ -271,7 +265,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                       .options = o.ppo,
                       .train = o.train,
                       .max_response_tokens = o.data.max_response_tokens,
-                      .replay = inputs.replay ? &*inputs.replay : nullptr});
+                      .replay = replay});
   if (training->resave()) {
     trainer.resave();
     return ExitStatus::done;

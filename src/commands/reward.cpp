@@ -108,15 +108,18 @@ std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comp
   return digests;
 }
 
-TrainingPlan plan_of(const RewardOptions& o, const Model& model, const Machine& machine, int ranks,
-                     const Comparisons& pairs) {
-  TrainingPlan plan{.config = model.config,
-                    .train = o.train,
-                    .machine = machine,
-                    .ranks = ranks,
-                    .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-                    .lengths = {},
-                    .validation_rows = static_cast<std::int64_t>(pairs.valid.pairs.size())};
+TrainingPlan plan_of(const RewardOptions& o, Model& model, const Comparisons& pairs) {
+  TrainingPlan plan{
+      .model = model,
+      .train = o.train,
+      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+      .lengths = {},
+      .validation_rows = std::ssize(pairs.valid.pairs),
+      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
+        const auto objective = std::make_shared<RewardObjective>(
+            machine, of, ranks, pairs.train.pairs, pairs.valid.pairs, o.train.micro_batch_tokens);
+        return {objective, objective->task()};
+      }};
   for (const Pair& pair : pairs.train.pairs) {
     plan.lengths.push_back(pair.tokens());
   }
@@ -181,8 +184,9 @@ ExitStatus run(Context& context, RewardOptions& o) {
                             context.log);
   });
   if (o.run.dry_run) {
+    const std::string text = describe(plan_of(o, model, pairs), machine, mpi, context.log);
     if (world.rank() == 0) {
-      fmt::print("{}", describe(plan_of(o, model, machine, world.size(), pairs)));
+      fmt::print("{}", text);
     }
     return ExitStatus::done;
   }

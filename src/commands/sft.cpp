@@ -163,14 +163,19 @@ std::map<std::string, std::string> digests_of(const SftOptions& o, const Rows& r
   return digests;
 }
 
-TrainingPlan plan_of(const SftOptions& o, const Machine& machine, int ranks, const Rows& rows) {
-  TrainingPlan plan{.config = o.config,
-                    .train = o.train,
-                    .machine = machine,
-                    .ranks = ranks,
-                    .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-                    .lengths = {},
-                    .validation_rows = static_cast<std::int64_t>(rows.valid.examples.size())};
+TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
+  TrainingPlan plan{
+      .model = model,
+      .train = o.train,
+      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+      .lengths = {},
+      .validation_rows = std::ssize(rows.valid.examples),
+      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
+        const auto objective =
+            std::make_shared<SftObjective>(machine, of, ranks, rows.train.examples,
+                                           rows.valid.examples, o.loss, o.train.micro_batch_tokens);
+        return {objective, objective->task()};
+      }};
   for (const Example& example : rows.train.examples) {
     plan.lengths.push_back(
         static_cast<std::int64_t>(example.query.size() + example.response.size()));
@@ -218,8 +223,9 @@ ExitStatus run(Context& context, SftOptions& o) {
     return read_rows(o, tokenizer, model.config.context, context.log);
   });
   if (o.run.dry_run) {
+    const std::string text = describe(plan_of(o, model, rows), machine, mpi, context.log);
     if (world.rank() == 0) {
-      fmt::print("{}", describe(plan_of(o, machine, world.size(), rows)));
+      fmt::print("{}", text);
     }
     return ExitStatus::done;
   }

@@ -97,7 +97,7 @@ void Evaluator::for_each_micro_batch(std::span<const Sequence> sequences, const 
             micro.begin);
     } catch (const OutOfMemory& error) {
       throw with_fitting_tokens(error, *device_, workspace_.bytes(),
-                                inference_bytes_a_token(stage_.config(), device_->precision()));
+                                inference_bytes_a_token(stage_.config(), *device_));
     }
   }
 }

@@ -1,30 +1,67 @@
 #include "model/memory_fit.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "kernels/kernels.hpp"
+#include "model/evaluator.hpp"
+#include "tensor/counting_device.hpp"
 
 namespace precis {
 namespace {
 
-/// Numbers that a block keeps of each token between its forward and its backward pass: both norms,
-/// both residual sums, queries, keys, values, the heads' results, and the MLP before and after its
-/// activation.
-std::int64_t block_numbers(const ModelConfig& c) {
-  const std::int64_t up = c.activation == ActivationKind::gated_silu ? 2 : 1;
-  return 4 * c.width + 2 * c.query_width() + 2 * c.kv_width() + (up + 1) * c.mlp_width;
+/// So many tokens are counted that what does not grow with them does not matter.
+constexpr std::int64_t counted_tokens = 8192;
+
+/// A batch of them, as prompts of one token and long responses.
+class CountedTexts {
+ public:
+  explicit CountedTexts(const ModelConfig& config)
+      : tokens_(static_cast<std::size_t>(std::min<std::int64_t>(config.context, 512)), 0) {
+    const std::span<const std::int32_t> all(tokens_);
+    const auto length = std::ssize(tokens_);
+    sequences_.assign(static_cast<std::size_t>((counted_tokens + length - 1) / length),
+                      {.prompt = all.first(1), .response = all.subspan(1)});
+  }
+  [[nodiscard]] std::span<const Sequence> sequences() const { return sequences_; }
+  [[nodiscard]] std::int64_t size() const { return std::ssize(sequences_) * std::ssize(tokens_); }
+
+ private:
+  std::vector<std::int32_t> tokens_;
+  std::vector<Sequence> sequences_;
+};
+
+/// What grows with the tokens.
+std::int64_t working_memory(const Device& device) {
+  const MemoryCount& held = device.memory().held();
+  return held.of(MemoryUse::activations) + held.of(MemoryUse::scratch);
 }
 
 }  // namespace
 
-std::int64_t training_bytes_a_token(const ModelConfig& c, DType precision) {
-  // Beside the blocks: embedding, final norm, and the gradients of both.
-  return ((c.layers + 1) * block_numbers(c) + 4 * c.width) * size_of(precision);
+std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like) {
+  Device device = counting_device(like);
+  const Parameters parameters(device, parameter_specs(config));
+  Parameters gradients(device, parameters.specs(), MemoryUse::gradients);
+  const CountedTexts texts(config);
+  Stage stage(device, config, parameters);
+  const ConstView hidden = stage.forward(parameters, pack_whole(texts.sequences()), 0);
+  stage.backward(parameters, gradients, 0,
+                 stage.workspace(0).zeros(hidden.shape(), hidden.dtype()));
+  return std::max<std::int64_t>(1, working_memory(device) / texts.size());
 }
 
-std::int64_t inference_bytes_a_token(const ModelConfig& c, DType precision) {
-  // Nobody reads GELU's input.
-  const std::int64_t left_out = c.activation == ActivationKind::gated_silu ? 0 : c.mlp_width;
-  return (block_numbers(c) - left_out + 2 * c.width) * size_of(precision);
+std::int64_t inference_bytes_a_token(const ModelConfig& config, const Device& like) {
+  Device device = counting_device(like);
+  const Parameters parameters(device, parameter_specs(config));
+  const CountedTexts texts(config);
+  Evaluator evaluator(device, config, parameters, texts.size());
+  if (config.kind == ModelKind::language) {
+    (void)evaluator.statistics(parameters, texts.sequences(), 1.0);
+  } else {
+    (void)evaluator.rewards(parameters, texts.sequences());
+  }
+  return std::max<std::int64_t>(1, working_memory(device) / texts.size());
 }
 
 OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
@@ -35,10 +72,11 @@ OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
 }
 
 OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& device,
-                                   const ModelConfig& c, std::int64_t sequences,
+                                   const ModelConfig& config, std::int64_t sequences,
                                    std::int64_t blocks_a_sequence) {
-  const std::int64_t block_bytes =
-      2 * c.layers * c.kv_width() * attention_block * size_of(device.precision());
+  Device counting = counting_device(device);
+  const KvCache block(counting, config, 1);
+  const std::int64_t block_bytes = counting.memory().held().of(MemoryUse::key_value_cache);
   return error.with(fmt::format(
       "{} sequences of up to {} tokens were to be generated at a time; about {} would fit.",
       with_thousands(sequences), with_thousands(blocks_a_sequence * attention_block),
@@ -46,20 +84,30 @@ OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& devic
 }
 
 OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
-                               std::int64_t parameters) {
-  // Parameters, gradients and two moments are f32; a packed copy is for each of the two products,
-  // or for both.
-  const std::int64_t pack = size_of(device.precision());
-  const std::int64_t packs = device.backend().one_pack ? 1 : 2;
-  const std::int64_t training = 4 * size_of(DType::f32) + packs * pack;
-  const std::int64_t inference = size_of(DType::f32) + pack;
-  const std::int64_t total = device.memory().space().total;
-  return error.with(
-      fmt::format("The model has {} parameters; this device has room for about {} in training and "
-                  "{} otherwise, "
-                  "all models together.",
-                  with_thousands(parameters), with_thousands(total / training),
-                  with_thousands(total / inference)));
+                               const std::vector<ParameterSpec>& specs) {
+  Device counting = counting_device(device);
+  const Parameters parameters(counting, specs);
+  const auto pack_for = [&](PackFor purpose) {
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (specs[i].is_matrix()) {
+        (void)parameters.packed(static_cast<int>(i), purpose);
+      }
+    }
+    return static_cast<double>(counting.memory().held().total());
+  };
+  const double inference = pack_for(PackFor::forward);
+  // Gradients and two moments are as large as the parameters.
+  const double training =
+      pack_for(PackFor::input_gradient) + 3.0 * static_cast<double>(parameters.flat().size_bytes());
+  const double count = static_cast<double>(parameters.flat().numel());
+  const auto fitting = [&](double bytes) {
+    return with_thousands(static_cast<std::int64_t>(
+        count / bytes * static_cast<double>(device.memory().space().total)));
+  };
+  return error.with(fmt::format(
+      "The model has {} parameters; this device has room for about {} in training and "
+      "{} otherwise, all models together.",
+      with_thousands(static_cast<std::int64_t>(count)), fitting(training), fitting(inference)));
 }
 
 }  // namespace precis

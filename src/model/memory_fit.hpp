@@ -1,18 +1,21 @@
-// What fits into the memory of a device: the numbers that messages and plans give.
+// What fits into the memory of a device: the numbers that messages give, from what the code itself
+// takes on a counting device.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernels/out_of_memory.hpp"
 #include "model/config.hpp"
+#include "model/parameters.hpp"
 #include "tensor/device.hpp"
 
 namespace precis {
 
-/// Bytes of activations a token: those that every block keeps for its backward pass, which works on
-/// the gradients of one block at a time; or those of a forward pass that keeps nothing.
-[[nodiscard]] std::int64_t training_bytes_a_token(const ModelConfig& config, DType precision);
-[[nodiscard]] std::int64_t inference_bytes_a_token(const ModelConfig& config, DType precision);
+/// Bytes of activations and scratch memory a token on a device like this: of a forward and a
+/// backward pass; or of forward passes that keep nothing.
+[[nodiscard]] std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like);
+[[nodiscard]] std::int64_t inference_bytes_a_token(const ModelConfig& config, const Device& like);
 /// The error with how many tokens at a time would fit what is free now beside `own_bytes`, which
 /// this work holds already.
 [[nodiscard]] OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
@@ -22,8 +25,8 @@ namespace precis {
 [[nodiscard]] OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& device,
                                                  const ModelConfig& config, std::int64_t sequences,
                                                  std::int64_t blocks_a_sequence);
-/// The error with how large a model the device could hold.
+/// The error with how large a model of this kind the device could hold.
 [[nodiscard]] OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
-                                             std::int64_t parameters);
+                                             const std::vector<ParameterSpec>& specs);
 
 }  // namespace precis

@@ -118,7 +118,7 @@ Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs, MemoryU
   try {
     buffer_ = device.zeros(Shape{end}, DType::f32, use);
   } catch (const OutOfMemory& error) {
-    throw with_fitting_model(error, device, end);
+    throw with_fitting_model(error, device, specs_);
   }
 }
 

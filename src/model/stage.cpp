@@ -43,7 +43,7 @@ ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch,
     return forward(parameters, batch, slot);
   } catch (const OutOfMemory& error) {
     throw with_fitting_tokens(error, *device_, workspace_bytes(),
-                              training_bytes_a_token(config_, device_->precision()));
+                              training_bytes_a_token(config_, *device_));
   }
 }
 
@@ -67,7 +67,7 @@ void Stage::backward(const Parameters& parameters, Parameters& gradients, int sl
     backward(parameters, gradients, slot, dhidden);
   } catch (const OutOfMemory& error) {
     throw with_fitting_tokens(error, *device_, workspace_bytes(),
-                              training_bytes_a_token(config_, device_->precision()));
+                              training_bytes_a_token(config_, *device_));
   }
 }
 

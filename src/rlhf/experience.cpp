@@ -60,6 +60,22 @@ void assign_rewards(Experience& e, const PpoOptions& options, double kl_coeffici
   e.returns = std::move(of.returns);
 }
 
+std::vector<Experience> whole_batch(MpiCommunicator& ranks, std::span<const Experience> mine) {
+  Bytes message;
+  for (const Experience& experience : mine) {
+    const Bytes packed = pack(experience);
+    message.insert(message.end(), packed.begin(), packed.end());
+  }
+  std::vector<Experience> batch;
+  for (const Bytes& part : ranks.all_gather(message)) {
+    std::span<const std::byte> rest(part);
+    while (!rest.empty()) {
+      unpack(rest, batch.emplace_back());
+    }
+  }
+  return batch;
+}
+
 void whiten(std::span<Experience> batch) {
   const Moments of = moments([&](auto&& visit) {
     for (const Experience& e : batch) {

@@ -90,31 +90,17 @@ std::vector<Experience> Ppo::experience(std::vector<Episode> mine, double kl_coe
       Evaluator::Reference{reference_head_, setup_.reference_head, reference_hidden});
   auto values = value_evaluator_.values(setup_.value.parameters, sequences);
 
-  Bytes message;
+  std::vector<Experience> out;
   for (std::size_t i = 0; i < mine.size(); ++i) {
-    Experience experience;
+    Experience& experience = out.emplace_back();
     experience.episode = std::move(mine[i]);
     experience.logprobs = std::move(of.logprobs[i]);
     experience.entropies = std::move(of.entropies[i]);
     experience.exact_kls = std::move(of.kls[i]);
     experience.values = std::move(values[i]);
     assign_rewards(experience, setup_.options, kl_coefficient);
-    const Bytes packed = pack(experience);
-    message.insert(message.end(), packed.begin(), packed.end());
   }
-  // The batch is small beside the models, so that every rank can know all of it: means over the
-  // batch are then the same to the bit on every layout, and mini-batches are divided evenly.
-  std::vector<Experience> batch;
-  for (const Bytes& part : setup_.ranks.all_gather(message)) {
-    std::span<const std::byte> rest(part);
-    while (!rest.empty()) {
-      unpack(rest, batch.emplace_back());
-    }
-  }
-  if (setup_.options.whiten) {
-    whiten(batch);
-  }
-  return batch;
+  return out;
 }
 
 UpdateReport Ppo::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {

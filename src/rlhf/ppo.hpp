@@ -36,7 +36,7 @@ class Ppo {
  public:
   struct Setup {
     Device& device;
-    MpiCommunicator& ranks;  ///< the learner's, data parallel
+    Communicator& ranks;  ///< the learner's, data parallel
     Model& policy;
     Model& value;
     const Parameters& reference_head;  ///< the reference's output matrix, for the exact KL
@@ -46,8 +46,7 @@ class Ppo {
   };
   explicit Ppo(const Setup& setup);
 
-  /// Collective over the learner ranks. Scored episodes of this rank's part become experience, and
-  /// every rank gets the whole batch, in episode order, advantages whitened.
+  /// Scored episodes of this rank's part become experience, advantages not yet whitened.
   [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
                                                    double kl_coefficient);
 

@@ -31,68 +31,32 @@ PpoTrainer::PpoTrainer(const Setup& s)
       rollout_grid_(make_role_grid(s.world, s.layout.rollout, "rollout")),
       reward_grid_(make_role_grid(s.world, s.layout.reward, "reward")),
       learner_grid_(make_role_grid(s.world, s.layout.learner, "learner")),
-      batch_{.batch = s.options.batch,
-             .reward_group = s.options.reward_group,
-             .rollout_ranks = s.layout.rollout.grid.dp,
-             .reward_ranks = s.layout.reward.grid.dp,
-             .learner_ranks = s.layout.learner.grid.dp},
+      batch_(batch_layout(s.layout, s.options)),
       to_reward_(s.world, episode_tag),
       to_learner_(s.world, scored_tag),
       weight_sync_(s.world, s.layout) {
   setup_.run.set_writer(s.layout.learner.ranks.front());
-  collectively(s.world, [this] { make_roles(); });
-}
-
-void PpoTrainer::make_roles() {
-  const Setup& s = setup_;
-  const auto tick = [this](const char* phase) {
-    return [this, phase] { setup_.world.progress().tick(phase); };
-  };
-  Device& device = s.machine.device;
-  if (rollout_grid_) {
-    GenerationRule rule;
-    rule.sampling.seed = s.run.seed();
-    rule.sampling.temperature = s.options.temperature;
-    rule.max_new_tokens = s.max_response_tokens;
-    rule.max_sequences = s.options.max_sequences;
-    rollout_ = std::make_unique<Rollout>(Rollout::Setup{.device = device,
-                                                        .config = s.models.policy->config,
-                                                        .policy = s.models.policy->parameters,
-                                                        .prompts = s.prompts,
-                                                        .seed = s.run.seed(),
-                                                        .rule = rule,
-                                                        .replay = s.replay,
-                                                        .between_steps = [this] {
-                                                          setup_.world.progress().tick("rollout");
-                                                          // Looking at the mailbox also moves what
-                                                          // waits in it.
-                                                          (void)to_reward_.pending();
-                                                        }});
-  }
-  if (reward_grid_) {
-    reward_ =
-        std::make_unique<Reward>(Reward::Setup{.device = device,
-                                               .reward = *s.models.reward,
-                                               .reference = *s.models.reference,
-                                               .micro_batch_tokens = s.train.micro_batch_tokens,
-                                               .temperature = s.options.temperature,
-                                               .between = tick("scoring")});
-  }
-  if (learner_grid_) {
-    ppo_ = std::make_unique<Ppo>(Ppo::Setup{.device = device,
-                                            .ranks = learner_grid_->dp(),
-                                            .policy = *s.models.policy,
-                                            .value = *s.models.value,
-                                            .reference_head = *s.models.reference_head,
-                                            .options = s.options,
-                                            .train = s.train,
-                                            .seed = s.run.seed()});
-  }
-  // Rank 0 writes the files, and is a rollout rank in either placement.
-  if (s.world.rank() == 0) {
-    shown_ =
-        std::make_unique<ShownSamples>(device, *s.models.policy, s.shown, s.max_response_tokens);
-  }
+  collectively(s.world, [&] {
+    roles_ = make_roles({.device = s.machine.device,
+                         .layout = s.layout,
+                         .rank = s.world.rank(),
+                         .learners = learner_grid_ ? &learner_grid_->dp() : nullptr,
+                         .models = s.models,
+                         .prompts = s.prompts,
+                         .shown = s.shown,
+                         .options = s.options,
+                         .train = s.train,
+                         .seed = s.run.seed(),
+                         .max_response_tokens = s.max_response_tokens,
+                         .replay = s.replay,
+                         .between_decode_steps =
+                             [this] {
+                               setup_.world.progress().tick("rollout");
+                               // Looking at the mailbox also moves what waits in it.
+                               (void)to_reward_.pending();
+                             },
+                         .between_scored = [this] { setup_.world.progress().tick("scoring"); }});
+  });
 }
 
 double PpoTrainer::kl_coefficient() const {
@@ -107,9 +71,9 @@ void PpoTrainer::load() {
   }
   collectively(setup_.world, [&] {
     const StateReader file(*setup_.run.checkpoint());
-    if (ppo_) {
-      ppo_->read(file, setup_.run.state().extra.at("updates").get<std::int64_t>());
-    } else if (rollout_) {
+    if (roles_.learner) {
+      roles_.learner->read(file, setup_.run.state().extra.at("updates").get<std::int64_t>());
+    } else if (roles_.rollout) {
       read_tensors(file, "policy", weight_path, setup_.models.policy->parameters,
                    setup_.machine.device);
     }
@@ -122,7 +86,7 @@ void PpoTrainer::resave() {
 }
 
 TrainingRun::Describe PpoTrainer::describe() const {
-  return [this](StateWriter& file) { ppo_->write(file); };
+  return [this](StateWriter& file) { roles_.learner->write(file); };
 }
 
 ExitStatus PpoTrainer::train() {
@@ -136,19 +100,20 @@ ExitStatus PpoTrainer::train() {
   setup_.run.begin(setup_.train.steps);
   while (setup_.run.state().step < setup_.train.steps) {
     const std::int64_t step = setup_.run.state().step + 1;
-    if (rollout_) {
+    if (roles_.rollout) {
       rollout(step);
     }
-    if (reward_) {
+    if (roles_.reward) {
       score();
     }
     StepReport report;
     std::vector<Row> episodes;
-    const std::vector<Experience> batch = ppo_ ? experience(report) : std::vector<Experience>{};
+    const std::vector<Experience> batch =
+        roles_.learner ? experience(report) : std::vector<Experience>{};
     broadcast(report, setup_.world, setup_.layout.learner.ranks.front());
     auto& extra = setup_.run.state().extra;
     setup_.run.guard([&] { guard_batch(report.batch, step, setup_.options, extra); }, describe());
-    if (ppo_) {
+    if (roles_.learner) {
       learn(step, batch, report, episodes);
     }
     share(report, episodes);
@@ -171,7 +136,7 @@ void PpoTrainer::rollout(std::int64_t step) {
   const auto timed = setup_.run.phases().phase("rollout");
   const std::int64_t first = (step - 1) * batch_.batch;
   const auto [begin, end] = batch_.rollout_part(rollout_grid_->coordinates().dp);
-  rollout_->generate({first + begin, first + end}, step - 1, [&](Episode&& episode) {
+  roles_.rollout->generate({first + begin, first + end}, step - 1, [&](Episode&& episode) {
     const std::int64_t group = batch_.group_of(episode.number - first);
     const int rank = batch_.reward_rank_of(group);
     to_reward_.post(setup_.layout.reward.ranks[static_cast<std::size_t>(rank)], pack(episode));
@@ -193,7 +158,7 @@ void PpoTrainer::score() {
     sort_by_number(members);
     {
       const auto timed = setup_.run.phases().phase("reward");
-      reward_->score(members);
+      roles_.reward->score(members);
     }
     for (const Episode& scored : members) {
       const int rank = batch_.learner_of(scored.number % batch_.batch);
@@ -218,7 +183,11 @@ std::vector<Experience> PpoTrainer::experience(StepReport& report) {
   report.kl_coefficient = kl_coefficient();
   std::vector<Episode> mine = receive_scored();
   const auto timed = setup_.run.phases().phase("experience");
-  std::vector<Experience> batch = ppo_->experience(std::move(mine), report.kl_coefficient);
+  std::vector<Experience> batch = whole_batch(
+      learner_grid_->dp(), roles_.learner->experience(std::move(mine), report.kl_coefficient));
+  if (setup_.options.whiten) {
+    whiten(batch);
+  }
   report.batch = report_of(batch, report.kl_coefficient);
   return batch;
 }
@@ -228,11 +197,11 @@ void PpoTrainer::learn(std::int64_t step, std::span<const Experience> batch, Ste
   const auto timed = setup_.run.phases().phase("update");
   const TrainOptions& train = setup_.train;
   report.learning_rate = learning_rate(train, train.learning_rate, step - 1, train.steps);
-  report.update = ppo_->update(
+  report.update = roles_.learner->update(
       batch, step,
       {.policy = report.learning_rate,
        .value = learning_rate(train, setup_.options.value_learning_rate, step - 1, train.steps)});
-  report.updates = ppo_->updates();
+  report.updates = roles_.learner->updates();
   for (const Experience& e : batch) {
     report.generated += static_cast<std::int64_t>(e.episode.response.size());
     report.scored += e.episode.sequence().size();
@@ -266,9 +235,9 @@ void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
 void PpoTrainer::show_samples(std::int64_t step) {
   const std::int64_t every = setup_.options.samples_every;
   const bool due = step == setup_.train.steps || (every > 0 && step % every == 0);
-  if (due && shown_) {
-    setup_.run.add_samples(shown_->rows(setup_.models.policy->parameters, step,
-                                        [this] { setup_.world.progress().tick("samples"); }));
+  if (due && roles_.shown) {
+    setup_.run.add_samples(roles_.shown->rows(setup_.models.policy->parameters, step,
+                                              [this] { setup_.world.progress().tick("samples"); }));
   }
 }
 

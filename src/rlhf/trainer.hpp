@@ -9,26 +9,14 @@
 
 #include "parallel/mailbox.hpp"
 #include "parallel/role_layout.hpp"
-#include "rlhf/ppo.hpp"
 #include "rlhf/prompts.hpp"
-#include "rlhf/reward.hpp"
-#include "rlhf/rollout.hpp"
+#include "rlhf/roles.hpp"
 #include "rlhf/step_report.hpp"
 #include "rlhf/weight_sync.hpp"
 #include "train/machine.hpp"
 #include "train/run.hpp"
-#include "train/shown_samples.hpp"
 
 namespace precis {
-
-/// The models that a rank's roles need; the others are absent.
-struct RoleModels {
-  std::optional<Model> policy;               ///< rollout and learner
-  std::optional<Model> value;                ///< learner
-  std::optional<Model> reward;               ///< reward
-  std::optional<Model> reference;            ///< reward
-  std::optional<Parameters> reference_head;  ///< learner: the reference's output matrix
-};
 
 class PpoTrainer {
  public:
@@ -56,7 +44,6 @@ class PpoTrainer {
   void save_final();
 
  private:
-  void make_roles();
   void load();
   void rollout(std::int64_t step);
   void score();
@@ -76,10 +63,7 @@ class PpoTrainer {
   BatchLayout batch_;
   Mailbox to_reward_, to_learner_;
   WeightSync weight_sync_;
-  std::unique_ptr<Rollout> rollout_;
-  std::unique_ptr<Reward> reward_;
-  std::unique_ptr<Ppo> ppo_;
-  std::unique_ptr<ShownSamples> shown_;  // rank 0
+  PpoRoles roles_;
 };
 
 }  // namespace precis

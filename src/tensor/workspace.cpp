@@ -11,6 +11,9 @@ namespace {
 /// the workspace they lie.
 constexpr std::int64_t alignment = 256;
 constexpr std::int64_t smallest_chunk = std::int64_t{1} << 20;
+/// A workspace grows by at least this part of itself: few chunks on the way to the size that is
+/// needed, and little beyond it.
+constexpr std::int64_t growth = 8;
 
 std::int64_t rounded(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 std::int64_t size_of(const Tensor& chunk) { return chunk.view().size_bytes(); }
@@ -31,7 +34,7 @@ View Workspace::take(const Shape& shape, DType dtype) {
   if (current_ == chunks_.size()) {
     try {
       chunks_.push_back(
-          allocate_chunk(*device_, std::max({bytes, smallest_chunk, this->bytes() / 2})));
+          allocate_chunk(*device_, std::max({bytes, smallest_chunk, this->bytes() / growth})));
     } catch (const OutOfMemory&) {
       // There may be room for less, else the message is about what was asked for.
       chunks_.push_back(device_->allocate(shape, dtype, MemoryUse::activations));

@@ -5,72 +5,183 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "data/loader.hpp"
 #include "data/packing.hpp"
-#include "model/memory_fit.hpp"
-#include "train/supervised.hpp"
+#include "parallel/collectively.hpp"
+#include "parallel/planned_ranks.hpp"
+#include "tensor/counting_device.hpp"
+#include "train/memory_report.hpp"
+#include "train/work_cost.hpp"
 
 namespace precis {
 namespace {
 
-constexpr std::int64_t number_bytes = 4;
+using RowList = std::vector<std::int64_t>;
 
-/// Of the first step, on rank 0.
-struct FirstStep {
-  std::int64_t tokens = 0;
-  std::int64_t largest = 0;  // tokens of its largest micro-batch
-  std::size_t micro_batches = 0;
-};
+std::int64_t sum_of(std::span<const std::int64_t> lengths) {
+  return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+}
 
-FirstStep first_step(const TrainingPlan& plan) {
-  const auto rows = static_cast<std::int64_t>(plan.lengths.size());
-  const auto step = StepRows(rows, plan.train.batch, plan.seed).of(0);
-  std::vector<std::int64_t> lengths;
-  for (const std::int64_t row : rank_part(step, 0, plan.ranks)) {
+/// The micro-batches of one rank's part of a step, as rows.
+std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& step, int rank,
+                                      int ranks) {
+  const RowList rows = rank_part(step, rank, ranks);
+  RowList lengths;
+  for (const std::int64_t row : rows) {
     lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);
   }
-  FirstStep result{.tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})};
-  const auto micro_batches = split_micro_batches(lengths, plan.train.micro_batch_tokens);
-  result.micro_batches = micro_batches.size();
-  for (const MicroBatch& micro : micro_batches) {
-    result.largest =
-        std::max(result.largest, std::accumulate(lengths.begin() + micro.begin,
-                                                 lengths.begin() + micro.end, std::int64_t{0}));
+  std::vector<RowList> result;
+  for (const MicroBatch& micro : split_micro_batches(lengths, plan.train.micro_batch_tokens)) {
+    result.emplace_back(rows.begin() + micro.begin, rows.begin() + micro.end);
   }
   return result;
 }
 
-}  // namespace
+std::int64_t tokens_of(const TrainingPlan& plan, const RowList& rows) {
+  std::int64_t tokens = 0;
+  for (const std::int64_t row : rows) {
+    tokens += plan.lengths[static_cast<std::size_t>(row)];
+  }
+  return tokens;
+}
 
-std::string describe(const TrainingPlan& plan) {
-  const ModelConfig& c = plan.config;
+/// The rank's micro-batches, in their order, that are larger than all before them in tokens, rows
+/// or tokens of the loss: only with these do workspaces grow.
+std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const SupervisedTask& task,
+                                           int rank, int ranks) {
+  // Later ones are seldom larger, and a run may have millions.
+  constexpr std::int64_t most_steps = 10'000;
+  const auto rows = static_cast<std::int64_t>(plan.lengths.size());
+  StepRows step_rows(rows, plan.train.batch, plan.seed);
+  const std::int64_t steps = std::min(total_steps(plan.train, rows), most_steps);
+  std::vector<RowList> growing;
+  std::int64_t most_tokens = 0;
+  std::size_t most_rows = 0;
+  double most_weight = 0;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    for (RowList& micro : micro_batches_of(plan, step_rows.of(step), rank, ranks)) {
+      const std::int64_t tokens = tokens_of(plan, micro);
+      const double weight = task.weight(micro);
+      if (tokens > most_tokens || micro.size() > most_rows || weight > most_weight) {
+        most_tokens = std::max(most_tokens, tokens);
+        most_rows = std::max(most_rows, micro.size());
+        most_weight = std::max(most_weight, weight);
+        growing.push_back(std::move(micro));
+      }
+    }
+  }
+  return growing;
+}
+
+/// Collective, of the rank that takes longest: by a micro-batch of one row and one of as many as
+/// take some seconds, each with an update.
+double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicator& world) {
+  Model& model = plan.model;
+  const PlannedTask planned = plan.make_task(machine, model, world);
+  const auto rows = static_cast<std::int64_t>(plan.lengths.size());
+  const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
+  // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
+  RowList measured;
+  for (const RowList& micro : micro_batches_of(plan, step, 0, 1)) {
+    if (tokens_of(plan, micro) > tokens_of(plan, measured)) {
+      measured = micro;
+    }
+  }
+  Optimizer optimizer(machine.device, model.parameters);
+  const auto first = [&](std::int64_t count) {
+    return RowList(measured.begin(), measured.begin() + count);
+  };
+  const WorkCost cost = measure_cost(
+      world, machine.device,
+      {.run =
+           [&](std::int64_t count) {
+             const RowList part = first(count);
+             optimizer.zero_gradients();
+             (void)planned.task.accumulate(part, planned.task.weight(part), optimizer.gradients());
+             (void)optimizer.reduce(world, plan.train.clip_norm);
+             optimizer.apply(model.parameters, plan.train, 0.0);
+           },
+       .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
+       .most = std::ssize(measured)});
+  const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
+  const auto mine = part_of(std::min(plan.train.batch, rows), 0, world.size());
+  return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
+}
+
+std::string describe_work(const TrainingPlan& plan, const Machine& machine, int ranks) {
+  const ModelConfig& c = plan.model.config;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const auto steps = total_steps(plan.train, rows);
-  const auto all = std::accumulate(plan.lengths.begin(), plan.lengths.end(), std::int64_t{0});
-  const FirstStep first = first_step(plan);
-  const std::int64_t parameters = parameter_count(c);
-  const std::int64_t copies = trained_copies + (plan.train.keep == KeepModel::best ? 1 : 0);
-  const auto state = static_cast<std::uint64_t>(copies * parameters * number_bytes);
-  const auto activations = static_cast<std::uint64_t>(
-      training_bytes_a_token(c, plan.machine.device.precision()) * first.largest);
-
-  std::string text = fmt::format("layout      {}\n", plan.machine.layout);
+  const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
+  const auto micro_batches = micro_batches_of(plan, step, 0, ranks);
+  std::int64_t largest = 0;
+  for (const RowList& micro : micro_batches) {
+    largest = std::max(largest, tokens_of(plan, micro));
+  }
+  std::string text = fmt::format("layout      {}\n", machine.layout);
   text += fmt::format("model       {}, {} layers of width {}, {} parameters, context {} tokens\n",
-                      to_string(c.kind), c.layers, c.width, with_thousands(parameters), c.context);
-  text +=
-      fmt::format("rows        {} for training with {} tokens, {} for validation\n",
-                  with_thousands(rows), with_thousands(all), with_thousands(plan.validation_rows));
+                      to_string(c.kind), c.layers, c.width, with_thousands(parameter_count(c)),
+                      c.context);
+  text += fmt::format("rows        {} for training with {} tokens, {} for validation\n",
+                      with_thousands(rows), with_thousands(sum_of(plan.lengths)),
+                      with_thousands(plan.validation_rows));
   text += fmt::format(
       "steps       {} of {} rows, {:.2f} epochs\n", with_thousands(steps),
       std::min(plan.train.batch, rows),
       static_cast<double>(steps) / static_cast<double>(steps_per_epoch(rows, plan.train.batch)));
   text +=
-      fmt::format("first step  {} tokens in {} micro-batches on rank 0, the largest of {}\n",
-                  with_thousands(first.tokens), first.micro_batches, with_thousands(first.largest));
-  text += fmt::format("memory      about {} a rank: {} of weights and moments, {} of activations\n",
-                      byte_size(state + activations), byte_size(state), byte_size(activations));
+      fmt::format("first step  {} tokens in {} on rank 0, the largest of {}\n",
+                  with_thousands(tokens_of(plan, rank_part(step, 0, ranks))),
+                  counted(std::ssize(micro_batches), "micro-batch", "es"), with_thousands(largest));
   return text;
+}
+
+}  // namespace
+
+MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank, int ranks) {
+  Machine machine{.device = counting_device(like), .threads = 1, .layout = "a plan"};
+  PlannedRanks group(rank, ranks);
+  ModelConfig config = plan.model.config;
+  config.end_tokens = {};  // Samples are as long as they may be.
+  Model model{.config = config,
+              .tokenizer = plan.model.tokenizer,
+              .parameters = Parameters(machine.device, parameter_specs(config))};
+  const PlannedTask planned = plan.make_task(machine, model, group);
+  Optimizer optimizer(machine.device, model.parameters);
+  std::optional<Parameters> best;
+  if (plan.train.keep == KeepModel::best) {
+    best.emplace(machine.device, model.parameters.specs());
+  }
+  for (const RowList& micro : growing_micro_batches(plan, planned.task, rank, ranks)) {
+    (void)planned.task.accumulate(micro, 1.0, optimizer.gradients());
+  }
+  if (planned.task.has_validation) {
+    (void)planned.task.validate();
+  }
+  if (planned.task.sample) {
+    (void)planned.task.sample(1);
+  }
+  return machine.device.memory().peak();
+}
+
+std::string describe(const TrainingPlan& plan, Machine& machine, MpiSession& mpi, Log& log) {
+  const MemoryCount mine = collectively(
+      mpi.world(), [&] { return planned_memory(plan, machine.device, mpi.rank(), mpi.size()); });
+  const MemoryReport memory =
+      report_memory(mpi, machine.device.memory(), {.role = "training", .peak = mine});
+  std::string text = describe_work(plan, machine, mpi.size()) + memory.text;
+  if (!memory.shortage.empty()) {
+    log.warning("{}", memory.shortage);
+    return text + "time        not measured, since the memory would not suffice\n";
+  }
+  const double step = seconds_of_step(plan, machine, mpi.world());
+  const auto steps = total_steps(plan.train, std::ssize(plan.lengths));
+  return text + fmt::format(
+                    "time        about {} a step, {} in all, by two micro-batches measured here;\n"
+                    "            validation, samples and checkpoints come on top\n",
+                    seconds_text(step), duration_text(step * static_cast<double>(steps)));
 }
 
 }  // namespace precis

@@ -1,34 +1,47 @@
-// What a training would do and need, for `dry_run`.
+// What a supervised training would do, hold and take, for `dry_run`.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "model/config.hpp"
+#include "kernels/memory.hpp"
+#include "model/model.hpp"
+#include "parallel/mpi_session.hpp"
 #include "train/machine.hpp"
 #include "train/options.hpp"
+#include "train/supervised.hpp"
 
 namespace precis {
 
-/// Copies of a model's weights that a rank holds: those of a trained one are the weights,
-/// gradients, two moments and two packed copies; a frozen one has the weights and a packed copy.
-inline constexpr std::int64_t trained_copies = 6;
-inline constexpr std::int64_t frozen_copies = 2;
-
-struct TrainingPlan {
-  const ModelConfig& config;
-  const TrainOptions& train;
-  const Machine& machine;
-  int ranks = 1;
-  std::uint64_t seed = 0;
-  std::vector<std::int64_t> lengths;  ///< tokens of each training row
-  std::int64_t validation_rows = 0;
+/// An objective and what it asks of the training loop; `task` is valid as long as `objective`.
+struct PlannedTask {
+  std::shared_ptr<void> objective;
+  SupervisedTask task;
 };
 
-/// Layout, model, rows, steps, tokens, micro-batches and memory of a rank, a line each. The memory
-/// is an estimate: weights, gradients, moments, packed copies, and activations of the largest
-/// micro-batch.
-[[nodiscard]] std::string describe(const TrainingPlan& plan);
+struct TrainingPlan {
+  Model& model;  ///< the one that training would start from; of no use after `describe`
+  const TrainOptions& train;
+  std::uint64_t seed = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens of each training row, as micro-batches count them
+  std::int64_t validation_rows = 0;
+  /// The objective of the run, for a machine, a model on it, and ranks to share the rows with.
+  std::function<PlannedTask(Machine&, const Model&, Communicator&)> make_task;
+};
+
+/// The tensors that rank `rank` of `ranks` holds at its peak on a device like this one: the run
+/// itself, on a counting device, over those micro-batches that are larger than all before them, a
+/// validation and samples. A pure function of its arguments, the instruction set and the threads.
+[[nodiscard]] MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank,
+                                         int ranks);
+
+/// Collective. The plan as text: layout, model, rows, steps, micro-batches, memory of each kind of
+/// rank, and time by two micro-batches that are measured, unless the memory would not suffice: then
+/// a warning says so.
+[[nodiscard]] std::string describe(const TrainingPlan& plan, Machine& machine, MpiSession& mpi,
+                                   Log& log);
 
 }  // namespace precis

@@ -21,7 +21,7 @@ std::vector<double> different_weights(const std::vector<Pair>& pairs) {
 
 }  // namespace
 
-RewardObjective::RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+RewardObjective::RewardObjective(Machine& machine, const Model& model, Communicator& ranks,
                                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
                                  std::int64_t micro_batch_tokens)
     : machine_(machine),

@@ -16,7 +16,7 @@ namespace precis {
 /// in training is weighted alike, validation is not.
 class RewardObjective {
  public:
-  RewardObjective(Machine& machine, const Model& model, MpiCommunicator& ranks,
+  RewardObjective(Machine& machine, const Model& model, Communicator& ranks,
                   const std::vector<Pair>& train, const std::vector<Pair>& valid,
                   std::int64_t micro_batch_tokens);
 
@@ -30,7 +30,7 @@ class RewardObjective {
 
   Machine& machine_;
   const Model& model_;
-  MpiCommunicator& ranks_;
+  Communicator& ranks_;
   std::int64_t micro_batch_tokens_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;

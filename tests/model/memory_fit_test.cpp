@@ -45,7 +45,7 @@ TEST(MemoryFit, TheMicroBatchThatFitsInference) {
   EXPECT_THAT(message, HasSubstr("This process holds"));
   const std::int64_t tokens = number_in(message, "tokens at a time would fit");
   EXPECT_GT(tokens, 500);
-  EXPECT_EQ(run(tokens * 7 / 10), texts.size());
+  EXPECT_EQ(run(tokens * 8 / 10), texts.size());
 }
 
 TEST(MemoryFit, TheMicroBatchThatFitsTraining) {
@@ -63,7 +63,7 @@ TEST(MemoryFit, TheMicroBatchThatFitsTraining) {
   EXPECT_THAT(message, HasSubstr("gradients "));
   const std::int64_t tokens = number_in(message, "tokens at a time would fit");
   EXPECT_GT(tokens, 500);
-  run(tokens * 7 / 10 / 150);
+  run(tokens * 8 / 10 / 150);
 }
 
 TEST(MemoryFit, TheSequencesThatFitTheCache) {
@@ -97,7 +97,11 @@ TEST(MemoryFit, TheModelThatFits) {
   const std::string message =
       message_of<OutOfMemory>([&] { (void)make_model(device, config, {}, 5); });
   EXPECT_THAT(message, HasSubstr("of test memory for parameters, f32 ("));
-  EXPECT_THAT(message, HasSubstr("room for about 10,922 in training and 32,768 otherwise"));
+  // 16 bytes a parameter and two packs of nearly all, or 4 bytes and a pack.
+  const std::int64_t training = number_in(message, "in training");
+  EXPECT_GT(training, mib / 4 / 26);
+  EXPECT_LT(training, mib / 4 / 22);
+  EXPECT_THAT(message, HasSubstr("in training and 30,"));
 }
 
 }  // namespace

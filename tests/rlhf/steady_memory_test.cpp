@@ -112,7 +112,8 @@ TEST_F(SteadyMemory, OfPpo) {
     std::vector<Episode> episodes;
     rollout.generate({0, 6}, 0, [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
     scorer.score(episodes);
-    const auto batch = ppo.experience(std::move(episodes), ppo_options.kl);
+    auto batch = ppo.experience(std::move(episodes), ppo_options.kl);
+    whiten(batch);
     EXPECT_EQ(ppo.update(batch, 1, {.policy = 1e-3, .value = 1e-3}).applied, 4);
   });
   EXPECT_GT(device.memory().held().of(MemoryUse::key_value_cache), 0);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "run/ppo_run.hpp"
@@ -415,6 +416,14 @@ TEST_F(PpoFailures, DryRunWritesNothing) {
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("16 prompts; 3 steps of 8 episodes"),
                                     HasSubstr("colocated: rollout")));
   EXPECT_FALSE(std::filesystem::exists(file("dry")));
+}
+
+TEST_F(PpoFailures, HoldsThePlannedMemory) {
+  for (const auto& [name, ranks, placement] :
+       {std::tuple{"alone", 1, "colocated"}, {"two", 2, "colocated"}, {"apart", 3, "dedicated"}}) {
+    expect_planned_memory(
+        fixture_->ppo(name, ranks, {"--log.level", "info", "--placement", placement}), file(name));
+  }
 }
 
 }  // namespace

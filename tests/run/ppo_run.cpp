@@ -12,6 +12,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -259,6 +260,43 @@ void expect_close_metrics(const Path& a, const Path& b, double tolerance) {
           << key << " of step " << i + 1 << ": " << x << " and " << y;
     }
   }
+}
+
+namespace {
+
+/// Bytes of "WORDS 1.5 MiB" in a text, the largest if there are several on the line.
+double bytes_after(const std::string& text, const std::string& words) {
+  const std::map<std::string, double> units{
+      {"B", 1}, {"KiB", 1024}, {"MiB", 1024.0 * 1024}, {"GiB", 1024.0 * 1024 * 1024}};
+  std::smatch line;
+  if (!std::regex_search(text, line, std::regex(words + "((?: +[0-9.]+ (?:B|KiB|MiB|GiB))+)"))) {
+    ADD_FAILURE() << "no " << words << " in:\n" << text;
+    return 0;
+  }
+  const std::string numbers = line[1];
+  double most = 0;
+  const std::regex number("([0-9.]+) ([KMG]?i?B)");
+  for (std::sregex_iterator i(numbers.begin(), numbers.end(), number), end; i != end; ++i) {
+    most = std::max(most, std::stod((*i)[1]) * units.at((*i)[2]));
+  }
+  return most;
+}
+
+}  // namespace
+
+void expect_planned_memory(const std::vector<std::string>& command, const Path& folder) {
+  std::vector<std::string> dry = command;
+  dry.insert(dry.end(), {"--dry_run", "true"});
+  const Outcome plan = run(dry, 120);
+  EXPECT_EQ(plan.status, 0) << plan.output;
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  EXPECT_THAT(plan.output, testing::HasSubstr("time        about "));
+  const Outcome outcome = run(command, 120);
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  const double planned = bytes_after(plan.output, "together");
+  const double peak = bytes_after(outcome.output, "of tensors(?:, on rank [0-9]+)?:");
+  EXPECT_GT(peak, 0);
+  EXPECT_NEAR(planned, peak, 0.1 * peak) << plan.output << outcome.output;
 }
 
 void expect_one_message(const Outcome& outcome) {

@@ -206,6 +206,16 @@ TEST(Sft, DryRunCreatesNothing) {
   EXPECT_FALSE(std::filesystem::exists(f() / "dry"));
 }
 
+TEST(Sft, HoldsThePlannedMemory) {
+  expect_planned_memory(f().sft("planned", {"--train.keep", "best"}), f() / "planned");
+  expect_planned_memory(f().sft("planned_by_two", {"--train.keep", "best"}, 2),
+                        f() / "planned_by_two");
+}
+
+TEST(Reward, HoldsThePlannedMemory) {
+  expect_planned_memory(f().reward("planned_reward"), f() / "planned_reward");
+}
+
 TEST(Sft, TheTraceIsJsonWithAnEventForEachStep) {
   succeed(f().sft("traced", {"--trace", "true", "--train.steps", "3"}));
   const auto trace = nlohmann::json::parse(text_of(f() / "traced/trace.json"));

@@ -1,0 +1,80 @@
+#include <omp.h>
+
+#include <algorithm>
+
+#include "kernels/counting/counting.hpp"
+#include "kernels/counting/table.hpp"
+#include "kernels/cpu/scratch_sizes.hpp"
+
+namespace precis::counting {
+namespace {
+
+Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType /*precision*/,
+                 Pack former) {
+  const std::int64_t out = weight.extent(0);
+  const std::int64_t in = weight.extent(1);
+  return counted_pack(queue, weight, Shape{cpu::packed_size(out, in, purpose)}, DType::f32,
+                      std::move(former));
+}
+
+void forward(Queue& queue, std::int64_t rows, const Pack& weight) {
+  const auto& pack = weight.state<CountedPack>();
+  (void)queue.state<QueueState>().scratch.of<float>(cpu::product_scratch(rows, pack.in, pack.out));
+}
+
+void linear_forward(Queue& queue, View y, ConstView /*x*/, const Pack& weight, ConstView /*bias*/,
+                    ConstView /*residual*/) {
+  forward(queue, y.extent(0), weight);
+}
+
+void linear_gelu_forward(Queue& queue, View activated, View /*y*/, ConstView /*x*/,
+                         const Pack& weight, ConstView /*bias*/, Gelu /*kind*/) {
+  forward(queue, activated.extent(0), weight);
+}
+
+void linear_input_gradient(Queue& queue, View dx, ConstView /*dy*/, const Pack& weight,
+                           Write /*write*/) {
+  const auto& pack = weight.state<CountedPack>();
+  (void)queue.state<QueueState>().scratch.of<float>(
+      cpu::product_scratch(dx.extent(0), pack.out, pack.in));
+}
+
+void linear_weight_gradient(Queue& queue, View dweight, View /*dbias*/, ConstView dy,
+                            ConstView /*x*/) {
+  const auto sizes =
+      cpu::weight_gradient_scratch(dy.extent(0), dweight.extent(0), dweight.extent(1));
+  (void)queue.state<QueueState>().products.of<float>(sizes.panels);
+  (void)queue.state<QueueState>().scratch.of<float>(sizes.product);
+}
+
+void attention_forward(Queue& queue, View /*out*/, View /*log_sum*/, ConstView /*q*/, ConstView k,
+                       ConstView /*v*/, ConstView offsets, double /*scale*/) {
+  (void)queue.state<QueueState>().scratch.of<float>(
+      cpu::attention_scratch(lengths_of(queue, offsets), k.extent(1), k.extent(2)));
+}
+
+void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
+                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*v*/, ConstView offsets, double /*scale*/) {
+  const auto lengths = lengths_of(queue, offsets);
+  if (!lengths.empty()) {
+    (void)queue.state<QueueState>().scratch.of<float>(
+        cpu::attention_backward_scratch(std::ranges::max(lengths), q.extent(2)));
+  }
+}
+
+}  // namespace
+
+const Backend as_cpu = table_of({.name = "cpu",
+                                 .runs_ahead = false,
+                                 .one_pack = false,
+                                 .pack_weight = pack_weight,
+                                 .linear_forward = linear_forward,
+                                 .linear_gelu_forward = linear_gelu_forward,
+                                 .linear_input_gradient = linear_input_gradient,
+                                 .linear_weight_gradient = linear_weight_gradient,
+                                 .attention_forward = attention_forward,
+                                 .attention_backward = attention_backward,
+                                 .decode_attention = Nothing<DecodeAttention>::call});
+
+}  // namespace precis::counting

@@ -1,0 +1,73 @@
+#include "kernels/counting/counting.hpp"
+#include "kernels/counting/table.hpp"
+
+namespace precis::counting {
+namespace {
+
+// The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp and
+// decode_attention.hpp.
+constexpr std::int64_t product_workspace = std::int64_t{32} << 20;
+constexpr std::int64_t term_bytes = 8;
+constexpr std::int64_t decode_split_blocks = 8;
+
+void product(Queue& queue) { (void)queue.state<QueueState>().products.bytes(product_workspace); }
+
+Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType precision,
+                 Pack former) {
+  // In f32 the parameter itself is used.
+  return counted_pack(queue, weight, precision == DType::f32 ? Shape{} : weight.shape(), precision,
+                      std::move(former));
+}
+
+void linear_forward(Queue& queue, View /*y*/, ConstView /*x*/, const Pack& /*weight*/,
+                    ConstView /*bias*/, ConstView /*residual*/) {
+  product(queue);
+}
+
+void linear_gelu_forward(Queue& queue, View /*activated*/, View /*y*/, ConstView /*x*/,
+                         const Pack& /*weight*/, ConstView /*bias*/, Gelu /*kind*/) {
+  product(queue);
+}
+
+void linear_input_gradient(Queue& queue, View /*dx*/, ConstView /*dy*/, const Pack& /*weight*/,
+                           Write /*write*/) {
+  product(queue);
+}
+
+void linear_weight_gradient(Queue& queue, View /*dweight*/, View /*dbias*/, ConstView /*dy*/,
+                            ConstView /*x*/) {
+  product(queue);
+}
+
+void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
+                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*v*/, ConstView offsets, double /*scale*/) {
+  const std::int64_t terms = q.extent(0) + 1 + 2 * (offsets.numel() + 1);
+  (void)queue.state<QueueState>().scratch.bytes(q.extent(1) * terms * term_bytes);
+}
+
+void decode_attention(Queue& queue, View /*out*/, ConstView q, ConstView /*key_blocks*/,
+                      ConstView /*value_blocks*/, ConstView tables, ConstView /*lengths*/,
+                      double /*scale*/) {
+  const std::int64_t splits = (tables.extent(1) + decode_split_blocks - 1) / decode_split_blocks;
+  if (splits > 1) {
+    (void)queue.state<QueueState>().scratch.of<float>(q.extent(0) * q.extent(1) * splits *
+                                                      (q.extent(2) + 2));
+  }
+}
+
+}  // namespace
+
+const Backend as_cuda = table_of({.name = "cuda",
+                                  .runs_ahead = true,
+                                  .one_pack = true,
+                                  .pack_weight = pack_weight,
+                                  .linear_forward = linear_forward,
+                                  .linear_gelu_forward = linear_gelu_forward,
+                                  .linear_input_gradient = linear_input_gradient,
+                                  .linear_weight_gradient = linear_weight_gradient,
+                                  .attention_forward = Nothing<AttentionForward>::call,
+                                  .attention_backward = attention_backward,
+                                  .decode_attention = decode_attention});
+
+}  // namespace precis::counting

@@ -1,0 +1,65 @@
+#include "rlhf/roles.hpp"
+
+namespace precis {
+
+std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config) {
+  const char* name = config.tied ? "embedding/token" : "head/weight";
+  std::vector<ParameterSpec> specs = parameter_specs(config);
+  std::erase_if(specs, [&](const ParameterSpec& spec) { return spec.name != name; });
+  return specs;
+}
+
+BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options) {
+  return {.batch = options.batch,
+          .reward_group = options.reward_group,
+          .rollout_ranks = layout.rollout.grid.dp,
+          .reward_ranks = layout.reward.grid.dp,
+          .learner_ranks = layout.learner.grid.dp};
+}
+
+PpoRoles make_roles(const RoleSetup& s) {
+  PpoRoles roles;
+  if (s.layout.rollout.contains(s.rank)) {
+    GenerationRule rule;
+    rule.sampling.seed = s.seed;
+    rule.sampling.temperature = s.options.temperature;
+    rule.max_new_tokens = s.max_response_tokens;
+    rule.max_sequences = s.options.max_sequences;
+    roles.rollout =
+        std::make_unique<Rollout>(Rollout::Setup{.device = s.device,
+                                                 .config = s.models.policy->config,
+                                                 .policy = s.models.policy->parameters,
+                                                 .prompts = s.prompts,
+                                                 .seed = s.seed,
+                                                 .rule = rule,
+                                                 .replay = s.replay,
+                                                 .between_steps = s.between_decode_steps});
+  }
+  if (s.layout.reward.contains(s.rank)) {
+    roles.reward =
+        std::make_unique<Reward>(Reward::Setup{.device = s.device,
+                                               .reward = *s.models.reward,
+                                               .reference = *s.models.reference,
+                                               .micro_batch_tokens = s.train.micro_batch_tokens,
+                                               .temperature = s.options.temperature,
+                                               .between = s.between_scored});
+  }
+  if (s.learners != nullptr) {
+    roles.learner = std::make_unique<Ppo>(Ppo::Setup{.device = s.device,
+                                                     .ranks = *s.learners,
+                                                     .policy = *s.models.policy,
+                                                     .value = *s.models.value,
+                                                     .reference_head = *s.models.reference_head,
+                                                     .options = s.options,
+                                                     .train = s.train,
+                                                     .seed = s.seed});
+  }
+  // Rank 0 is a rollout rank in either placement.
+  if (s.rank == 0) {
+    roles.shown =
+        std::make_unique<ShownSamples>(s.device, *s.models.policy, s.shown, s.max_response_tokens);
+  }
+  return roles;
+}
+
+}  // namespace precis

@@ -1,0 +1,58 @@
+// The roles of PPO that one rank plays, made from the models that it holds.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "parallel/role_layout.hpp"
+#include "rlhf/ppo.hpp"
+#include "rlhf/reward.hpp"
+#include "rlhf/rollout.hpp"
+#include "train/shown_samples.hpp"
+
+namespace precis {
+
+/// The models that a rank's roles need; the others are absent.
+struct RoleModels {
+  std::optional<Model> policy;               ///< rollout and learner
+  std::optional<Model> value;                ///< learner
+  std::optional<Model> reward;               ///< reward
+  std::optional<Model> reference;            ///< reward
+  std::optional<Parameters> reference_head;  ///< learner: the reference's output matrix
+};
+
+/// The tensors of `RoleModels::reference_head`, for a language model.
+[[nodiscard]] std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config);
+
+/// The roles of one rank; null: played by others.
+struct PpoRoles {
+  std::unique_ptr<Rollout> rollout;
+  std::unique_ptr<Reward> reward;
+  std::unique_ptr<Ppo> learner;
+  std::unique_ptr<ShownSamples> shown;  ///< rank 0, which writes the files
+};
+
+/// How a batch's episodes are divided among the ranks of the roles.
+[[nodiscard]] BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options);
+
+struct RoleSetup {
+  Device& device;
+  const RoleLayout& layout;
+  int rank = 0;                      ///< in the world
+  Communicator* learners = nullptr;  ///< data parallel; null: this rank is none of them
+  RoleModels& models;
+  const std::vector<Example>& prompts;
+  const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
+  const PpoOptions& options;
+  const TrainOptions& train;
+  std::uint64_t seed = 0;
+  std::int64_t max_response_tokens = 0;
+  const Replay* replay = nullptr;
+  std::function<void()> between_decode_steps;
+  std::function<void()> between_scored;  ///< micro-batches of the reward role
+};
+[[nodiscard]] PpoRoles make_roles(const RoleSetup& setup);
+
+}  // namespace precis
