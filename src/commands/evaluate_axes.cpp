@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/axes.hpp"
 #include "io/jsonl.hpp"
 #include "io/text_file.hpp"
@@ -28,9 +29,8 @@ void add_options(OptionTable& table, EvaluateAxesOptions& options) {
              .file = FileUse::input});
   table.add("split", &options.split,
             {.meaning = "use the judgements of this `split` only; empty: all"});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("table"), .file = FileUse::output});
   table.add("data.skip_bad", &options.skip_bad,
             {.meaning = "skip and count rows that cannot be read instead of stopping",
              .source = "precis"});
@@ -53,13 +53,20 @@ ExitStatus run(Context& context, EvaluateAxesOptions& options) {
   require(!ratings.empty(), "{}: there are no axis judgements{}.", joined(options.input, ","),
           options.split.empty() ? "" : " of split " + options.split);
   const AxesReport report = report_axes(ratings);
+  if (report.repeated > 0) {
+    context.log.warning("{} there again, equal in all that counts, and {} only once.",
+                        report.repeated == 1 ? "1 judgement is"
+                                             : with_thousands(report.repeated) + " judgements are",
+                        report.repeated == 1 ? "counts" : "count");
+  }
   if (!options.json.empty()) {
     JsonlWriter file(options.json);
     file.write(to_json(report));
     file.commit();
   }
-  fmt::print("{}; intervals of 95%\n\n{}",
-             counted(static_cast<std::int64_t>(ratings.size()), "judgement"), to_text(report));
+  const auto counting = static_cast<std::int64_t>(ratings.size()) - report.repeated;
+  fmt::print("{}; intervals of 95% over posts\n\n{}", counted(counting, "judgement"),
+             to_text(report));
   return ExitStatus::done;
 }
 

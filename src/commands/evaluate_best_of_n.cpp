@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,9 +13,11 @@
 
 #include "base/error.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/best_of_n.hpp"
 #include "eval/overoptimization.hpp"
 #include "eval/score_files.hpp"
+#include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
 
@@ -28,7 +31,7 @@ struct EvaluateBestOptions {
   std::string best;
   std::string points;
   std::string json;
-  std::int64_t n = 16;
+  std::int64_t n = 0;
   std::int64_t max = 64;
 };
 
@@ -47,21 +50,20 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
                   "the references; empty: rewards only",
        .file = FileUse::input});
   table.add("best", &options.best,
-            {.meaning = "the best of the first best_of.n samples of each row, in the form of "
-                        "`precis sample` with index 0; empty: not written",
+            {.meaning = "the sample of each row with the highest reward, of all or of the first "
+                        "best_of.n, in the form of `precis sample` with index 0; empty: not "
+                        "written",
              .file = FileUse::output});
   table.add("points", &options.points,
             {.meaning = "one row an n, for the chart of `precis report` (overoptimize.jsonl); "
                         "empty: not written",
              .file = FileUse::output});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("table"), .file = FileUse::output});
   table.add("best_of.n", &options.n,
             {.unit = "samples",
-             .meaning = "of each row, of which --best takes the best",
-             .source = "precis",
-             .minimum = 1});
+             .meaning = "of each row, the first ones, of which --best takes the best; 0: all",
+             .source = "precis"});
   table.add("best_of.max", &options.max,
             {.unit = "samples",
              .meaning = "the largest n of the table",
@@ -106,10 +108,10 @@ Gold gold_of(const std::vector<GoldRow>& rows,
 /// Copies the lines of the best samples, in the order of the rows.
 void write_best(const EvaluateBestOptions& options, const std::vector<std::string>& ids,
                 const std::vector<std::vector<SampledSummary>>& samples,
-                const SampleValues& rewards) {
+                const SampleValues& rewards, std::int64_t n) {
   std::unordered_map<std::string, std::pair<std::size_t, std::int64_t>> chosen;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    chosen[ids[i]] = {i, samples[i][best_of_first(rewards[i], options.n)].index};
+    chosen[ids[i]] = {i, samples[i][best_of_first(rewards[i], n)].index};
   }
   std::vector<nlohmann::ordered_json> lines(ids.size());
   for_each_row(options.samples, [&](const JsonRow& row) {
@@ -135,12 +137,16 @@ void write_best(const EvaluateBestOptions& options, const std::vector<std::strin
 ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
   std::vector<GoldRow> rows;
   std::vector<std::string> ids;
+  std::vector<std::uint64_t> posts;
   if (options.input.empty()) {
     ids = ids_in(options.samples);
+    posts.resize(ids.size());
+    std::iota(posts.begin(), posts.end(), std::uint64_t{0});
   } else {
     rows = read_gold_rows(options.input);
     for (const GoldRow& row : rows) {
       ids.push_back(row.id);
+      posts.push_back(post_number(row.row.post));
     }
   }
   const auto samples =
@@ -151,8 +157,9 @@ ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
     fail_usage("best_of.n is {}, and {} has {} samples of each row. Sample more with --sampling.n.",
                options.n, options.samples, count);
   }
+  const std::int64_t best_of = options.n == 0 ? count : options.n;
   const Gold gold = rows.empty() ? Gold{} : gold_of(rows, samples);
-  const auto table = best_of_n(rewards, gold.scores, gold.wins, options.max);
+  const auto table = best_of_n(rewards, gold.scores, gold.wins, posts, options.max);
   std::optional<JsonlWriter> json;
   if (!options.json.empty()) {
     json.emplace(options.json);
@@ -165,7 +172,7 @@ ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
     points.commit();
   }
   if (!options.best.empty()) {
-    write_best(options, ids, samples, rewards);
+    write_best(options, ids, samples, rewards, best_of);
   }
   if (json) {
     json->write({{"rows", ids.size()}, {"samples", count}, {"best_of", to_json(table)}});
@@ -173,10 +180,11 @@ ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
   }
   fmt::print(
       "{} rows, {} samples of each; means over all subsets of n samples, with intervals of "
-      "95% over rows\n\n{}",
+      "95% over posts\n\n{}",
       ids.size(), count, to_text(table));
   if (!options.best.empty()) {
-    fmt::print("\nThe best of the first {} of each row are in {}.\n", options.n, options.best);
+    fmt::print("\nThe best of {} {} of each row are in {}.\n",
+               best_of == count ? "all" : "the first", best_of, options.best);
   }
   return ExitStatus::done;
 }

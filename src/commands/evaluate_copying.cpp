@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/copying.hpp"
+#include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
 
@@ -33,9 +36,8 @@ void add_options(OptionTable& table, EvaluateCopyingOptions& options) {
                         "summary, and the shares of copied n-grams, n = 1 to 4 (JSON Lines); "
                         "empty: not written",
              .file = FileUse::output});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the means as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("means"), .file = FileUse::output});
 }
 
 void print(const CopyingMeans& samples, const std::optional<CopyingMeans>& references) {
@@ -64,6 +66,8 @@ ExitStatus run(Context& /*context*/, EvaluateCopyingOptions& options) {
   const auto samples = read_samples(options.samples, ids_of(rows), options.input);
   std::vector<Copying> of_samples;
   std::vector<Copying> of_references;
+  const std::vector<std::uint64_t> posts = post_numbers(rows);
+  std::vector<std::uint64_t> sample_posts;
   std::optional<JsonlWriter> output;
   if (!options.output.empty()) {
     output.emplace(options.output);
@@ -71,6 +75,7 @@ ExitStatus run(Context& /*context*/, EvaluateCopyingOptions& options) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (const SampledSummary& sample : samples[i]) {
       of_samples.push_back(copying(sample.response, rows[i].post.body));
+      sample_posts.push_back(posts[i]);
       if (output) {
         nlohmann::ordered_json line = {{"id", rows[i].id()}, {"index", sample.index}};
         line.update(to_json(of_samples.back()));
@@ -81,10 +86,10 @@ ExitStatus run(Context& /*context*/, EvaluateCopyingOptions& options) {
       of_references.push_back(copying(rows[i].summary, rows[i].post.body));
     }
   }
-  const CopyingMeans means = mean_of(of_samples);
+  const CopyingMeans means = mean_of(of_samples, sample_posts);
   std::optional<CopyingMeans> references;
   if (of_references.size() == rows.size()) {
-    references = mean_of(of_references);
+    references = mean_of(of_references, posts);
   }
   if (output) {
     output->commit();
@@ -98,7 +103,7 @@ ExitStatus run(Context& /*context*/, EvaluateCopyingOptions& options) {
     file.write(json);
     file.commit();
   }
-  fmt::print("{} samples of {} rows; means with intervals of 95%\n\n", of_samples.size(),
+  fmt::print("{} samples of {} rows; means with intervals of 95% over posts\n\n", of_samples.size(),
              rows.size());
   print(means, references);
   return ExitStatus::done;

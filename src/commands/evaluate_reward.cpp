@@ -7,9 +7,12 @@
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/equal_summaries.hpp"
+#include "commands/intervals.hpp"
 #include "commands/model_input.hpp"
 #include "eval/reward_report.hpp"
 #include "feedback/pair_id.hpp"
+#include "feedback/repeated_judgements.hpp"
 #include "io/jsonl.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
@@ -49,9 +52,7 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
                   "alphabetical order, both rewards and, where the post is of the embedded "
                   "data set, gold scores (JSON Lines); empty: not written",
        .file = FileUse::output});
-  table.add(
-      "json", &o.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &o.json, {.meaning = json_with_intervals("table"), .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
@@ -97,6 +98,7 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
     require(!read.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
             joined(o.input, ","), read.counts.describe());
     context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());
+    warn_of_equal_summaries(read, joined(o.input, ","), context.log);
     return read;
   });
   // A name that cannot be written is found before the work is done.
@@ -123,7 +125,10 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
       table->write(to_json(report));
       table->commit();
     }
-    fmt::print("Intervals of 95%.\n\n{}", to_text(report));
+    if (report.repeated > 0) {
+      context.log.warning("{}", repeated_text(report.repeated));
+    }
+    fmt::print("Intervals are of 95% over posts; equal rewards count half.\n\n{}", to_text(report));
   });
   return ExitStatus::done;
 }

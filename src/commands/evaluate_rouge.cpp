@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/rouge_means.hpp"
+#include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
 
@@ -40,9 +44,10 @@ void add_options(OptionTable& table, EvaluateRougeOptions& options) {
             {.meaning = "precision, recall and F of rouge1, rouge2, rougeL and rougeLsum, a line a "
                         "prediction, of samples with id and index (JSON Lines); empty: not written",
              .file = FileUse::output});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the means as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("means") +
+                        "; without samples rows with the same reference are those of one post",
+             .file = FileUse::output});
   table.add("rouge.stemmer", &options.stemmer,
             {.meaning = "compare the words' Porter stems",
              .source = "precis; Google's rouge_score leaves it to its caller"});
@@ -51,14 +56,30 @@ void add_options(OptionTable& table, EvaluateRougeOptions& options) {
              .source = "precis"});
 }
 
-/// Calls `compare(prediction, reference, names)` for each of them; `names` begin its line of
-/// output. Returns how many rows were skipped.
+struct Prediction {
+  const std::string& text;
+  const std::string& reference;
+  std::uint64_t post = 0;        ///< as in PostValue
+  nlohmann::ordered_json names;  ///< begin its line of output
+};
+
+/// Rows without samples do not name their post: those with one reference are taken to be of one.
+std::uint64_t post_of_reference(const std::string& reference) {
+  Post post;
+  post.body = reference;
+  return post_number(post);
+}
+
+/// Returns how many rows were skipped.
 std::int64_t for_each_prediction(const EvaluateRougeOptions& options,
-                                 const std::function<void(const std::string&, const std::string&,
-                                                          nlohmann::ordered_json)>& compare) {
+                                 const std::function<void(const Prediction&)>& compare) {
   if (options.samples.empty()) {
     return for_each_row(options.input, options.skip_bad, [&](const JsonRow& row) {
-      compare(row.text("prediction"), row.text("reference"), nlohmann::ordered_json::object());
+      const std::string& reference = row.text("reference");
+      compare({.text = row.text("prediction"),
+               .reference = reference,
+               .post = post_of_reference(reference),
+               .names = nlohmann::ordered_json::object()});
     });
   }
   const auto rows = read_summary_rows(options.input, false);
@@ -67,7 +88,10 @@ std::int64_t for_each_prediction(const EvaluateRougeOptions& options,
     require(!rows[i].summary.empty(), "{}: the row has no summary to compare samples with.",
             rows[i].where());
     for (const SampledSummary& sample : samples[i]) {
-      compare(sample.response, rows[i].summary, {{"id", rows[i].id()}, {"index", sample.index}});
+      compare({.text = sample.response,
+               .reference = rows[i].summary,
+               .post = post_number(rows[i].post),
+               .names = {{"id", rows[i].id()}, {"index", sample.index}}});
     }
   }
   return 0;
@@ -85,20 +109,37 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
     json.emplace(options.json);
   }
   std::vector<Rouge> all;
-  const auto skipped =
-      for_each_prediction(options, [&](const std::string& prediction, const std::string& reference,
-                                       nlohmann::ordered_json line) {
-        all.push_back(rouge(prediction, reference, options.stemmer));
-        if (output) {
-          line.update(to_json(all.back()));
-          output->write(line);
-        }
-      });
+  std::vector<std::uint64_t> posts;
+  std::set<std::pair<std::string, std::string>> known;
+  std::int64_t repeated = 0;
+  const bool of_samples = !options.samples.empty();
+  const auto skipped = for_each_prediction(options, [&](const Prediction& of) {
+    const Rouge score = rouge(of.text, of.reference, options.stemmer);
+    if (output) {
+      nlohmann::ordered_json line = of.names;
+      line.update(to_json(score));
+      output->write(line);
+    }
+    // Equal samples are draws of a policy, equal rows are copies.
+    if (of_samples || known.emplace(of.text, of.reference).second) {
+      all.push_back(score);
+      posts.push_back(of.post);
+    } else {
+      ++repeated;
+    }
+  });
   if (skipped > 0) {
     context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
   }
+  if (repeated > 0) {
+    context.log.warning("{} equal to another, and {} only once in the means.",
+                        repeated == 1 ? "1 row is" : with_thousands(repeated) + " rows are",
+                        repeated == 1 ? "counts" : "count");
+  }
+  const Weight weight = of_samples ? Weight::posts : Weight::rows;
   if (json) {
-    json->write(all.empty() ? nlohmann::ordered_json{{"rows", 0}} : to_json(mean_of(all)));
+    json->write(all.empty() ? nlohmann::ordered_json{{"rows", 0}}
+                            : to_json(mean_of(all, posts, weight)));
     json->commit();
   }
   if (output) {
@@ -108,10 +149,10 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
     fmt::print("{} has no rows: there are no means.\n", options.input);
     return ExitStatus::done;
   }
-  fmt::print(
-      "{}, means with intervals of 95%; {}\n\n{}",
-      counted(static_cast<std::int64_t>(all.size()), options.samples.empty() ? "row" : "sample"),
-      options.stemmer ? "words by their stems" : "words as they are", to_text(mean_of(all)));
+  fmt::print("{}, means with intervals of 95% over posts; {}\n\n{}",
+             counted(static_cast<std::int64_t>(all.size()), of_samples ? "sample" : "row"),
+             options.stemmer ? "words by their stems" : "words as they are",
+             to_text(mean_of(all, posts, weight)));
   return ExitStatus::done;
 }
 

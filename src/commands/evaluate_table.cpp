@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/policy_table.hpp"
 #include "io/jsonl.hpp"
 
@@ -45,9 +46,8 @@ void add_options(OptionTable& table, EvaluateTableOptions& options) {
             {.unit = "posts",
              .meaning = "shown with their summaries, the first ones",
              .source = "precis"});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("table"), .file = FileUse::output});
 }
 
 std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
@@ -122,9 +122,11 @@ ExitStatus run(Context& /*context*/, EvaluateTableOptions& options) {
     write_json(options.json, rows.size(), columns);
   }
   const std::size_t samples = policies.front().samples.front().size();
-  fmt::print("{} posts, {} a policy and post, judged by the gold labeler; intervals of 95%\n\n{}",
-             rows.size(), samples == 1 ? "one sample" : fmt::format("{} samples", samples),
-             to_text(columns));
+  fmt::print(
+      "{} posts, {} a policy and post, judged by the gold labeler; intervals of 95% over "
+      "posts\n\n{}",
+      rows.size(), samples == 1 ? "one sample" : fmt::format("{} samples", samples),
+      to_text(columns));
   const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(options.posts));
   for (std::size_t i = 0; i < shown; ++i) {
     print_post(rows[i], i, policies);

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/transfer.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
@@ -35,9 +36,8 @@ void add_options(OptionTable& table, EvaluateTransferOptions& options) {
             {.meaning = "one line an article with the scores of the sample and of the article's "
                         "first three sentences (JSON Lines); empty: not written",
              .file = FileUse::output});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("table"), .file = FileUse::output});
   table.add("rouge.stemmer", &options.stemmer,
             {.meaning = "compare the words' Porter stems",
              .source = "precis; Google's rouge_score leaves it to its caller"});

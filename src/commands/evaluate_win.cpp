@@ -10,10 +10,12 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/intervals.hpp"
 #include "eval/judged_by_others.hpp"
 #include "eval/score_files.hpp"
 #include "eval/win.hpp"
 #include "eval/words.hpp"
+#include "feedback/repeated_judgements.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
 
@@ -62,9 +64,8 @@ void add_options(OptionTable& table, EvaluateWinOptions& options) {
             {.meaning = "one line a comparison with its winner, texts and scores (JSON Lines); "
                         "empty: not written",
              .file = FileUse::output});
-  table.add(
-      "json", &options.json,
-      {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
+  table.add("json", &options.json,
+            {.meaning = json_with_intervals("table"), .file = FileUse::output});
 }
 
 nlohmann::ordered_json score_json(const SampledSummary& sample, const GoldScore& gold) {
@@ -147,7 +148,7 @@ Result judge_by_reward(const EvaluateWinOptions& options) {
                                 a.samples.front().size())
           : RewardedSamples{.samples = read_samples(options.b, ids, options.input),
                             .rewards = read_sample_rewards(options.b, options.rewards_b, ids)};
-  const RewardWins wins = compare_rewards(ids, a, b);
+  const RewardWins wins = compare_rewards(rows, a, b);
   Result result;
   for (const RewardedPair& pair : wins.pairs) {
     const auto side = [](const SampledSummary& sample, double reward) {
@@ -173,8 +174,11 @@ Result judge_by_reward(const EvaluateWinOptions& options) {
   return result;
 }
 
-Result judge_by_people(const EvaluateWinOptions& options) {
-  const auto judgements = read_judgements(options.judgements, options.policies);
+Result judge_by_people(const EvaluateWinOptions& options, Log& log) {
+  const auto [judgements, repeated] = read_judgements(options.judgements, options.policies);
+  if (repeated > 0) {
+    log.warning("{}", repeated_text(repeated));
+  }
   std::vector<PairOutcome> pairs;
   std::set<std::string> names;
   Result result;
@@ -187,7 +191,7 @@ Result judge_by_people(const EvaluateWinOptions& options) {
                            {"winner", winner_of(one.pair.margin)},
                            {"words", {one.pair.words_a, one.pair.words_b}}});
   }
-  const WinCount count = count_wins(pairs);
+  const WinCount count = count_wins(pairs, Weight::rows);
   result.json = to_json(count);
   result.json["pairs"] = names.size();
   result.text = fmt::format(
@@ -227,7 +231,7 @@ void check_keys(const EvaluateWinOptions& o) {
   }
 }
 
-ExitStatus run(Context& /*context*/, EvaluateWinOptions& options) {
+ExitStatus run(Context& context, EvaluateWinOptions& options) {
   check_keys(options);
   std::optional<JsonlWriter> output, json;
   if (!options.output.empty()) {
@@ -236,7 +240,7 @@ ExitStatus run(Context& /*context*/, EvaluateWinOptions& options) {
   if (!options.json.empty()) {
     json.emplace(options.json);
   }
-  const Result result = !options.judgements.empty()  ? judge_by_people(options)
+  const Result result = !options.judgements.empty()  ? judge_by_people(options, context.log)
                         : !options.rewards_a.empty() ? judge_by_reward(options)
                                                      : judge_by_gold(options);
   if (output) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "eval/agreement.hpp"
-#include "eval/win.hpp"
+#include "feedback/pair_id.hpp"
 #include "feedback/pairs.hpp"
 
 namespace precis {
@@ -14,12 +14,8 @@ namespace {
 constexpr const char* kind_names[] = {"sample and sample", "sample and reference",
                                       "one wrong fact"};
 
-std::string share(std::int64_t part, std::int64_t of) {
-  if (of == 0) {
-    return "-";
-  }
-  const Rate rate = wilson_interval(static_cast<double>(part), of);
-  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", rate.rate, rate.low, rate.high);
+std::string share(const std::vector<PostValue>& of) {
+  return of.empty() ? "-" : to_text(rate_over_posts(of, Weight::rows));
 }
 
 }  // namespace
@@ -28,20 +24,23 @@ void LabelTally::count(const Comparison& judged, const std::array<Quality, 2>& q
   const double margin = qualities[1].gold - qualities[0].gold;
   const int words = qualities[1].words - qualities[0].words;
   const bool second = judged.choice == 1;
+  const std::uint64_t post = post_number(judged.post);
   for (Counts* counts : {&kinds_[kind_names[static_cast<std::size_t>(kind_of(judged))]],
                          &policies_[policy_pair(judged)], &workers_[judged.worker], &all_}) {
     ++counts->judgements;
     counts->ties += margin == 0 ? 1 : 0;
-    counts->agreed += margin != 0 && (margin > 0) == second ? 1 : 0;
-    counts->differ += words != 0 ? 1 : 0;
-    counts->longer += words != 0 && (words > 0) == second ? 1 : 0;
+    if (margin != 0) {
+      counts->agreed.push_back({post, (margin > 0) == second ? 1.0 : 0.0});
+    }
+    if (words != 0) {
+      counts->longer.push_back({post, (words > 0) == second ? 1.0 : 0.0});
+    }
   }
 }
 
 void LabelTally::print(const std::string& name, const Counts& counts, int width) {
-  fmt::print("{:<{}} {:>10} {:>8}  {:<22} {}\n", name, width, counts.judgements, counts.ties,
-             share(counts.agreed, counts.judgements - counts.ties),
-             share(counts.longer, counts.differ));
+  fmt::print("{:<{}} {:>10} {:>8}  {:<24} {}\n", name, width, counts.judgements, counts.ties,
+             share(counts.agreed), share(counts.longer));
 }
 
 void LabelTally::print(bool by_labeler) const {
@@ -53,7 +52,7 @@ void LabelTally::print(bool by_labeler) const {
   }
   const auto width = static_cast<int>(longest);
   const auto heading = [width](const char* name) {
-    fmt::print("{:<{}} {:>10} {:>8}  {:<22} {}\n", name, width, "judgements", "ties",
+    fmt::print("{:<{}} {:>10} {:>8}  {:<24} {}\n", name, width, "judgements", "ties",
                "agreement with gold", "longer one chosen");
   };
   heading("pairs");

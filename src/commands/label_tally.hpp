@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "base/estimates.hpp"
 #include "feedback/simulated_labeler.hpp"
 
 namespace precis {
@@ -13,18 +15,18 @@ namespace precis {
 class LabelTally {
  public:
   void count(const Comparison& judged, const std::array<Quality, 2>& qualities);
-  /// Judgements, ties of gold, and with 95% intervals (Wilson) the share that agrees with gold and
-  /// the share that chooses the longer summary: by kind of pair, by policies where these say more,
-  /// for all, and by labeler if `by_labeler`.
+  /// Judgements, ties of gold, and with 95% intervals over posts the share that agrees with gold
+  /// and the share that chooses the longer summary: by kind of pair, by policies where these say
+  /// more, for all, and by labeler if `by_labeler`.
   void print(bool by_labeler) const;
 
  private:
   struct Counts {
     std::int64_t judgements = 0;
-    std::int64_t ties = 0;    // both have the same gold score
-    std::int64_t agreed = 0;  // of the others
-    std::int64_t differ = 0;  // in length, in words
-    std::int64_t longer = 0;  // of these, the longer one was chosen
+    std::int64_t ties = 0;          // both have the same gold score
+    std::vector<PostValue> agreed;  // of the others, whether the judgement agrees with gold
+    std::vector<PostValue>
+        longer;  // where lengths in words differ, whether the longer one was chosen
   };
   using Group = std::map<std::string, Counts>;
 

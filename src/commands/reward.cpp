@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/equal_summaries.hpp"
 #include "commands/model_input.hpp"
 #include "eval/reward_report.hpp"
 #include "parallel/collectively.hpp"
@@ -84,6 +85,7 @@ Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
       read_pairs(o.data.train, o.data.train_split, RowUse::training, o.data, tokenizer, context);
   log.info("Training comparisons, {}: {}", joined(o.data.train, ","),
            pairs.train.counts.describe());
+  warn_of_equal_summaries(pairs.train, joined(o.data.train, ","), log);
   if (!o.data.valid.empty()) {
     pairs.valid = read_pairs(o.data.valid, o.data.valid_split, RowUse::validation, o.data,
                              tokenizer, context);
@@ -91,6 +93,7 @@ Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
             joined(o.data.valid, ","), pairs.valid.counts.describe());
     log.info("Validation comparisons, {}: {}", joined(o.data.valid, ","),
              pairs.valid.counts.describe());
+    warn_of_equal_summaries(pairs.valid, joined(o.data.valid, ","), log);
   }
   return pairs;
 }

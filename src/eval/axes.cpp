@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
+
+#include "feedback/pair_id.hpp"
 
 namespace precis {
 namespace {
@@ -25,26 +28,61 @@ const nlohmann::json& object_field(const nlohmann::json& object, const char* fie
   return *value;
 }
 
-AxisSummary summary_of(std::span<const double> scores) {
+/// The post of `info`, as far as it is given; else what stands for it.
+std::uint64_t post_of(const nlohmann::json& row, const std::string& summary) {
+  const nlohmann::json* info = find_field(row, "info");
+  Post post;
+  if (info != nullptr && info->is_object()) {
+    const std::string article = optional_text(*info, "article");
+    post.body = article.empty() ? optional_text(*info, "post") : article;
+    if (!post.body.empty()) {
+      post.subreddit = optional_text(*info, "subreddit");
+      post.title = optional_text(*info, "title");
+    } else {
+      post.body = optional_text(*info, "id");
+    }
+  }
+  if (post.body.empty()) {
+    post.body = summary;
+  }
+  return post_number(post);
+}
+
+AxisSummary summary_of(std::span<const PostValue> scores) {
   AxisSummary summary;
-  for (const double score : scores) {
-    ++summary.histogram[static_cast<std::size_t>(score) - 1];
+  std::vector<PostValue> best;
+  for (const PostValue& score : scores) {
+    ++summary.histogram[static_cast<std::size_t>(score.value) - 1];
+    best.push_back({score.post, score.value == best_score ? 1.0 : 0.0});
   }
   summary.ratings = static_cast<std::int64_t>(scores.size());
-  summary.mean = mean_interval(scores);
-  summary.best = wilson_interval(static_cast<double>(summary.histogram.back()), summary.ratings);
+  summary.mean = mean_over_posts(scores, Weight::rows);
+  summary.best = rate_over_posts(best, Weight::rows);
   return summary;
+}
+
+/// The ratings without those that are there again.
+std::vector<AxisRating> distinct(std::span<const AxisRating> ratings) {
+  const auto key = [](const AxisRating& of) {
+    return std::tie(of.post, of.text, of.policy, of.worker, of.split, of.scores);
+  };
+  std::vector<AxisRating> list(ratings.begin(), ratings.end());
+  std::ranges::sort(list, {}, key);
+  const auto again = std::ranges::unique(list, {}, key);
+  list.erase(again.begin(), again.end());
+  return list;
 }
 
 std::map<std::string, AxisSummaries> grouped(
     std::span<const AxisRating> ratings,
     const std::function<const std::string&(const AxisRating&)>& name_of) {
-  std::map<std::string, std::map<std::string, std::vector<double>>> scores;
+  std::map<std::string, std::map<std::string, std::vector<PostValue>>> scores;
   for (const AxisRating& rating : ratings) {
     const std::string& name = name_of(rating);
     for (std::size_t axis = 0; axis < axis_names.size(); ++axis) {
       if (rating.scores[axis]) {
-        scores[name.empty() ? "not given" : name][axis_names[axis]].push_back(*rating.scores[axis]);
+        scores[name.empty() ? "not given" : name][axis_names[axis]].push_back(
+            {rating.post, static_cast<double>(*rating.scores[axis])});
       }
     }
   }
@@ -58,7 +96,7 @@ std::map<std::string, AxisSummaries> grouped(
 }
 
 std::string table(const char* title, const std::map<std::string, AxisSummaries>& groups) {
-  std::string text = fmt::format("{:<24} {:<10} {:>8} {:>22} {:>22}", title, "axis", "ratings",
+  std::string text = fmt::format("{:<24} {:<10} {:>8} {:>22} {:>24}", title, "axis", "ratings",
                                  "mean", "share of 7s");
   for (int score = 1; score <= best_score; ++score) {
     text += fmt::format("{:>6}", score);
@@ -68,7 +106,7 @@ std::string table(const char* title, const std::map<std::string, AxisSummaries>&
     for (const char* axis : axis_names) {
       if (const auto found = axes.find(axis); found != axes.end()) {
         const AxisSummary& of = found->second;
-        text += fmt::format("{:<24} {:<10} {:>8} {:>22} {:>22}", name, axis, of.ratings,
+        text += fmt::format("{:<24} {:<10} {:>8} {:>22} {:>24}", name, axis, of.ratings,
                             to_text(of.mean, 2), to_text(of.best));
         for (const std::int64_t count : of.histogram) {
           text += fmt::format("{:>6}", count);
@@ -100,6 +138,8 @@ AxisRating parse_axis_rating(const JsonRow& row) {
   const auto& summary = object_field(row.value, "summary", where, "summary");
   const auto& axes = object_field(summary, "axes", where, "summary.axes");
   AxisRating rating{.policy = optional_text(summary, "policy"),
+                    .text = optional_text(summary, "text"),
+                    .post = post_of(row.value, optional_text(summary, "text")),
                     .worker = optional_text(row.value, "worker"),
                     .split = optional_text(row.value, "split"),
                     .scores = {}};
@@ -122,11 +162,13 @@ AxisRating parse_axis_rating(const JsonRow& row) {
   return rating;
 }
 
-AxesReport report_axes(std::span<const AxisRating> ratings) {
+AxesReport report_axes(std::span<const AxisRating> all) {
+  const std::vector<AxisRating> ratings = distinct(all);
   return {.by_policy = grouped(
               ratings, [](const AxisRating& of) -> const std::string& { return of.policy; }),
           .by_worker = grouped(
-              ratings, [](const AxisRating& of) -> const std::string& { return of.worker; })};
+              ratings, [](const AxisRating& of) -> const std::string& { return of.worker; }),
+          .repeated = static_cast<std::int64_t>(all.size() - ratings.size())};
 }
 
 std::string to_text(const AxesReport& report) {

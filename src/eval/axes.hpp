@@ -23,21 +23,24 @@ inline constexpr int best_score = 7;
 /// One labeler's judgement of one summary.
 struct AxisRating {
   std::string policy;  ///< empty: not said
+  std::string text;    ///< the summary
+  /// `post_number`; where the row has no post, the summary's text stands for it.
+  std::uint64_t post = 0;
   std::string worker;
   std::string split;
   std::array<std::optional<int>, axis_names.size()> scores;
 };
 
-/// Of `{"summary":{"policy","axes":{...}},"worker","split"}`; an axis may be missing or null, but
-/// not all. Throws BadRow naming the field that is wrong.
+/// Of `{"info":{...},"summary":{"text","policy","axes":{...}},"worker","split"}`; an axis may be
+/// missing or null, but not all. Throws BadRow naming the field that is wrong.
 [[nodiscard]] AxisRating parse_axis_rating(const JsonRow& row);
 
 /// One axis over a group of ratings.
 struct AxisSummary {
   std::array<std::int64_t, best_score> histogram{};  ///< how often 1 to 7 was given
   std::int64_t ratings = 0;
-  Mean mean;
-  Rate best;  ///< share of 7s
+  Mean mean;  ///< in which each rating counts the same, with its interval over posts
+  Rate best;  ///< share of 7s, the same
 };
 
 /// By axis, those that were rated only.
@@ -46,6 +49,7 @@ using AxisSummaries = std::map<std::string, AxisSummary>;
 struct AxesReport {
   std::map<std::string, AxisSummaries> by_policy;
   std::map<std::string, AxisSummaries> by_worker;
+  std::int64_t repeated = 0;  ///< ratings that are there again in all of the above, left out
 };
 [[nodiscard]] AxesReport report_axes(std::span<const AxisRating> ratings);
 

@@ -10,11 +10,11 @@
 namespace precis {
 namespace {
 
-std::vector<double> of_rows(const SampleValues& rewards, const SampleValues& values,
-                            std::int64_t n) {
-  std::vector<double> result;
+std::vector<PostValue> of_rows(const SampleValues& rewards, const SampleValues& values,
+                               std::span<const std::uint64_t> posts, std::int64_t n) {
+  std::vector<PostValue> result;
   for (std::size_t row = 0; row < rewards.size(); ++row) {
-    result.push_back(expected_value_of_best(rewards[row], values[row], n));
+    result.push_back({posts[row], expected_value_of_best(rewards[row], values[row], n)});
   }
   return result;
 }
@@ -25,6 +25,10 @@ double expected_value_of_best(std::span<const double> rewards, std::span<const d
                               std::int64_t n) {
   const std::size_t count = rewards.size();
   assert(values.size() == count && n >= 1 && static_cast<std::size_t>(n) <= count);
+  // These two have the same bits whatever the order, and where samples repeat.
+  if (n == 1 || std::ranges::all_of(rewards, [&](double of) { return of == rewards[0]; })) {
+    return exact_mean(values);
+  }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return rewards[a] > rewards[b]; });
@@ -54,23 +58,22 @@ double best_of_n_kl(std::int64_t n) {
 }
 
 std::vector<BestOfN> best_of_n(const SampleValues& rewards, const SampleValues& gold,
-                               const SampleValues& wins, std::int64_t most) {
+                               const SampleValues& wins, std::span<const std::uint64_t> posts,
+                               std::int64_t most) {
   assert(!rewards.empty());
   const auto samples = static_cast<std::int64_t>(rewards.front().size());
   std::vector<BestOfN> table;
   for (std::int64_t n = 1; n <= std::min(samples, most); n *= 2) {
     BestOfN line{.n = n,
                  .kl = best_of_n_kl(n),
-                 .reward = mean_interval(of_rows(rewards, rewards, n)),
+                 .reward = mean_over_posts(of_rows(rewards, rewards, posts, n), Weight::posts),
                  .gold = {},
                  .against_references = {}};
     if (!gold.empty()) {
-      line.gold = mean_interval(of_rows(rewards, gold, n));
+      line.gold = mean_over_posts(of_rows(rewards, gold, posts, n), Weight::posts);
     }
     if (!wins.empty()) {
-      const auto shares = of_rows(rewards, wins, n);
-      line.against_references = wilson_interval(std::accumulate(shares.begin(), shares.end(), 0.0),
-                                                static_cast<std::int64_t>(shares.size()));
+      line.against_references = rate_over_posts(of_rows(rewards, wins, posts, n), Weight::posts);
     }
     table.push_back(line);
   }
@@ -86,13 +89,13 @@ std::string to_text(const std::vector<BestOfN>& table) {
   const bool with_gold = !table.empty() && table.front().gold;
   std::string text = fmt::format("{:>4} {:>9} {:>27}", "n", "KL, nats", "reward");
   if (with_gold) {
-    text += fmt::format(" {:>27} {:>22}", "gold score", "wins against references");
+    text += fmt::format(" {:>27} {:>24}", "gold score", "wins against references");
   }
   text += '\n';
   for (const BestOfN& line : table) {
     text += fmt::format("{:>4} {:>9.3f} {:>27}", line.n, line.kl, to_text(line.reward));
     if (with_gold) {
-      text += fmt::format(" {:>27} {:>23}", to_text(*line.gold), to_text(*line.against_references));
+      text += fmt::format(" {:>27} {:>24}", to_text(*line.gold), to_text(*line.against_references));
     }
     text += '\n';
   }

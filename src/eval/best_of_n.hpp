@@ -30,13 +30,16 @@ struct BestOfN {
   double kl = 0;
   Mean reward;
   std::optional<Mean> gold;                ///< of the sample that the reward chose
-  std::optional<Rate> against_references;  ///< its win rate under gold; Wilson's interval over rows
+  std::optional<Rate> against_references;  ///< its win rate under gold
 };
 
-/// For n = 1, 2, 4, ... up to `most` and the number of samples, means over the rows. `gold` and
-/// `wins` (1, 1/2 or 0 against the reference) may be empty, else have the layout of `rewards`.
+/// For n = 1, 2, 4, ... up to `most` and the number of samples, means in which each post counts the
+/// same. `gold` and `wins` (1, 1/2 or 0 against the reference) may be empty, else have the layout
+/// of `rewards`; `posts` are the numbers of the rows' posts.
 [[nodiscard]] std::vector<BestOfN> best_of_n(const SampleValues& rewards, const SampleValues& gold,
-                                             const SampleValues& wins, std::int64_t most);
+                                             const SampleValues& wins,
+                                             std::span<const std::uint64_t> posts,
+                                             std::int64_t most);
 
 /// Which of the first n samples has the highest reward, the first of several.
 [[nodiscard]] std::size_t best_of_first(std::span<const double> rewards, std::int64_t n);

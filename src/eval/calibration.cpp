@@ -63,23 +63,29 @@ std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const Bi
 
 }  // namespace
 
-Calibration calibration_of(std::span<const Prediction> of) {
-  assert(!of.empty());
+Calibration calibration_of(std::span<const Prediction> predictions) {
+  assert(!predictions.empty());
+  std::vector<Prediction> of(predictions.begin(), predictions.end());
+  std::ranges::sort(
+      of, {}, [](const Prediction& one) { return std::tuple(one.margin, one.chosen, one.post); });
   Calibration result;
   const auto count = static_cast<double>(bin_count);
   BinSums predicted{};
   BinSums chosen{};
-  std::vector<double> brier;
-  std::vector<double> log_loss;
+  std::vector<PostValue> brier;
+  std::vector<PostValue> log_loss;
+  std::array<std::vector<PostValue>, bin_count> outcomes;
   for (const Prediction& one : of) {
     const double p = probability_of_higher(one);
     const std::size_t place = bin_of(p);
     ++result.bins[place].pairs;
     predicted[place] += p;
     chosen[place] += one.chosen;
-    brier.push_back(one.chosen * (1 - p) * (1 - p) + (1 - one.chosen) * p * p);
+    outcomes[place].push_back({one.post, one.chosen});
+    brier.push_back({one.post, one.chosen * (1 - p) * (1 - p) + (1 - one.chosen) * p * p});
     // -ln sigmoid(margin) = ln(1 + exp(-margin)); that of the other one is more by the margin.
-    log_loss.push_back(std::log1p(std::exp(-one.margin)) + (1 - one.chosen) * one.margin);
+    log_loss.push_back(
+        {one.post, std::log1p(std::exp(-one.margin)) + (1 - one.chosen) * one.margin});
   }
   for (std::size_t i = 0; i < bin_count; ++i) {
     CalibrationBin& bin = result.bins[i];
@@ -87,24 +93,24 @@ Calibration calibration_of(std::span<const Prediction> of) {
     bin.high = 0.5 + 0.5 * static_cast<double>(i + 1) / count;
     if (bin.pairs > 0) {
       bin.predicted = predicted[i] / static_cast<double>(bin.pairs);
-      bin.chosen = wilson_interval(chosen[i], bin.pairs);
+      bin.chosen = rate_over_posts(outcomes[i], Weight::rows);
     }
   }
   result.ece = calibration_error(predicted, chosen, of.size());
   const auto [low, high] = calibrated_errors(of, predicted);
   result.calibrated_low = low;
   result.calibrated_high = high;
-  result.brier = mean_interval(brier);
-  result.log_loss = mean_interval(log_loss);
+  result.brier = mean_over_posts(brier, Weight::rows);
+  result.log_loss = mean_over_posts(log_loss, Weight::rows);
   return result;
 }
 
 std::string to_text(const Calibration& of) {
-  std::string text = fmt::format("{:<24} {:>8} {:>10} {:>22}\n", "probability of higher", "pairs",
+  std::string text = fmt::format("{:<24} {:>8} {:>10} {:>24}\n", "probability of higher", "pairs",
                                  "predicted", "chosen");
   for (const CalibrationBin& bin : of.bins) {
     if (bin.pairs > 0) {
-      text += fmt::format("{:<24} {:>8} {:>10.3f} {:>22}\n",
+      text += fmt::format("{:<24} {:>8} {:>10.3f} {:>24}\n",
                           fmt::format("{:.2f} to {:.2f}", bin.low, bin.high), bin.pairs,
                           bin.predicted, to_text(bin.chosen));
     }

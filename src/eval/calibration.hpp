@@ -15,6 +15,7 @@ namespace precis {
 struct Prediction {
   double margin = 0;  ///< the higher reward minus the lower one, not negative
   double chosen = 0;  ///< 1 if the higher one was chosen, else 0; 1/2 where the rewards are equal
+  std::uint64_t post = 0;  ///< as in PostValue
 };
 
 /// Pairs in which the model gives the higher one a probability within a tenth of [1/2, 1].
@@ -39,7 +40,7 @@ struct Calibration {
   Mean log_loss;  ///< mean -ln(probability of the chosen one); 0.693 is that of a coin
 };
 
-/// `of` must not be empty.
+/// The same in any order of `of`, which must not be empty.
 [[nodiscard]] Calibration calibration_of(std::span<const Prediction> of);
 
 [[nodiscard]] std::string to_text(const Calibration& of);

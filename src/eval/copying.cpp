@@ -60,24 +60,25 @@ Copying copying(std::string_view summary, std::string_view post) {
   return result;
 }
 
-CopyingMeans mean_of(std::span<const Copying> of) {
-  std::vector<double> runs;
-  std::vector<double> shares;
-  std::array<std::vector<double>, 4> ngram_shares;
-  for (const Copying& one : of) {
-    runs.push_back(static_cast<double>(one.longest_run));
-    shares.push_back(one.longest_share);
+CopyingMeans mean_of(std::span<const Copying> of, std::span<const std::uint64_t> posts) {
+  std::vector<PostValue> runs;
+  std::vector<PostValue> shares;
+  std::array<std::vector<PostValue>, 4> ngram_shares;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    runs.push_back({posts[i], static_cast<double>(of[i].longest_run)});
+    shares.push_back({posts[i], of[i].longest_share});
     for (std::size_t n = 0; n < ngram_shares.size(); ++n) {
-      if (one.ngrams[n]) {
-        ngram_shares[n].push_back(*one.ngrams[n]);
+      if (of[i].ngrams[n]) {
+        ngram_shares[n].push_back({posts[i], *of[i].ngrams[n]});
       }
     }
   }
-  CopyingMeans means{
-      .longest_run = mean_interval(runs), .longest_share = mean_interval(shares), .ngrams = {}};
+  CopyingMeans means{.longest_run = mean_over_posts(runs, Weight::posts),
+                     .longest_share = mean_over_posts(shares, Weight::posts),
+                     .ngrams = {}};
   for (std::size_t n = 0; n < ngram_shares.size(); ++n) {
     if (!ngram_shares[n].empty()) {
-      means.ngrams[n] = mean_interval(ngram_shares[n]);
+      means.ngrams[n] = mean_over_posts(ngram_shares[n], Weight::posts);
     }
   }
   return means;

@@ -29,8 +29,10 @@ struct CopyingMeans {
   Mean longest_share;
   std::array<std::optional<Mean>, 4> ngrams;  ///< over the summaries that have n words
 };
-/// `of` must not be empty.
-[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> of);
+/// Each post counts the same; `posts` are the numbers of the summaries' posts. `of` must not be
+/// empty.
+[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> of,
+                                   std::span<const std::uint64_t> posts);
 
 /// {"longest_run","longest_share","ngrams":[...]}
 [[nodiscard]] nlohmann::ordered_json to_json(const Copying& copying);

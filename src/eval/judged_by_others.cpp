@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <unordered_map>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -11,6 +11,7 @@
 #include "eval/agreement.hpp"
 #include "eval/words.hpp"
 #include "feedback/pair_id.hpp"
+#include "feedback/repeated_judgements.hpp"
 #include "io/text_file.hpp"
 
 namespace precis {
@@ -30,41 +31,42 @@ RewardedSamples rewarded_references(const std::vector<SummaryRow>& rows,
   return references;
 }
 
-RewardWins compare_rewards(const std::vector<std::string>& ids, const RewardedSamples& a,
+RewardWins compare_rewards(const std::vector<SummaryRow>& rows, const RewardedSamples& a,
                            const RewardedSamples& b) {
   RewardWins result;
   std::vector<PairOutcome> judged;
-  std::vector<double> rewards_a, rewards_b, words_a, words_b;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
+  std::vector<PostValue> rewards_a, rewards_b, words_a, words_b;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
     require(a.samples[i].size() == b.samples[i].size(),
             "The row with id {} has {} samples on one side and {} on the other; sample both with "
             "the same --sampling.n.",
-            ids[i], a.samples[i].size(), b.samples[i].size());
+            rows[i].id(), a.samples[i].size(), b.samples[i].size());
+    const std::uint64_t post = post_number(rows[i].post);
     for (std::size_t k = 0; k < a.samples[i].size(); ++k) {
       const RewardedPair& pair = result.pairs.emplace_back(
           RewardedPair{i, a.samples[i][k], b.samples[i][k], a.rewards[i][k], b.rewards[i][k]});
       judged.push_back({.margin = pair.reward_a - pair.reward_b,
                         .words_a = word_count(pair.a.response),
                         .words_b = word_count(pair.b.response),
-                        .group = i});
-      rewards_a.push_back(pair.reward_a);
-      rewards_b.push_back(pair.reward_b);
-      words_a.push_back(static_cast<double>(judged.back().words_a));
-      words_b.push_back(static_cast<double>(judged.back().words_b));
+                        .post = post});
+      rewards_a.push_back({post, pair.reward_a});
+      rewards_b.push_back({post, pair.reward_b});
+      words_a.push_back({post, static_cast<double>(judged.back().words_a)});
+      words_b.push_back({post, static_cast<double>(judged.back().words_b)});
     }
   }
-  result.count = count_wins(judged);
-  result.reward_a = mean_interval(rewards_a);
-  result.reward_b = mean_interval(rewards_b);
-  result.words_a = mean_interval(words_a);
-  result.words_b = mean_interval(words_b);
+  result.count = count_wins(judged, Weight::posts);
+  result.reward_a = mean_over_posts(rewards_a, Weight::posts);
+  result.reward_b = mean_over_posts(rewards_b, Weight::posts);
+  result.words_a = mean_over_posts(words_a, Weight::posts);
+  result.words_b = mean_over_posts(words_b, Weight::posts);
   return result;
 }
 
-std::vector<PolicyJudgement> read_judgements(const std::vector<std::string>& files,
-                                             const std::vector<std::string>& policies) {
+PolicyJudgements read_judgements(const std::vector<std::string>& files,
+                                 const std::vector<std::string>& policies) {
   std::vector<PolicyJudgement> judgements;
-  std::unordered_map<std::string, std::size_t> groups;
+  RepeatedJudgements repeated;
   std::map<std::string, std::int64_t> found;
   for (const std::string& file : expand_files(files)) {
     for_each_row(file, [&](const JsonRow& row) {
@@ -72,7 +74,7 @@ std::vector<PolicyJudgement> read_judgements(const std::vector<std::string>& fil
       ++found[policy_pair(of)];
       const bool in_order = of.policies[0] == policies[0] && of.policies[1] == policies[1];
       const bool reversed = of.policies[1] == policies[0] && of.policies[0] == policies[1];
-      if (!in_order && !reversed) {
+      if ((!in_order && !reversed) || !repeated.is_new(of)) {
         return;
       }
       const std::size_t a = in_order ? 0 : 1;
@@ -81,7 +83,7 @@ std::vector<PolicyJudgement> read_judgements(const std::vector<std::string>& fil
       one.pair = {.margin = of.choice == static_cast<int>(a) ? 1.0 : -1.0,
                   .words_a = word_count(of.summaries[a]),
                   .words_b = word_count(of.summaries[1 - a]),
-                  .group = groups.emplace(one.pair_id, groups.size()).first->second};
+                  .post = post_number(of.post)};
       judgements.push_back(std::move(one));
     });
   }
@@ -95,7 +97,7 @@ std::vector<PolicyJudgement> read_judgements(const std::vector<std::string>& fil
   }
   require(!judgements.empty(), "{}: there is no comparison of {} with {}; found: {}.",
           joined(files, ","), policies[0], policies[1], some.empty() ? "no rows" : some);
-  return judgements;
+  return {.judgements = std::move(judgements), .repeated = repeated.count()};
 }
 
 }  // namespace precis

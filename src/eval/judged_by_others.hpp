@@ -40,8 +40,9 @@ struct RewardWins {
   std::vector<RewardedPair> pairs;
 };
 
-/// Compares sample by sample. Throws Error unless both sides have the same number of samples.
-[[nodiscard]] RewardWins compare_rewards(const std::vector<std::string>& ids,
+/// Compares sample by sample; each post counts the same. Throws Error unless both sides have the
+/// same number of samples.
+[[nodiscard]] RewardWins compare_rewards(const std::vector<SummaryRow>& rows,
                                          const RewardedSamples& a, const RewardedSamples& b);
 
 /// One comparison between two policies.
@@ -52,9 +53,14 @@ struct PolicyJudgement {
   PairOutcome pair;
 };
 
+struct PolicyJudgements {
+  std::vector<PolicyJudgement> judgements;  ///< without those that are there again
+  std::int64_t repeated = 0;                ///< how many these are (`RepeatedJudgements`)
+};
+
 /// The comparisons of `files` whose two summaries are of `policies`, a and b, in either order.
 /// Throws Error naming the pairs of policies that there are if these are not among them.
-[[nodiscard]] std::vector<PolicyJudgement> read_judgements(
-    const std::vector<std::string>& files, const std::vector<std::string>& policies);
+[[nodiscard]] PolicyJudgements read_judgements(const std::vector<std::string>& files,
+                                               const std::vector<std::string>& policies);
 
 }  // namespace precis

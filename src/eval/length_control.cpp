@@ -5,8 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <tuple>
+#include <vector>
+
+#include "base/text.hpp"
 
 namespace precis {
 namespace {
@@ -36,39 +42,102 @@ struct Line {
   [[nodiscard]] double at(double x) const { return intercept + slope * x; }
 };
 
-double log_likelihood(std::span<const LengthObservation> of, const Line& line) {
+/// Equal judgements of a post.
+struct Term {
+  double win = 0;
+  double log_ratio = 0;
+  double weight = 0;
+};
+using PostTerms = std::vector<Term>;
+
+/// In an order that does not depend on that of the judgements, as sums are taken over them; with
+/// weights that stay the same where every judgement is there k times.
+std::vector<PostTerms> terms_of(std::span<const LengthObservation> of, Weight weight) {
+  std::map<std::uint64_t, std::map<std::array<double, 2>, std::int64_t>> counts;
+  for (const LengthObservation& one : of) {
+    ++counts[one.post][{one.log_ratio, one.win}];
+  }
+  std::int64_t divisor = 0;
+  for (const auto& [post, own] : counts) {
+    for (const auto& [what, count] : own) {
+      divisor = std::gcd(divisor, count);
+    }
+  }
+  std::vector<PostTerms> posts;
+  for (const auto& [post, own] : counts) {
+    std::int64_t by = divisor;
+    if (weight == Weight::posts) {
+      by = 0;
+      for (const auto& [what, count] : own) {
+        by += count;
+      }
+    }
+    PostTerms& terms = posts.emplace_back();
+    for (const auto& [what, count] : own) {
+      terms.push_back({.win = what[1],
+                       .log_ratio = what[0],
+                       .weight = static_cast<double>(count) / static_cast<double>(by)});
+    }
+  }
+  std::ranges::sort(posts, [](const PostTerms& a, const PostTerms& b) {
+    return std::ranges::lexicographical_compare(a, b, [](const Term& x, const Term& y) {
+      return std::tie(x.log_ratio, x.win, x.weight) < std::tie(y.log_ratio, y.win, y.weight);
+    });
+  });
+  return posts;
+}
+
+double log_likelihood(std::span<const PostTerms> of, const Line& line) {
   double sum = 0;
-  for (const LengthObservation& one : of) {
-    const double z = line.at(one.log_ratio);
-    sum += one.win * z - (std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))));
+  for (const PostTerms& post : of) {
+    for (const Term& one : post) {
+      const double z = line.at(one.log_ratio);
+      sum += one.weight * (one.win * z - (std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)))));
+    }
   }
   return sum;
 }
 
-Matrix information(std::span<const LengthObservation> of, const Line& line) {
+Matrix information(const PostTerms& of, const Line& line) {
   Matrix sum;
-  for (const LengthObservation& one : of) {
+  for (const Term& one : of) {
     const double p = sigmoid(line.at(one.log_ratio));
-    sum.add_product(p * (1 - p), 1, one.log_ratio);
+    sum.add_product(one.weight * p * (1 - p), 1, one.log_ratio);
   }
   return sum;
 }
 
-std::array<double, 2> score(const LengthObservation& one, const Line& line) {
-  const double residual = one.win - sigmoid(line.at(one.log_ratio));
-  return {residual, residual * one.log_ratio};
+Matrix information(std::span<const PostTerms> of, const Line& line) {
+  Matrix sum;
+  for (const PostTerms& post : of) {
+    const Matrix own = information(post, line);
+    sum.a += own.a;
+    sum.b += own.b;
+    sum.c += own.c;
+  }
+  return sum;
+}
+
+std::array<double, 2> score(const PostTerms& of, const Line& line) {
+  std::array<double, 2> sum{};
+  for (const Term& one : of) {
+    const double residual = one.weight * (one.win - sigmoid(line.at(one.log_ratio)));
+    sum[0] += residual;
+    sum[1] += residual * one.log_ratio;
+  }
+  return sum;
 }
 
 /// Newton's method; the likelihood is concave, and halving a step that lowers it makes it converge
 /// from anywhere where there is a maximum.
-Line fit(std::span<const LengthObservation> of) {
+Line fit(std::span<const PostTerms> of) {
   constexpr int most_steps = 200;
   Line line;
   double likelihood = log_likelihood(of, line);
   for (int step = 0; step < most_steps; ++step) {
     std::array<double, 2> gradient{};
-    for (const LengthObservation& one : of) {
-      const auto [first, second] = score(one, line);
+    for (const PostTerms& post : of) {
+      const auto [first, second] = score(post, line);
       gradient[0] += first;
       gradient[1] += second;
     }
@@ -94,26 +163,39 @@ Line fit(std::span<const LengthObservation> of) {
   return line;
 }
 
-/// The variance of the intercept.
-double intercept_variance(std::span<const LengthObservation> of, const Line& line) {
-  std::map<std::size_t, std::array<double, 2>> groups;
-  for (const LengthObservation& one : of) {
-    const auto [first, second] = score(one, line);
-    auto& sum = groups[one.group];
-    sum[0] += first;
-    sum[1] += second;
+/// Half the width of the intercept's interval; infinite where all that is known of the line comes
+/// from one post.
+double half_width(std::span<const PostTerms> of, const Line& line) {
+  const Matrix whole = information(of, line);
+  double squares = 0;
+  double weights = 0;
+  double squared_weights = 0;
+  for (const PostTerms& post : of) {
+    // A Newton step from the maximum to that without the post.
+    const Matrix own = information(post, line);
+    const Matrix rest{.a = whole.a - own.a, .b = whole.b - own.b, .c = whole.c - own.c};
+    if (!(rest.a * rest.c - rest.b * rest.b > 0)) {
+      return std::numeric_limits<double>::infinity();
+    }
+    const Matrix inverse = rest.inverse();
+    const auto [first, second] = score(post, line);
+    const double step = inverse.a * first + inverse.b * second;
+    squares += step * step;
+    double weight = 0;
+    for (const Term& one : post) {
+      weight += one.weight;
+    }
+    weights += weight;
+    squared_weights += weight * weight;
   }
-  const Matrix inverse = information(of, line).inverse();
-  double robust = 0;
-  for (const auto& [group, sum] : groups) {
-    const double part = inverse.a * sum[0] + inverse.b * sum[1];
-    robust += part * part;
+  const double own_variance = whole.inverse().a;
+  constexpr double rounding = 1e-12;
+  if (squares <= rounding * own_variance) {
+    return normal_975 * std::sqrt(own_variance * squared_weights / weights);
   }
-  if (groups.size() > 1) {
-    const auto count = static_cast<double>(groups.size());
-    robust *= count / (count - 1);
-  }
-  return std::max(inverse.a, robust);
+  const auto posts = static_cast<double>(of.size());
+  return student_975(static_cast<std::int64_t>(of.size()) - 1) *
+         std::sqrt(squares * (posts - 1) / posts);
 }
 
 struct Range {
@@ -158,24 +240,29 @@ std::string fault_of(std::span<const LengthObservation> of) {
 
 }  // namespace
 
-EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of) {
+EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of, Weight weight) {
   const bool all_equal = !of.empty() && std::ranges::all_of(of, [](const LengthObservation& one) {
     return one.log_ratio == 0;
   });
   if (all_equal) {
-    double wins = 0;
+    std::vector<PostValue> wins;
     for (const LengthObservation& one : of) {
-      wins += one.win;
+      wins.push_back({.post = one.post, .value = one.win});
     }
-    return {.rate = wilson_interval(wins, static_cast<std::int64_t>(of.size())),
-            .slope = 0,
-            .reason = {}};
+    return {.rate = rate_over_posts(wins, weight), .slope = 0, .reason = {}};
   }
   if (std::string reason = fault_of(of); !reason.empty()) {
     return {.rate = {}, .slope = 0, .reason = std::move(reason)};
   }
-  const Line line = fit(of);
-  const double half = normal_975 * std::sqrt(intercept_variance(of, line));
+  const std::vector<PostTerms> terms = terms_of(of, weight);
+  if (terms.size() < 3) {
+    return {.rate = {},
+            .slope = 0,
+            .reason = fmt::format("the comparisons are of {}",
+                                  counted(static_cast<std::int64_t>(terms.size()), "post"))};
+  }
+  const Line line = fit(terms);
+  const double half = half_width(terms, line);
   return {.rate = Rate{.rate = sigmoid(line.intercept),
                        .low = sigmoid(line.intercept - half),
                        .high = sigmoid(line.intercept + half)},
@@ -201,9 +288,9 @@ std::string to_text(const EqualLength& of) {
     return fmt::format("At equal length no win rate can be given: {}.", of.reason);
   }
   return fmt::format(
-      "At equal length: win rate {:.3f} (95% interval {:.3f} to {:.3f}), by logistic regression on "
-      "the log ratio of the lengths in words, slope {:.2f}.",
-      of.rate->rate, of.rate->low, of.rate->high, of.slope);
+      "At equal length: win rate {}, by logistic regression on the log ratio of the lengths in "
+      "words, slope {:.2f}.",
+      to_text(*of.rate), of.slope);
 }
 
 }  // namespace precis

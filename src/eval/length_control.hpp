@@ -1,6 +1,7 @@
 // The win rate that is left when both summaries are equally long.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -12,9 +13,9 @@ namespace precis {
 
 /// One judged pair.
 struct LengthObservation {
-  double win = 0;         ///< of a: 1, a tie 1/2, else 0
-  double log_ratio = 0;   ///< log(length of a / length of b)
-  std::size_t group = 0;  ///< judgements that are not independent have the same, such as a post's
+  double win = 0;          ///< of a: 1, a tie 1/2, else 0
+  double log_ratio = 0;    ///< log(length of a / length of b)
+  std::uint64_t post = 0;  ///< as in PostValue
 };
 
 struct EqualLength {
@@ -25,11 +26,14 @@ struct EqualLength {
 
 /// Logistic regression of the win on the log ratio of the lengths; the rate is that of equal
 /// lengths, sigmoid(intercept) (Stiennon 2020, appendix F). Its 95% interval is that of the
-/// intercept, with the larger of two variances: the model's own, and the sandwich over groups
-/// (Liang and Zeger 1986), which holds where the model does not. There is no rate where lengths
-/// do not vary, or wins and losses are separated by the length alone, so that no finite regression
+/// intercept by the jackknife over posts (Tukey 1958; as a cluster-robust variance CV3 in
+/// MacKinnon, Nielsen and Webb 2023), one Newton step for each, and t of posts - 1 degrees of
+/// freedom. Where the line leaves nothing over (all ties) it is the model's own variance with the
+/// posts as trials. There is no rate where lengths do not vary, where there are fewer than three
+/// posts, or where wins and losses are separated by the length alone, so that no finite regression
 /// fits best.
-[[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of);
+[[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of,
+                                                   Weight weight);
 
 /// log(a / b); an empty summary counts as one word.
 [[nodiscard]] double log_length_ratio(double words_a, double words_b);

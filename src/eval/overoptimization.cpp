@@ -8,6 +8,7 @@
 #include "eval/policy_table.hpp"
 #include "eval/score_files.hpp"
 #include "eval/win.hpp"
+#include "feedback/pair_id.hpp"
 
 namespace precis {
 
@@ -18,20 +19,23 @@ PolicyPoint policy_point(const std::string& method, const std::string& name,
     ids.push_back(row.id);
   }
   const auto samples = read_samples(files.samples, rows);
-  std::vector<double> rewards;
-  for (const auto& of_row : read_sample_rewards(files.samples, files.rewards, ids)) {
-    rewards.insert(rewards.end(), of_row.begin(), of_row.end());
+  const auto sample_rewards = read_sample_rewards(files.samples, files.rewards, ids);
+  std::vector<PostValue> rewards;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const double reward : sample_rewards[i]) {
+      rewards.push_back({post_number(rows[i].row.post), reward});
+    }
   }
   const WinResult wins = compare(rows, samples, reference_samples(rows, samples.front().size()));
-  std::vector<double> gold;
+  std::vector<PostValue> gold;
   for (const WinRow& row : wins.rows) {
-    gold.push_back(row.gold_a.overall);
+    gold.push_back({post_number(rows[row.row].row.post), row.gold_a.overall});
   }
   return {.method = method,
           .name = name,
           .kl = files.scores.empty() ? 0 : mean_kl(files.samples, files.scores),
-          .reward = mean_interval(rewards),
-          .gold = mean_interval(gold),
+          .reward = mean_over_posts(rewards, Weight::posts),
+          .gold = mean_over_posts(gold, Weight::posts),
           .against_references = wins.win_rate};
 }
 
@@ -50,10 +54,10 @@ std::vector<PolicyPoint> policy_points(const std::string& method,
 }
 
 std::string to_text(const std::vector<PolicyPoint>& points) {
-  std::string text = fmt::format("{:<28} {:>8} {:>6} {:>26} {:>26} {:>22}\n", "", "KL, nats",
+  std::string text = fmt::format("{:<28} {:>8} {:>6} {:>26} {:>26} {:>24}\n", "", "KL, nats",
                                  "root", "reward", "gold", "wins against refs");
   for (const PolicyPoint& point : points) {
-    text += fmt::format("{:<28} {:>8.2f} {:>6.2f} {:>26} {:>26} {:>22}\n", point.name, point.kl,
+    text += fmt::format("{:<28} {:>8.2f} {:>6.2f} {:>26} {:>26} {:>24}\n", point.name, point.kl,
                         std::sqrt(std::max(point.kl, 0.0)), to_text(point.reward),
                         point.gold ? to_text(*point.gold) : "-",
                         point.against_references ? to_text(*point.against_references) : "-");

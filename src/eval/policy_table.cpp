@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "eval/score_files.hpp"
+#include "feedback/pair_id.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {
@@ -32,12 +33,14 @@ std::vector<ScoredLine> read_own_log_probs(const std::string& path) {
 CopyingMeans copying_of(const std::vector<GoldRow>& rows,
                         const std::vector<std::vector<SampledSummary>>& samples) {
   std::vector<Copying> all;
+  std::vector<std::uint64_t> posts;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (const SampledSummary& sample : samples[i]) {
       all.push_back(copying(sample.response, rows[i].row.post.body));
+      posts.push_back(post_number(rows[i].row.post));
     }
   }
-  return mean_of(all);
+  return mean_of(all, posts);
 }
 
 }  // namespace
@@ -72,16 +75,16 @@ double mean_kl(const std::string& samples, const std::string& scores) {
   const auto own = read_own_log_probs(samples);
   const auto other = read_scores(scores, "logprob");
   require_same_lines(samples, own, scores, other);
-  double sum = 0;
+  std::vector<double> differences;
   for (std::size_t i = 0; i < own.size(); ++i) {
-    sum += own[i].value - other[i].value;
+    differences.push_back(own[i].value - other[i].value);
   }
-  return sum / static_cast<double>(own.size());
+  return exact_mean(differences);
 }
 
 std::string to_text(const std::vector<PolicyColumn>& columns) {
   constexpr int name_width = 26;
-  constexpr int width = 22;
+  constexpr int width = 24;
   std::string text;
   const auto line = [&](const std::string& name,
                         const std::function<std::string(const PolicyColumn&)>& cell) {

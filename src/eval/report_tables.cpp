@@ -56,21 +56,6 @@ std::optional<Rate> estimate_in(const Json& value) {
   return std::nullopt;
 }
 
-/// A share that is written beside its number of trials.
-std::optional<Rate> share_in(const Json& object, const std::string& field) {
-  static const std::map<std::string, const char*> trials = {
-      {"accuracy", "pairs"},
-      {"gold_agreement", "gold_pairs"},
-      {"labeler_gold_agreement", "gold_pairs"}};
-  const auto of = trials.find(field);
-  const auto value = number_in(object, field.c_str());
-  const auto count = of == trials.end() ? std::nullopt : number_in(object, of->second);
-  if (!value || !count || *value < 0 || *value > 1 || *count < 1 || *count > 1e15) {
-    return std::nullopt;
-  }
-  return wilson_interval(*value * *count, static_cast<std::int64_t>(*count));
-}
-
 std::string rate_text(const Rate& rate) {
   return fmt::format("{} ({} to {})", number_text(rate.rate), number_text(rate.low),
                      number_text(rate.high));
@@ -105,8 +90,6 @@ void add_fields(const Json& object, const std::string& prefix, int depth, Fields
     }
     if (const auto bounded = bounded_in(object, key)) {
       fields.emplace_back(name, rate_text(*bounded));
-    } else if (const auto share = share_in(object, key)) {
-      fields.emplace_back(name, rate_text(*share));
     } else if (const auto estimate = estimate_in(value)) {
       fields.emplace_back(name, rate_text(*estimate));
     } else if (value.is_number()) {
@@ -237,7 +220,8 @@ std::string policies_html(const Json& table) {
   std::string html;
   if (const auto posts = number_in(table, "posts")) {
     html += fmt::format(
-        "<p class=\"note\">{} posts, judged by the gold labeler; intervals of 95%.</p>\n",
+        "<p class=\"note\">{} posts, judged by the gold labeler; intervals of 95% over "
+        "posts.</p>\n",
         number_text(*posts));
   }
   if (!table.contains("policies")) {
@@ -257,7 +241,7 @@ std::string groups_chart(const std::vector<std::pair<std::string, Json>>& groups
   }
   for (const auto& [name, group] : groups) {
     auto estimate = estimate_in(group);
-    estimate = estimate ? estimate : share_in(group, "accuracy");
+    estimate = estimate ? estimate : bounded_in(group, "accuracy");
     if (!estimate && group.contains("accuracy")) {
       estimate = estimate_in(group["accuracy"]);
     }

@@ -6,6 +6,10 @@
 #include <functional>
 #include <vector>
 
+#include "base/text.hpp"
+#include "feedback/pair_id.hpp"
+#include "feedback/repeated_judgements.hpp"
+
 namespace precis {
 namespace {
 
@@ -15,19 +19,13 @@ constexpr const char* not_given = "not given";
 
 std::string or_not_given(const std::string& text) { return text.empty() ? not_given : text; }
 
-Rate rate_of(const Share& share) {
-  return wilson_interval(static_cast<double>(share.agreed), share.pairs);
-}
-
-std::string share_text(const Share& share) {
-  return share.pairs > 0 ? to_text(rate_of(share)) : "-";
-}
+std::string share_text(const Share& share) { return share.pairs > 0 ? to_text(share.rate) : "-"; }
 
 std::string line(const std::string& name, const Agreement& of, bool with_gold) {
   std::string text =
-      fmt::format("{:<24} {:>8} {:>22}", name, of.choice.pairs, share_text(of.choice));
+      fmt::format("{:<24} {:>8} {:>24}", name, of.choice.pairs, share_text(of.choice));
   if (with_gold) {
-    text += fmt::format(" {:>12} {:>22} {:>22}", of.gold.pairs, share_text(of.gold),
+    text += fmt::format(" {:>12} {:>24} {:>24}", of.gold.pairs, share_text(of.gold),
                         share_text(of.labeler_gold));
   }
   return text + "\n";
@@ -46,21 +44,33 @@ std::string group_lines(const std::string& title, const Groups& groups, bool wit
 
 void add_interval(nlohmann::ordered_json& json, const std::string& name, const Share& share) {
   if (share.pairs > 0) {
-    const Rate rate = rate_of(share);
-    json[name + "_low"] = rate.low;
-    json[name + "_high"] = rate.high;
+    json[name + "_low"] = share.rate.low;
+    json[name + "_high"] = share.rate.high;
   }
+}
+
+std::string ties_text(const Agreement& all) {
+  return all.ties == 0
+             ? ""
+             : fmt::format("\n{} equal rewards for both summaries, and {} half.\n",
+                           all.ties == 1 ? "1 pair has" : with_thousands(all.ties) + " pairs have",
+                           all.ties == 1 ? "counts" : "count");
 }
 
 Prediction prediction_of(const ScoredPair& pair) {
   const double margin = pair.rewards[1] - pair.rewards[0];
   const bool chose_higher = (margin > 0) == (pair.choice == 1);
-  return {.margin = std::abs(margin), .chosen = margin == 0 ? 0.5 : chose_higher ? 1.0 : 0.0};
+  return {.margin = std::abs(margin),
+          .chosen = margin == 0    ? 0.5
+                    : chose_higher ? 1.0
+                                   : 0.0,
+          .post = pair.post};
 }
 
 nlohmann::ordered_json agreement_json(const Agreement& of) {
   nlohmann::ordered_json json = {{"pairs", of.choice.pairs}, {"accuracy", of.choice.value()}};
   add_interval(json, "accuracy", of.choice);
+  json["ties"] = of.ties;
   if (of.gold.pairs > 0) {
     json["gold_pairs"] = of.gold.pairs;
     json["gold_agreement"] = of.gold.value();
@@ -85,20 +95,28 @@ nlohmann::ordered_json groups_json(const Groups& groups) {
 
 RewardReport report_rewards(std::span<const Pair> pairs,
                             std::span<const std::array<float, 2>> rewards) {
+  std::vector<const Comparison*> judgements;
   std::vector<ScoredPair> scored;
   std::vector<Prediction> predictions;
+  RepeatedJudgements repeated;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ScoredPair pair{.choice = pairs[i].comparison.choice,
-                    .rewards = {rewards[i][0], rewards[i][1]}};
-    if (const auto gold = gold_of(pairs[i].comparison)) {
+    const Comparison& judgement = pairs[i].comparison;
+    if (!repeated.is_new(judgement)) {
+      continue;
+    }
+    ScoredPair pair{.choice = judgement.choice,
+                    .rewards = {rewards[i][0], rewards[i][1]},
+                    .post = post_number(judgement.post)};
+    if (const auto gold = gold_of(judgement)) {
       pair.gold = {(*gold)[0].overall, (*gold)[1].overall};
     }
+    judgements.push_back(&judgement);
     predictions.push_back(prediction_of(pair));
     scored.push_back(pair);
   }
   const auto grouped = [&](const std::function<std::string(const Comparison&)>& group) {
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      scored[i].group = group(pairs[i].comparison);
+    for (std::size_t i = 0; i < scored.size(); ++i) {
+      scored[i].group = group(*judgements[i]);
     }
     return agreement_of(scored);
   };
@@ -107,21 +125,23 @@ RewardReport report_rewards(std::span<const Pair> pairs,
           }),
           .by_policies = grouped(policy_pair),
           .by_batch = grouped([](const Comparison& of) { return or_not_given(of.batch); }),
-          .calibration = calibration_of(predictions)};
+          .calibration = calibration_of(predictions),
+          .repeated = repeated.count()};
 }
 
 std::string to_text(const RewardReport& report) {
   const auto found = report.by_batch.find("all");
   const Agreement all = found != report.by_batch.end() ? found->second : Agreement{};
   const bool with_gold = all.gold.pairs > 0;
-  std::string text = fmt::format("{:<24} {:>8} {:>22}", "", "pairs", "accuracy");
+  std::string text = fmt::format("{:<24} {:>8} {:>24}", "", "pairs", "accuracy");
   if (with_gold) {
-    text += fmt::format(" {:>12} {:>22} {:>22}", "no gold tie", "with gold", "labeler to gold");
+    text += fmt::format(" {:>12} {:>24} {:>24}", "no gold tie", "with gold", "labeler to gold");
   }
   text += "\n" + line("all", all, with_gold);
   text += group_lines("confidence", report.by_confidence, with_gold);
   text += group_lines("policies", report.by_policies, with_gold);
   text += group_lines("batch", report.by_batch, with_gold);
+  text += ties_text(all);
   return text + "\n" + to_text(report.calibration);
 }
 

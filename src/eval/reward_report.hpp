@@ -18,7 +18,8 @@ struct RewardReport {
   std::map<std::string, Agreement> by_confidence;  ///< "1" to "9", or "not given"
   std::map<std::string, Agreement> by_policies;    ///< "ref-sft"
   std::map<std::string, Agreement> by_batch;
-  Calibration calibration;  ///< towards the labelers' choices
+  Calibration calibration;    ///< towards the labelers' choices
+  std::int64_t repeated = 0;  ///< judgements that are there again, left out (`RepeatedJudgements`)
 };
 
 /// `rewards` are those of both summaries of each pair. `pairs` must not be empty.

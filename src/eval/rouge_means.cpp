@@ -7,13 +7,14 @@
 namespace precis {
 namespace {
 
-RougeScoreMeans mean_of(std::span<const Rouge> of, RougeScore Rouge::*score) {
+RougeScoreMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts,
+                        Weight weight, RougeScore Rouge::*score) {
   const auto mean = [&](double RougeScore::*number) {
     std::vector<double> values;
     for (const Rouge& one : of) {
       values.push_back(one.*score.*number);
     }
-    return mean_interval(values);
+    return mean_over_posts(with_posts(posts, values), weight);
   };
   return {.precision = mean(&RougeScore::precision),
           .recall = mean(&RougeScore::recall),
@@ -22,12 +23,12 @@ RougeScoreMeans mean_of(std::span<const Rouge> of, RougeScore Rouge::*score) {
 
 }  // namespace
 
-RougeMeans mean_of(std::span<const Rouge> of) {
+RougeMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts, Weight weight) {
   return {.rows = of.size(),
-          .rouge1 = mean_of(of, &Rouge::rouge1),
-          .rouge2 = mean_of(of, &Rouge::rouge2),
-          .rouge_l = mean_of(of, &Rouge::rouge_l),
-          .rouge_lsum = mean_of(of, &Rouge::rouge_lsum)};
+          .rouge1 = mean_of(of, posts, weight, &Rouge::rouge1),
+          .rouge2 = mean_of(of, posts, weight, &Rouge::rouge2),
+          .rouge_l = mean_of(of, posts, weight, &Rouge::rouge_l),
+          .rouge_lsum = mean_of(of, posts, weight, &Rouge::rouge_lsum)};
 }
 
 std::string to_text(const RougeMeans& means) {

@@ -1,6 +1,7 @@
 // ROUGE over many rows: means with their intervals.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -24,8 +25,9 @@ struct RougeMeans {
   RougeScoreMeans rouge_lsum;
 };
 
-/// Means over rows; `of` must not be empty.
-[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> of);
+/// `posts` are the numbers of the scores' posts. `of` must not be empty.
+[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts,
+                                 Weight weight);
 
 /// A line each for rouge1, rouge2, rougeL and rougeLsum.
 [[nodiscard]] std::string to_text(const RougeMeans& means);

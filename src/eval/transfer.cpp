@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "eval/words.hpp"
+#include "feedback/pair_id.hpp"
 
 namespace precis {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 std::string as_lines(std::string_view text) { return joined(split_sentences(text), "\n"); }
 
 TransferColumn column_of(const std::string& name, std::span<const ArticleSummary> summaries,
-                         bool with_rouge) {
+                         std::span<const std::uint64_t> posts, bool with_rouge) {
   std::vector<Rouge> scores;
   std::vector<Copying> copies;
   std::vector<double> words;
@@ -27,11 +28,11 @@ TransferColumn column_of(const std::string& name, std::span<const ArticleSummary
   }
   TransferColumn column{.name = name,
                         .rouge = {},
-                        .copying = mean_of(copies),
-                        .words = mean_interval(words),
+                        .copying = mean_of(copies, posts),
+                        .words = mean_over_posts(with_posts(posts, words), Weight::posts),
                         .ended = {}};
   if (with_rouge) {
-    column.rouge = mean_of(scores);
+    column.rouge = mean_of(scores, posts, Weight::posts);
   }
   return column;
 }
@@ -55,18 +56,19 @@ TransferReport report_transfer(const std::vector<SummaryRow>& rows,
   assert(!rows.empty() && samples.size() == rows.size());
   TransferReport report;
   std::vector<ArticleSummary> highlights;
-  double ended = 0;
+  const std::vector<std::uint64_t> posts = post_numbers(rows);
+  std::vector<double> ended;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const SampledSummary& sample = samples[i].front();
     report.samples.push_back(judge_article(sample.response, rows[i], stemmer));
     report.leads.push_back(judge_article(lead_3(rows[i].post.body), rows[i], stemmer));
     highlights.push_back(judge_article(rows[i].summary, rows[i], stemmer));
-    ended += sample.ended ? 1 : 0;
+    ended.push_back(sample.ended ? 1 : 0);
   }
-  report.columns = {column_of("samples", report.samples, true),
-                    column_of("lead-3", report.leads, true),
-                    column_of("highlights", highlights, false)};
-  report.columns.front().ended = wilson_interval(ended, static_cast<std::int64_t>(rows.size()));
+  report.columns = {column_of("samples", report.samples, posts, true),
+                    column_of("lead-3", report.leads, posts, true),
+                    column_of("highlights", highlights, posts, false)};
+  report.columns.front().ended = rate_over_posts(with_posts(posts, ended), Weight::posts);
   return report;
 }
 

@@ -27,7 +27,7 @@ struct ArticleSummary {
 [[nodiscard]] ArticleSummary judge_article(const std::string& summary, const SummaryRow& row,
                                            bool stemmer);
 
-/// Means over articles.
+/// Means over articles, each of which counts the same.
 struct TransferColumn {
   std::string name;
   std::optional<RougeMeans> rouge;  ///< nothing for the highlights themselves

@@ -2,31 +2,30 @@
 
 #include "base/error.hpp"
 #include "eval/words.hpp"
+#include "feedback/pair_id.hpp"
 
 namespace precis {
 
-GoldMeans mean_of(const std::vector<GoldScore>& scores) {
-  GoldMeans means;
+GoldMeans mean_of(const std::vector<GoldScore>& scores, const std::vector<std::uint64_t>& posts) {
   if (scores.empty()) {
-    return means;
+    return {};
   }
-  for (const GoldScore& score : scores) {
-    means.gold += score.overall;
-    means.coverage += score.coverage;
-    means.accuracy += score.accuracy;
-    means.coherent += score.coherent ? 1 : 0;
-    means.length_ok += score.length_ok ? 1 : 0;
-    means.ended += score.ended ? 1 : 0;
-    means.words += score.words;
-    means.states_question += score.states_question ? 1 : 0;
-    means.any_wrong += score.wrong > 0 ? 1 : 0;
-  }
-  for (double* mean :
-       {&means.gold, &means.coverage, &means.accuracy, &means.coherent, &means.length_ok,
-        &means.ended, &means.words, &means.states_question, &means.any_wrong}) {
-    *mean /= static_cast<double>(scores.size());
-  }
-  return means;
+  const auto mean = [&](const auto& value_of) {
+    std::vector<double> values;
+    for (const GoldScore& score : scores) {
+      values.push_back(static_cast<double>(value_of(score)));
+    }
+    return mean_over_posts(with_posts(posts, values), Weight::posts).mean;
+  };
+  return {.gold = mean([](const GoldScore& of) { return of.overall; }),
+          .coverage = mean([](const GoldScore& of) { return of.coverage; }),
+          .accuracy = mean([](const GoldScore& of) { return of.accuracy; }),
+          .coherent = mean([](const GoldScore& of) { return of.coherent; }),
+          .length_ok = mean([](const GoldScore& of) { return of.length_ok; }),
+          .ended = mean([](const GoldScore& of) { return of.ended; }),
+          .words = mean([](const GoldScore& of) { return of.words; }),
+          .states_question = mean([](const GoldScore& of) { return of.states_question; }),
+          .any_wrong = mean([](const GoldScore& of) { return of.wrong > 0; })};
 }
 
 std::vector<std::vector<SampledSummary>> reference_samples(const std::vector<GoldRow>& rows,
@@ -54,12 +53,14 @@ WinResult compare(const std::vector<GoldRow>& rows,
   std::vector<PairOutcome> judged;
   std::vector<GoldScore> scores_a;
   std::vector<GoldScore> scores_b;
+  std::vector<std::uint64_t> posts;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     require(
         !a[i].empty() && a[i].size() == b[i].size(),
         "The row with id {} has {} samples on one side and {} on the other; sample both with the "
         "same --sampling.n.",
         rows[i].id, a[i].size(), b[i].size());
+    const std::uint64_t post = post_number(rows[i].row.post);
     for (std::size_t k = 0; k < a[i].size(); ++k) {
       WinRow row{.row = i,
                  .index = a[i][k].index,
@@ -70,15 +71,16 @@ WinResult compare(const std::vector<GoldRow>& rows,
       judged.push_back({.margin = row.gold_a.overall - row.gold_b.overall,
                         .words_a = word_count(row.a.response),
                         .words_b = word_count(row.b.response),
-                        .group = i});
+                        .post = post});
+      posts.push_back(post);
       scores_a.push_back(row.gold_a);
       scores_b.push_back(row.gold_b);
       result.rows.push_back(std::move(row));
     }
   }
-  static_cast<WinCount&>(result) = count_wins(judged);
-  result.a = mean_of(scores_a);
-  result.b = mean_of(scores_b);
+  static_cast<WinCount&>(result) = count_wins(judged, Weight::posts);
+  result.a = mean_of(scores_a, posts);
+  result.b = mean_of(scores_b, posts);
   return result;
 }
 

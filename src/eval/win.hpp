@@ -10,7 +10,7 @@
 
 namespace precis {
 
-/// Means over the samples of one side.
+/// Means over the samples of one side, in which each post counts the same.
 struct GoldMeans {
   double gold = 0;
   double coverage = 0;
@@ -22,7 +22,9 @@ struct GoldMeans {
   double states_question = 0;  ///< share
   double any_wrong = 0;        ///< share with a wrong fact
 };
-[[nodiscard]] GoldMeans mean_of(const std::vector<GoldScore>& scores);
+/// `posts` are the numbers of the scores' posts.
+[[nodiscard]] GoldMeans mean_of(const std::vector<GoldScore>& scores,
+                                const std::vector<std::uint64_t>& posts);
 
 /// One comparison: sample `index` of a row on both sides.
 struct WinRow {
@@ -44,8 +46,8 @@ struct WinResult : WinCount {
 [[nodiscard]] std::vector<std::vector<SampledSummary>> reference_samples(
     const std::vector<GoldRow>& rows, std::size_t count);
 
-/// Compares sample by sample. Both sides must have the same number of samples for each row: throws
-/// Error otherwise.
+/// Compares sample by sample; each post counts the same. Both sides must have the same number of
+/// samples for each row: throws Error otherwise.
 [[nodiscard]] WinResult compare(const std::vector<GoldRow>& rows,
                                 const std::vector<std::vector<SampledSummary>>& a,
                                 const std::vector<std::vector<SampledSummary>>& b);

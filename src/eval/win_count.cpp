@@ -6,22 +6,21 @@
 
 namespace precis {
 
-WinCount count_wins(std::span<const PairOutcome> pairs) {
+WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight) {
   WinCount count;
+  std::vector<PostValue> wins;
   std::vector<LengthObservation> observations;
   for (const PairOutcome& pair : pairs) {
     ++(pair.margin > 0 ? count.wins : pair.margin < 0 ? count.losses : count.ties);
-    observations.push_back({.win = pair.margin > 0   ? 1.0
-                                   : pair.margin < 0 ? 0.0
-                                                     : 0.5,
+    const double win = pair.margin > 0 ? 1.0 : pair.margin < 0 ? 0.0 : 0.5;
+    wins.push_back({.post = pair.post, .value = win});
+    observations.push_back({.win = win,
                             .log_ratio = log_length_ratio(static_cast<double>(pair.words_a),
                                                           static_cast<double>(pair.words_b)),
-                            .group = pair.group});
+                            .post = pair.post});
   }
-  count.win_rate =
-      wilson_interval(static_cast<double>(count.wins) + 0.5 * static_cast<double>(count.ties),
-                      static_cast<std::int64_t>(pairs.size()));
-  count.equal_length = win_rate_at_equal_length(observations);
+  count.win_rate = rate_over_posts(wins, weight);
+  count.equal_length = win_rate_at_equal_length(observations, weight);
   return count;
 }
 
@@ -40,10 +39,10 @@ nlohmann::ordered_json to_json(const WinCount& count) {
 
 std::string to_text(const WinCount& count) {
   return fmt::format(
-      "a wins {}, ties {}, loses {} of {} comparisons: win rate {:.3f} (wins and half of the ties; "
-      "95% interval {:.3f} to {:.3f}).\n{}\n",
+      "a wins {}, ties {}, loses {} of {} comparisons: win rate {}, by wins and half of the ties.\n"
+      "{}\nIntervals are of 95% over posts.\n",
       count.wins, count.ties, count.losses, count.wins + count.ties + count.losses,
-      count.win_rate.rate, count.win_rate.low, count.win_rate.high, to_text(count.equal_length));
+      to_text(count.win_rate), to_text(count.equal_length));
 }
 
 }  // namespace precis

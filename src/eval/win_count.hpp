@@ -15,19 +15,19 @@ struct PairOutcome {
   double margin = 0;  ///< above 0: a is better; 0: a tie
   std::int64_t words_a = 0;
   std::int64_t words_b = 0;
-  std::size_t group = 0;  ///< as in LengthObservation
+  std::uint64_t post = 0;  ///< as in PostValue
 };
 
 struct WinCount {
   std::int64_t wins = 0;  ///< of a
   std::int64_t ties = 0;
   std::int64_t losses = 0;
-  Rate win_rate;  ///< (wins + ties/2) / comparisons
+  Rate win_rate;  ///< (wins + ties/2) / comparisons, in which posts or rows count the same
   EqualLength equal_length;
 };
 
 /// `pairs` must not be empty.
-[[nodiscard]] WinCount count_wins(std::span<const PairOutcome> pairs);
+[[nodiscard]] WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight);
 
 /// "a", "b" or "tie"
 [[nodiscard]] std::string winner_of(double margin);

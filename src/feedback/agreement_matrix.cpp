@@ -50,9 +50,9 @@ AgreementMatrix agreement_matrix(const JudgedPairs& pairs, const std::vector<boo
       for (std::size_t j = 0; j < i; ++j) {
         const auto [a, choice_a] = choices[i];
         const auto [b, choice_b] = choices[j];
-        matrix.cells[a][b].add(choice_a == choice_b);
+        matrix.cells[a][b].add(choice_a == choice_b, pair.post_number);
         if (a != b) {
-          matrix.cells[b][a].add(choice_a == choice_b);
+          matrix.cells[b][a].add(choice_a == choice_b, pair.post_number);
         }
       }
     }

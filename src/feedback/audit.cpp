@@ -95,10 +95,10 @@ class Groups {
   std::map<Key, NamedAgreement> groups_;
 };
 
-AgreementCount agreement_with(const std::vector<int>& choices, int choice) {
+AgreementCount agreement_with(const std::vector<int>& choices, int choice, std::uint64_t post) {
   AgreementCount count;
   for (const int other : choices) {
-    count.add(other == choice);
+    count.add(other == choice, post);
   }
   return count;
 }
@@ -118,8 +118,8 @@ void break_down(const JudgedPairs& pairs, Audit& audit) {
   Groups<std::string> policies;
   std::vector<Breakdown> of_labeler(pairs.labelers.size());
   for (const PairVote& vote : pairs.votes) {
-    const auto count =
-        agreement_with(choices_of(*audit.reference, pairs, audit, vote), vote.choice);
+    const auto count = agreement_with(choices_of(*audit.reference, pairs, audit, vote), vote.choice,
+                                      pairs.pairs[vote.pair].post_number);
     if (count.pairs == 0) {
       continue;
     }
@@ -148,14 +148,14 @@ void count_agreement(const JudgedPairs& pairs, Audit& audit) {
     LabelerAudit& of = audit.labelers[vote.labeler];
     const JudgedPair& pair = pairs.pairs[vote.pair];
     ++of.judgements;
-    of.first_shown.add(vote.first_shown);
+    of.first_shown.add(vote.first_shown, pair.post_number);
     const int words[2] = {count_words(pair.texts[0]), count_words(pair.texts[1])};
     if (words[0] != words[1]) {
-      of.longer.add((words[1] > words[0]) == (vote.choice == 1));
+      of.longer.add((words[1] > words[0]) == (vote.choice == 1), pair.post_number);
     }
     for (const Standard standard : all_standards) {
       of.agreement[static_cast<std::size_t>(standard)] +=
-          agreement_with(choices_of(standard, pairs, audit, vote), vote.choice);
+          agreement_with(choices_of(standard, pairs, audit, vote), vote.choice, pair.post_number);
     }
   }
 }
@@ -246,6 +246,7 @@ Audit audit_labelers(const JudgedPairs& pairs, const AuditOptions& options) {
     of.researcher = researchers[l];
     of.reliability = audit.consensus.labelers[l];
     of.repeats = pairs.repeats[l];
+    of.contradicted = pairs.contradicted[l];
   }
   count_agreement(pairs, audit);
   audit.reference = choose_reference(pairs, audit);

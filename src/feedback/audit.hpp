@@ -46,9 +46,10 @@ struct LabelerAudit {
   std::int64_t judgements = 0;
   std::optional<Reliability> reliability;
   std::array<AgreementCount, all_standards.size()> agreement;
-  AgreementCount repeats;      ///< the same choice when a pair came again
-  AgreementCount first_shown;  ///< the summary that stood first was chosen
-  AgreementCount longer;       ///< the one with more words was chosen; equal numbers left out
+  AgreementCount repeats;         ///< the same choice when a pair came again
+  std::int64_t contradicted = 0;  ///< pairs left out, as they were judged both ways
+  AgreementCount first_shown;     ///< the summary that stood first was chosen
+  AgreementCount longer;          ///< the one with more words was chosen; equal numbers left out
   std::vector<NamedAgreement> by_confidence, by_batch;  ///< with Audit::reference
 
   [[nodiscard]] const AgreementCount& with(Standard standard) const {
@@ -65,7 +66,7 @@ struct Audit {
   std::optional<Standard> reference;
   std::vector<NamedAgreement> by_confidence;  ///< the surest first
   std::vector<NamedAgreement> by_policies;    ///< by name
-  std::vector<NamedAgreement> by_batch;       ///< in order of appearance
+  std::vector<NamedAgreement> by_batch;       ///< in the order of JudgedPairs
   std::vector<LabelerAudit> labelers;         ///< as in JudgedPairs
   std::vector<Ballot> ballots;                ///< of each pair
   Consensus consensus;

@@ -9,6 +9,7 @@
 
 #include "base/estimates.hpp"
 #include "base/text.hpp"
+#include "feedback/repeated_judgements.hpp"
 
 namespace precis {
 namespace {
@@ -50,8 +51,19 @@ std::string share_text(const AgreementCount& count) {
   if (count.pairs == 0) {
     return "-";
   }
-  const Rate rate = wilson_interval(static_cast<double>(count.agreed), count.pairs);
+  const Rate rate = count.rate();
   return fmt::format("{:.3f} ({:.2f} to {:.2f})", rate.rate, rate.low, rate.high);
+}
+
+constexpr const char* too_few = "too few judgements to tell";
+
+// ", too few judgements to tell", or nothing.
+std::string remark_on(const AgreementCount& count) {
+  if (count.pairs == 0) {
+    return "";
+  }
+  const Rate rate = count.rate();
+  return too_wide_to_tell(rate.low, rate.high) ? fmt::format(", {}", too_few) : "";
 }
 
 std::string breakdown(const std::string& title, const std::vector<NamedAgreement>& groups) {
@@ -59,8 +71,8 @@ std::string breakdown(const std::string& title, const std::vector<NamedAgreement
                                     : fmt::format("\n{} {:>8}  agreement (95%)\n",
                                                   cell(title, name_width), "pairs");
   for (const NamedAgreement& group : groups) {
-    text += fmt::format("{} {:>8}  {}\n", cell(group.name, name_width), group.count.pairs,
-                        share_text(group.count));
+    text += fmt::format("{} {:>8}  {}{}\n", cell(group.name, name_width), group.count.pairs,
+                        share_text(group.count), remark_on(group.count));
   }
   return text;
 }
@@ -151,15 +163,35 @@ std::string names_of(const std::vector<std::string>& names) {
 
 std::string remarks(const JudgedPairs& pairs, const Audit& audit) {
   std::string text;
-  std::vector<std::string> unknown;
+  std::vector<std::string> unknown, unsure, contradicting;
   for (const LabelerAudit& of : audit.labelers) {
+    const std::string name = printable(shown_name(of.name));
     const std::string verdict = verdict_on(of);
-    if (!verdict.empty()) {
-      text += fmt::format("{} {}.\n", printable(shown_name(of.name)), verdict);
+    if (verdict == too_few) {
+      unsure.push_back(name);
+    } else if (!verdict.empty()) {
+      text += fmt::format("{} {}.\n", name, verdict);
     }
     if (!of.reliability) {
-      unknown.push_back(printable(shown_name(of.name)));
+      unknown.push_back(name);
     }
+    if (of.contradicted > 0) {
+      contradicting.push_back(fmt::format("{} ({})", name, counted(of.contradicted, "pair")));
+    }
+  }
+  if (!unsure.empty()) {
+    text += fmt::format(
+        "Too few judgements to tell how good {} {}: the interval of the accuracy is wider than a "
+        "quarter.\n",
+        names_of(unsure), unsure.size() == 1 ? "is" : "are");
+  }
+  if (!contradicting.empty()) {
+    text +=
+        fmt::format("Judged both ways by the same labeler, and left out for this labeler: {}.\n",
+                    names_of(contradicting));
+  }
+  if (pairs.repeated > 0) {
+    text += repeated_text(pairs.repeated) + "\n";
   }
   if (audit.judged_by_several == 0) {
     text +=
@@ -190,7 +222,7 @@ Json share_json(const AgreementCount& count) {
   if (count.pairs == 0) {
     return nullptr;
   }
-  const Rate rate = wilson_interval(static_cast<double>(count.agreed), count.pairs);
+  const Rate rate = count.rate();
   return {{"agreed", count.agreed},
           {"pairs", count.pairs},
           {"share", rate.rate},
@@ -244,7 +276,9 @@ Json labeler_json(const LabelerAudit& of, const std::map<std::string, double>& w
   for (const Standard standard : all_standards) {
     json[standard_keys[static_cast<std::size_t>(standard)]] = share_json(of.with(standard));
   }
+  json["verdict"] = verdict_on(of);
   json["repeats"] = share_json(of.repeats);
+  json["contradicted"] = of.contradicted;
   json["first_shown"] = share_json(of.first_shown);
   json["longer"] = share_json(of.longer);
   json["by_batch"] = groups_json(of.by_batch);
@@ -260,6 +294,9 @@ std::string verdict_on(const LabelerAudit& labeler) {
   }
   if (labeler.reliability->high < 0.5) {
     return "is worse than chance: prefers what the others reject";
+  }
+  if (too_wide_to_tell(labeler.reliability->low, labeler.reliability->high)) {
+    return too_few;
   }
   return labeler.reliability->low < 0.55 ? "may be little better than chance" : "";
 }
@@ -280,7 +317,8 @@ std::string to_text(const JudgedPairs& pairs, const Audit& audit) {
         std::pair("Labelers agree with each other on", audit.labeler_labeler),
         std::pair("Researchers agree with each other on", audit.researcher_researcher)}) {
     if (count.pairs > 0) {
-      text += fmt::format("\n{} {} of {} judgements", name, share_text(count), count.pairs);
+      text += fmt::format("\n{} {} of {} judgements{}", name, share_text(count), count.pairs,
+                          remark_on(count));
     }
   }
   text += "\n";
@@ -299,6 +337,7 @@ Json to_json(const JudgedPairs& pairs, const Audit& audit) {
             {"pairs", pairs.pairs.size()},
             {"judged_by_several", audit.judged_by_several},
             {"equal_texts", pairs.identical},
+            {"repeated", pairs.repeated},
             {"reference",
              audit.reference ? standard_keys[static_cast<std::size_t>(*audit.reference)] : "none"}};
   json["matrix"] = matrix_json(audit.matrix);

@@ -17,8 +17,9 @@ inline constexpr std::size_t most_shown_judges = 12;
 
 [[nodiscard]] nlohmann::ordered_json to_json(const JudgedPairs& pairs, const Audit& audit);
 
-/// Whether the labeler is worse than chance, or cannot be told from it: the estimated accuracy's
-/// interval ends below 1/2, or begins below 0.55. Empty for others and without an estimate.
+/// Whether the labeler is worse than chance (the estimated accuracy's interval ends below 1/2), has
+/// judged too little (it is wider than a quarter, `too_wide_to_tell`), or cannot be told from
+/// chance (it begins below 0.55). Empty for others and without an estimate.
 [[nodiscard]] std::string verdict_on(const LabelerAudit& labeler);
 
 }  // namespace precis

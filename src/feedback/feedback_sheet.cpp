@@ -34,23 +34,29 @@ std::string interval_text(double low, double high) {
   return fmt::format("{} to {}", percent(low), percent(high));
 }
 
+// "", or that there are too few to tell.
+std::string remark_on(const Rate& rate) {
+  return too_wide_to_tell(rate.low, rate.high) ? ", too few judgements to tell" : "";
+}
+
 // "71% (65% to 77%)"
 std::string share_text(const AgreementCount& count) {
   if (count.pairs == 0) {
     return "-";
   }
-  const Rate rate = wilson_interval(static_cast<double>(count.agreed), count.pairs);
-  return fmt::format("{} ({})", percent(rate.rate), interval_text(rate.low, rate.high));
+  const Rate rate = count.rate();
+  return fmt::format("{} ({}){}", percent(rate.rate), interval_text(rate.low, rate.high),
+                     remark_on(rate));
 }
 
 std::string share_card(const std::string& name, const AgreementCount& count) {
   if (count.pairs == 0) {
     return "";
   }
-  const Rate rate = wilson_interval(static_cast<double>(count.agreed), count.pairs);
-  return card(
-      name, percent(rate.rate),
-      fmt::format("{} ({} of {})", interval_text(rate.low, rate.high), count.agreed, count.pairs));
+  const Rate rate = count.rate();
+  return card(name, percent(rate.rate),
+              fmt::format("{} ({} of {}){}", interval_text(rate.low, rate.high), count.agreed,
+                          count.pairs, remark_on(rate)));
 }
 
 std::string cards(const LabelerAudit& of) {
@@ -61,12 +67,19 @@ std::string cards(const LabelerAudit& of) {
   }
   if (of.reliability) {
     const Reliability& r = *of.reliability;
-    html += card("Estimated accuracy", percent(r.accuracy), interval_text(r.low, r.high));
+    html += card("Estimated accuracy", percent(r.accuracy),
+                 interval_text(r.low, r.high) +
+                     remark_on({.rate = r.accuracy, .low = r.low, .high = r.high}));
   }
   html += share_card("Same choice when a pair came again", of.repeats);
-  return html +
-         "</div>\n<p class=\"note\">Below each share: its 95% interval. The estimated "
-         "accuracy is found together with the consensus (Dawid and Skene 1979).</p>\n";
+  html +=
+      "</div>\n<p class=\"note\">Below each share: its 95% interval. The estimated accuracy is "
+      "found "
+      "together with the consensus (Dawid and Skene 1979).</p>\n";
+  return of.contradicted == 0
+             ? html
+             : html + fmt::format("<p class=\"note\">Judged both ways, and left out: {}.</p>\n",
+                                  counted(of.contradicted, "pair"));
 }
 
 // Over the labelers that `choose` takes.
@@ -120,7 +133,7 @@ std::string trend(const Audit& audit, const LabelerAudit& of) {
     Series series{.name = "agreement", .x = {}, .y = {}};
     series.points = true;
     for (const NamedAgreement& batch : of.by_batch) {
-      const Rate rate = wilson_interval(static_cast<double>(batch.count.agreed), batch.count.pairs);
+      const Rate rate = batch.count.rate();
       series.x.push_back(static_cast<double>(series.x.size() + 1));
       series.y.push_back(rate.rate);
       series.low.push_back(rate.low);

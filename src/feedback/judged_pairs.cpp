@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <span>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/text.hpp"
@@ -12,76 +15,137 @@
 namespace precis {
 namespace {
 
-// The place of `name` in `names`, where it is added if it is new.
-std::size_t place_of(std::vector<std::string>& names, const std::string& name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  const auto place = static_cast<std::size_t>(found - names.begin());
-  if (found == names.end()) {
-    names.push_back(name);
+/// Whether a comes before b, runs of digits by their value: "week-9" before "week-10".
+bool comes_before(const std::string& a, const std::string& b) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (!digit(a[i]) || !digit(b[j])) {
+      if (a[i] != b[j]) {
+        return a[i] < b[j];
+      }
+      ++i;
+      ++j;
+      continue;
+    }
+    const auto number = [&](const std::string& text, std::size_t& at) {
+      const std::size_t begin = std::min(text.find_first_not_of('0', at), text.size());
+      at = begin;
+      while (at < text.size() && digit(text[at])) {
+        ++at;
+      }
+      return text.substr(begin, at - begin);
+    };
+    const std::string first = number(a, i);
+    const std::string second = number(b, j);
+    if (first.size() != second.size() || first != second) {
+      return first.size() != second.size() ? first.size() < second.size() : first < second;
+    }
   }
-  return place;
+  const bool a_ended = i == a.size();
+  const bool b_ended = j == b.size();
+  return a_ended == b_ended ? a < b : a_ended;  // "1" and "01" are two names
+}
+
+std::size_t place_of(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
 std::optional<int> higher(double first, double second) {
   return first == second ? std::nullopt : std::optional(second > first ? 1 : 0);
 }
 
-/// Adds comparisons and knows the pairs that it has.
-class Joiner {
- public:
-  explicit Joiner(JudgedPairs& to) : to_(to) {}
+/// A comparison of two different texts, as the pair sees it.
+struct Judgement {
+  const Comparison* of = nullptr;
+  std::uint64_t pair = 0;
+  bool swapped = false;  ///< the text that comes first in alphabetical order stood second
+  int choice = 0;        ///< as in PairVote
+  std::size_t batch = 0;
 
-  void add(const Comparison& of) {
-    const auto first = trimmed(of.summaries[0]);
-    const auto second = trimmed(of.summaries[1]);
-    if (first == second) {
-      ++to_.identical;
-      return;
-    }
-    const bool swapped = first > second;
-    PairVote vote;
-    vote.pair = pair_of(of, swapped);
-    vote.labeler = place_of(to_.labelers, of.worker);
-    vote.batch = place_of(to_.batches, of.batch);
-    vote.choice = swapped ? 1 - of.choice : of.choice;
-    vote.first_shown = of.choice == 0;
-    vote.confidence = of.confidence;
-    to_.repeats.resize(to_.labelers.size());
-    auto& votes = to_.pairs[vote.pair].votes;
-    const auto earlier = std::find_if(votes.begin(), votes.end(), [&](std::size_t i) {
-      return to_.votes[i].labeler == vote.labeler;
-    });
-    if (earlier != votes.end()) {
-      to_.repeats[vote.labeler].add(to_.votes[*earlier].choice == vote.choice);
-      return;
-    }
-    votes.push_back(to_.votes.size());
-    to_.votes.push_back(vote);
+  /// What makes two of them one that is there again.
+  [[nodiscard]] auto same() const {
+    return std::tuple(choice, batch, swapped, of->confidence.value_or(0));
   }
-
- private:
-  std::size_t pair_of(const Comparison& of, bool swapped) {
-    const auto [place, is_new] = places_.emplace(pair_id(of), to_.pairs.size());
-    if (is_new) {
-      const std::size_t k = swapped ? 1 : 0;
-      JudgedPair pair{.id = place->first,
-                      .post = of.post,
-                      .texts = {of.summaries[k], of.summaries[1 - k]},
-                      .policies = {of.policies[k], of.policies[1 - k]},
-                      .gold = {},
-                      .reward = {},
-                      .votes = {}};
-      if (const auto gold = gold_of(of)) {
-        pair.gold = higher((*gold)[k].overall, (*gold)[1 - k].overall);
-      }
-      to_.pairs.push_back(std::move(pair));
-    }
-    return place->second;
+  /// Of a pair's texts, policies and notes that of one row is taken, whatever the order of rows.
+  [[nodiscard]] auto form() const {
+    const std::size_t k = swapped ? 1 : 0;
+    return std::tie(of->post.id, of->summaries[k], of->summaries[1 - k], of->policies[k],
+                    of->policies[1 - k], of->notes[k], of->notes[1 - k]);
   }
-
-  JudgedPairs& to_;
-  std::unordered_map<std::string, std::size_t> places_;
 };
+
+bool comes_first(const Judgement& a, const Judgement& b) {
+  if (a.pair != b.pair) {
+    return a.pair < b.pair;
+  }
+  if (a.of->worker != b.of->worker) {
+    return a.of->worker < b.of->worker;
+  }
+  return a.same() != b.same() ? a.same() < b.same() : a.form() < b.form();
+}
+
+/// One labeler's judgements of one pair, sorted.
+void add_labeler(JudgedPairs& to, std::span<const Judgement> own, std::size_t labeler) {
+  std::vector<Judgement> different;
+  std::array<std::int64_t, 2> chosen{};
+  for (const Judgement& one : own) {
+    if (different.empty() || one.same() != different.back().same()) {
+      different.push_back(one);
+      ++chosen[static_cast<std::size_t>(one.choice)];
+    }
+  }
+  const std::uint64_t post = to.pairs.back().post_number;
+  for (std::size_t i = 0; i < different.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      to.repeats[labeler].add(different[i].choice == different[j].choice, post);
+    }
+  }
+  const bool both = chosen[0] > 0 && chosen[1] > 0;
+  to.repeated += static_cast<std::int64_t>(own.size()) - (both ? 2 : 1);
+  if (both) {
+    ++to.contradicted[labeler];
+    return;
+  }
+  const Judgement& vote = different.front();
+  to.pairs.back().votes.push_back(to.votes.size());
+  to.votes.push_back({.pair = to.pairs.size() - 1,
+                      .labeler = labeler,
+                      .batch = vote.batch,
+                      .choice = vote.choice,
+                      .first_shown = vote.of->choice == 0,
+                      .confidence = vote.of->confidence});
+}
+
+JudgedPair pair_of(std::span<const Judgement> own) {
+  const Judgement& shown = *std::ranges::min_element(
+      own, [](const Judgement& a, const Judgement& b) { return a.form() < b.form(); });
+  const Comparison& of = *shown.of;
+  const std::size_t k = shown.swapped ? 1 : 0;
+  JudgedPair pair{.id = pair_id(of),
+                  .post = of.post,
+                  .post_number = post_number(of.post),
+                  .texts = {of.summaries[k], of.summaries[1 - k]},
+                  .policies = {of.policies[k], of.policies[1 - k]},
+                  .gold = {},
+                  .reward = {},
+                  .votes = {}};
+  if (const auto gold = gold_of(of)) {
+    pair.gold = higher((*gold)[k].overall, (*gold)[1 - k].overall);
+  }
+  return pair;
+}
+
+/// The first of `of` that belong together.
+template <class Key>
+std::span<const Judgement> first_group(std::span<const Judgement> of, const Key& key) {
+  std::size_t end = 1;
+  while (end < of.size() && key(of[end]) == key(of[0])) {
+    ++end;
+  }
+  return of.first(end);
+}
 
 struct RewardRow {
   std::string pair;
@@ -107,21 +171,58 @@ RewardRow parse_rewards(const JsonRow& row) {
 
 JudgedPairs join_comparisons(const std::vector<Comparison>& comparisons) {
   JudgedPairs pairs;
-  Joiner joiner(pairs);
-  for (const Comparison& comparison : comparisons) {
-    joiner.add(comparison);
+  std::vector<Judgement> judgements;
+  std::set<std::string> labelers;
+  std::set<std::string, decltype(&comes_before)> batches(&comes_before);
+  for (const Comparison& of : comparisons) {
+    const auto first = trimmed(of.summaries[0]);
+    const auto second = trimmed(of.summaries[1]);
+    if (first == second) {
+      ++pairs.identical;
+      continue;
+    }
+    const bool swapped = first > second;
+    judgements.push_back({.of = &of,
+                          .pair = pair_number(of),
+                          .swapped = swapped,
+                          .choice = swapped ? 1 - of.choice : of.choice});
+    labelers.insert(of.worker);
+    batches.insert(of.batch);
+  }
+  pairs.labelers.assign(labelers.begin(), labelers.end());
+  pairs.batches.assign(batches.begin(), batches.end());
+  pairs.repeats.resize(pairs.labelers.size());
+  pairs.contradicted.resize(pairs.labelers.size());
+  for (Judgement& of : judgements) {
+    of.batch = place_of(pairs.batches, of.of->batch);
+  }
+  std::ranges::sort(judgements, comes_first);
+  for (std::span<const Judgement> rest(judgements); !rest.empty();) {
+    const auto own = first_group(rest, [](const Judgement& of) { return of.pair; });
+    rest = rest.subspan(own.size());
+    pairs.pairs.push_back(pair_of(own));
+    for (auto others = own; !others.empty();) {
+      const auto by_one = first_group(
+          others, [](const Judgement& of) -> const std::string& { return of.of->worker; });
+      others = others.subspan(by_one.size());
+      add_labeler(pairs, by_one, place_of(pairs.labelers, by_one.front().of->worker));
+    }
+    if (pairs.pairs.back().votes.empty()) {
+      pairs.pairs.pop_back();
+    }
   }
   return pairs;
 }
 
 JudgedPairs read_judged_pairs(const std::vector<std::string>& files) {
-  JudgedPairs pairs;
-  Joiner joiner(pairs);
+  std::vector<Comparison> comparisons;
   for (const std::string& file : expand_files(files)) {
-    for_each_row(file, [&](const JsonRow& row) { joiner.add(parse_comparison(row)); });
+    for_each_row(file, [&](const JsonRow& row) { comparisons.push_back(parse_comparison(row)); });
   }
-  require(!pairs.votes.empty(), "{}: there is no comparison of two different texts.",
-          joined(files, ","));
+  JudgedPairs pairs = join_comparisons(comparisons);
+  require(!pairs.votes.empty(), "{}: there is no comparison of two different texts{}.",
+          joined(files, ","),
+          pairs.labelers.empty() ? "" : " that its labeler has not judged both ways");
   return pairs;
 }
 
@@ -131,12 +232,16 @@ std::int64_t read_pair_rewards(const std::string& file, JudgedPairs& pairs) {
     places.emplace(pairs.pairs[i].id, i);
   }
   std::vector<bool> found(pairs.pairs.size());
+  std::vector<bool> contradicted(pairs.pairs.size());
   for_each_row(file, [&](const JsonRow& json) {
     const RewardRow row = parse_rewards(json);
     const auto place = places.find(row.pair);
     if (place != places.end()) {
-      pairs.pairs[place->second].reward = higher(row.rewards[0], row.rewards[1]);
-      found[place->second] = true;
+      const std::size_t i = place->second;
+      const auto preferred = higher(row.rewards[0], row.rewards[1]);
+      contradicted[i] = contradicted[i] || (found[i] && pairs.pairs[i].reward != preferred);
+      pairs.pairs[i].reward = contradicted[i] ? std::nullopt : preferred;
+      found[i] = true;
     }
   });
   const auto count = std::count(found.begin(), found.end(), true);

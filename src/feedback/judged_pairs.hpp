@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/estimates.hpp"
 #include "data/comparisons.hpp"
 
 namespace precis {
@@ -16,15 +17,21 @@ namespace precis {
 struct AgreementCount {
   std::int64_t agreed = 0;
   std::int64_t pairs = 0;
-  void add(bool agrees) {
+  std::vector<PostValue> outcomes;  ///< 1 or 0 for each
+
+  void add(bool agrees, std::uint64_t post) {
     agreed += agrees ? 1 : 0;
     ++pairs;
+    outcomes.push_back({post, agrees ? 1.0 : 0.0});
   }
   AgreementCount& operator+=(const AgreementCount& other) {
     agreed += other.agreed;
     pairs += other.pairs;
+    outcomes.insert(outcomes.end(), other.outcomes.begin(), other.outcomes.end());
     return *this;
   }
+  /// With its interval over posts; there must be something.
+  [[nodiscard]] Rate rate() const { return rate_over_posts(outcomes, Weight::rows); }
 };
 
 /// A judgement. Choices are 0 for the text that comes first in alphabetical order, so that they
@@ -41,6 +48,7 @@ struct PairVote {
 struct JudgedPair {
   std::string id;  ///< pair_id
   Post post;
+  std::uint64_t post_number = 0;
   std::array<std::string, 2> texts;  ///< in alphabetical order
   std::array<std::string, 2> policies;
   std::optional<int> gold;    ///< what the gold labeler prefers; nothing for a tie, or no gold
@@ -48,13 +56,19 @@ struct JudgedPair {
   std::vector<std::size_t> votes;  ///< places in JudgedPairs::votes
 };
 
+/// The same for any order of the comparisons, in which nothing is said but by when they were made.
 struct JudgedPairs {
-  std::vector<std::string> labelers;  ///< in order of appearance; "" is a missing name
-  std::vector<std::string> batches;   ///< in order of appearance
-  std::vector<JudgedPair> pairs;
-  std::vector<PairVote> votes;          ///< a labeler's first judgement of each pair
-  std::vector<AgreementCount> repeats;  ///< of each labeler: later judgements that are the first's
-  std::int64_t identical = 0;           ///< comparisons of equal texts, left out
+  std::vector<std::string> labelers;  ///< by name; "" is a missing name
+  std::vector<std::string> batches;   ///< by name, numbers in it by their value
+  std::vector<JudgedPair> pairs;      ///< by id
+  /// A labeler's judgement of each pair, by pair and labeler. One that is there again counts once;
+  /// of those with the same choice it is that of the first batch. A pair that a labeler has judged
+  /// both ways says nothing of the two, so that the labeler has no vote on it.
+  std::vector<PairVote> votes;
+  std::vector<AgreementCount> repeats;     ///< of each labeler: two judgements of a pair that agree
+  std::vector<std::int64_t> contradicted;  ///< of each labeler: pairs that were judged both ways
+  std::int64_t repeated = 0;   ///< judgements whose labeler, pair and choice are there already
+  std::int64_t identical = 0;  ///< comparisons of equal texts, left out
 };
 
 [[nodiscard]] JudgedPairs join_comparisons(const std::vector<Comparison>& comparisons);
@@ -64,8 +78,9 @@ struct JudgedPairs {
 [[nodiscard]] JudgedPairs read_judged_pairs(const std::vector<std::string>& files);
 
 /// Sets `reward` from rows of `precis evaluate reward --output`: `pair`, `rewards` and `swapped`
-/// (whether summary 0 comes later in alphabetical order). Returns the number of pairs found. Throws
-/// Error for other rows, and if no pair is found.
+/// (whether summary 0 comes later in alphabetical order). Rows that contradict each other are no
+/// preference. Returns the number of pairs found. Throws Error for other rows, and if no pair is
+/// found.
 std::int64_t read_pair_rewards(const std::string& file, JudgedPairs& pairs);
 
 /// How sure a confidence on the scale of 1 (surely the first) to 9 (surely the second) is: 0 to 4;

@@ -161,7 +161,7 @@ TEST_F(EvaluateCommands, TheBestOfNAreSamplesToJudge) {
       succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
                "--input", file("data/train.jsonl"), "--best", file("best"), "--best_of.n", "4",
                "--json", file("table")});
-  EXPECT_THAT(said, HasSubstr("The best of the first 4"));
+  EXPECT_THAT(said, HasSubstr("The best of all 4 of each row"));
   const auto table = json("table")["best_of"];
   ASSERT_EQ(table.size(), 3U);
   EXPECT_EQ(table[2]["reward"]["mean"], 2);
@@ -175,6 +175,15 @@ TEST_F(EvaluateCommands, TheBestOfNAreSamplesToJudge) {
   succeed({"evaluate", "win", "--input", file("data/train.jsonl"), "--a", file("best"), "--json",
            file("win")});
   EXPECT_EQ(json("win")["comparisons"], rows_.size());
+
+  EXPECT_THAT(succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards",
+                       file("rewards"), "--best", file("best_of_all")}),
+              HasSubstr("The best of all 4"));
+  EXPECT_EQ(text_of(file("best_of_all")), text_of(file("best")));
+  EXPECT_THAT(succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards",
+                       file("rewards"), "--best", file("best_of_one"), "--best_of.n", "1"}),
+              HasSubstr("The best of the first 1"));
+  EXPECT_NE(text_of(file("best_of_one")), text_of(file("best")));
 
   // Ties are averaged: of four, in half of the rows the last sample is chosen half of the time.
   double gold = 0;
@@ -242,11 +251,14 @@ TEST_F(EvaluateCommands, PeopleJudgeWins) {
     if (swapped) {
       std::swap(summaries[0], summaries[1]);
     }
-    add(comparisons,
-        {{"info", {{"id", std::to_string(i)}, {"subreddit", "s"}, {"title", "t"}, {"post", "p"}}},
-         {"summaries", summaries},
-         {"choice", swapped ? 1 - choice : choice},
-         {"worker", "w"}});
+    add(comparisons, {{"info",
+                       {{"id", std::to_string(i)},
+                        {"subreddit", "s"},
+                        {"title", "t"},
+                        {"post", "p" + std::to_string(i)}}},
+                      {"summaries", summaries},
+                      {"choice", swapped ? 1 - choice : choice},
+                      {"worker", "w"}});
   }
   write("comparisons", comparisons);
   EXPECT_THAT(succeed({"evaluate", "win", "--judgements", file("comparisons"), "--policies",
@@ -255,6 +267,12 @@ TEST_F(EvaluateCommands, PeopleJudgeWins) {
   EXPECT_EQ(json("win")["wins"], 6);
   EXPECT_EQ(json("win")["win_rate"], 0.6);
   EXPECT_NEAR(json("win")["equal_length"]["rate"].get<double>(), 0.6, 1e-9);  // length says nothing
+  // The same file four times over is four times the same judgements.
+  write("copies", comparisons + comparisons + comparisons + comparisons);
+  EXPECT_THAT(succeed({"evaluate", "win", "--judgements", file("copies"), "--policies", "ppo,sft",
+                       "--json", file("again")}),
+              AllOf(HasSubstr("30 judgements are there again"), HasSubstr("10 judgements")));
+  EXPECT_EQ(text_of(file("again")), text_of(file("win")));
   const Words command = {"evaluate", "win", "--judgements", file("comparisons"), "--policies"};
   const auto with = [&](const Words& more) {
     Words words = command;
@@ -265,6 +283,96 @@ TEST_F(EvaluateCommands, PeopleJudgeWins) {
   refuse(2, "need two names", with({"ppo"}));
   refuse(2, "judgements was given beside", with({"ppo,sft", "--a", file("samples")}));
   refuse(2, "without judgements", {"evaluate", "win", "--policies", "a,b"});
+}
+
+/// Every interval of every command that takes samples, with each sample once and 16 times.
+TEST_F(EvaluateCommands, SixteenEqualSamplesOfAPostAreWorthOne) {
+  std::string references;
+  for (const Json& row : rows_) {
+    add(references, {{"id", row["id"]}, {"reward", 0.7}});
+  }
+  write("references", references);
+  const auto tables = [&](const std::string& name, int copies) {
+    std::string samples, rewards, scores;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const std::string summary = rows_[i]["summary"];
+      for (int copy = 0; copy < copies; ++copy) {
+        const bool whole = i % 3 == 0;
+        add(samples, {{"id", rows_[i]["id"]},
+                      {"index", copy},
+                      {"response", " " + (whole ? summary : summary.substr(0, 10 + 2 * i))},
+                      {"finish", whole ? "eos" : "length"},
+                      {"logprobs", {-0.1 * static_cast<double>(i), -0.7}}});
+        add(rewards, {{"id", rows_[i]["id"]}, {"reward", 0.1 * static_cast<double>(i % 13)}});
+        add(scores, {{"id", rows_[i]["id"]}, {"logprob", -0.3 * static_cast<double>(i)}});
+      }
+    }
+    write(name, samples);
+    write(name + "_rewards", rewards);
+    write(name + "_scores", scores);
+    const std::string rows = file("data/train.jsonl");
+    std::vector<Json> found;
+    const auto judge = [&](Words words) {
+      words.insert(words.begin(), "evaluate");
+      words.insert(words.end(), {"--json", file("out")});
+      succeed(words);
+      found.push_back(json("out"));
+    };
+    judge({"win", "--input", rows, "--a", file(name)});
+    judge({"win", "--input", rows, "--a", file(name), "--rewards.a", file(name + "_rewards"),
+           "--rewards.b", file("references")});
+    for (Json& win : found) {
+      for (const char* count : {"comparisons", "wins", "ties", "losses"}) {
+        win.erase(count);
+      }
+    }
+    judge({"table", "--input", rows, "--samples", file(name) + "," + file(name), "--names", "a,b",
+           "--scores", file(name + "_scores")});
+    judge({"copying", "--input", rows, "--samples", file(name)});
+    judge({"rouge", "--input", rows, "--samples", file(name)});
+    found.back().erase("rows");
+    judge({"best-of-n", "--input", rows, "--samples", file(name), "--rewards",
+           file(name + "_rewards")});
+    found.back() = found.back()["best_of"].front();  // best of one
+    succeed({"evaluate", "overoptimization", "--input", rows, "--samples",
+             file(name) + "," + file(name), "--rewards",
+             file(name + "_rewards") + "," + file(name + "_rewards"), "--scores",
+             file(name + "_scores"), "--names", "a,b", "--points", file("points")});
+    for (const Json& point : read_rows(file("points"))) {
+      found.push_back(point);
+    }
+    return found;
+  };
+  const std::vector<Json> once = tables("once", 1);
+  const std::vector<Json> many = tables("many", 16);
+  ASSERT_EQ(once.size(), many.size());
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    EXPECT_EQ(once[i].dump(), many[i].dump());
+  }
+}
+
+TEST_F(EvaluateCommands, EqualRowsOfRougeAndOfAxesCountOnce) {
+  std::string pairs, axes;
+  for (int i = 0; i < 8; ++i) {
+    add(pairs, {{"prediction", "a b " + std::to_string(i)}, {"reference", i < 5 ? "a b c" : "a"}});
+    add(axes, {{"info", {{"post", "p" + std::to_string(i / 2)}}},
+               {"summary", {{"text", "a"}, {"policy", "ppo"}, {"axes", {{"overall", 1 + i % 7}}}}},
+               {"worker", i % 2 == 0 ? "v" : "w"}});
+  }
+  for (const auto& [command, rows] : {std::pair("rouge", pairs), std::pair("axes", axes)}) {
+    std::string many;
+    for (int copy = 0; copy < 16; ++copy) {
+      many += rows;
+    }
+    write("once", rows);
+    write("many", many);
+    const std::string said =
+        succeed({"evaluate", command, "--input", file("once"), "--json", file("one")});
+    EXPECT_THAT(said, HasSubstr(" to "));
+    EXPECT_THAT(succeed({"evaluate", command, "--input", file("many"), "--json", file("other")}),
+                HasSubstr("120 "));
+    EXPECT_EQ(text_of(file("one")), text_of(file("other")));
+  }
 }
 
 TEST_F(EvaluateCommands, TransferStandsBesideTheLead) {

@@ -16,13 +16,15 @@ TEST(Agreement, CountsChoiceAndGoldAndLeavesTiesOfGoldOut) {
   ASSERT_EQ(result.size(), 3U);
   const Agreement& all = result.at("all");
   EXPECT_EQ(all.choice.pairs, 4);
-  EXPECT_EQ(all.choice.agreed, 2);
+  EXPECT_EQ(all.choice.agreed, 2.5);  // equal rewards count half, as in training
+  EXPECT_EQ(all.ties, 1);
   EXPECT_EQ(all.gold.pairs, 3);
-  EXPECT_EQ(all.gold.agreed, 2);
+  EXPECT_EQ(all.gold.agreed, 2.5);
   EXPECT_EQ(all.labeler_gold.agreed, 2);
   EXPECT_EQ(result.at("ref-sft").choice.value(), 0.5);
   EXPECT_EQ(result.at("sft-sft").gold.pairs, 1);
-  EXPECT_EQ(result.at("sft-sft").gold.agreed, 0);
+  EXPECT_EQ(result.at("sft-sft").gold.agreed, 0.5);
+  EXPECT_EQ(result.at("ref-sft").ties, 0);
 }
 
 TEST(Agreement, PairsWithoutAGroupAreCountedOnce) {

@@ -15,22 +15,24 @@ JsonRow row_of(const std::string& text) {
   return {.value = nlohmann::json::parse(text), .file = "axes.jsonl", .line = 3};
 }
 
-AxisRating rating(const std::string& policy, const std::string& axes) {
-  return parse_axis_rating(row_of(R"({"summary":{"text":" a","policy":")" + policy +
+AxisRating rating(const std::string& policy, const std::string& axes,
+                  const std::string& post = "p") {
+  return parse_axis_rating(row_of(R"({"info":{"post":")" + post +
+                                  R"("},"summary":{"text":" a","policy":")" + policy +
                                   R"(","axes":)" + axes + R"(},"worker":"w"})"));
 }
 
 TEST(Axes, AreSummarizedByPolicy) {
   const std::vector<AxisRating> ratings = {
       rating("ppo", R"({"overall":7,"accuracy":7,"coverage":null,"compatible":true})"),
-      rating("ppo", R"({"overall":5})"), rating("ppo", R"({"overall":7})"),
+      rating("ppo", R"({"overall":5})", "q"), rating("ppo", R"({"overall":7})", "r"),
       rating("ref", R"({"overall":4,"coherence":1})")};
   const AxesReport report = report_axes(ratings);
   ASSERT_EQ(report.by_policy.size(), 2U);
   const AxisSummary& overall = report.by_policy.at("ppo").at("overall");
   EXPECT_EQ(overall.ratings, 3);
   EXPECT_NEAR(overall.mean.mean, 19.0 / 3, 1e-12);
-  EXPECT_NEAR(overall.mean.high, 19.0 / 3 + 1.959964 * 2 / 3, 1e-5);  // standard error 2/3
+  EXPECT_NEAR(overall.mean.high, 19.0 / 3 + student_975(2) * 2 / 3, 1e-9);  // standard error 2/3
   EXPECT_NEAR(overall.best.rate, 2.0 / 3, 1e-12);
   EXPECT_NEAR(overall.best.low, 0.2077, 1e-4);  // Wilson, 2 of 3
   EXPECT_EQ(overall.histogram, (std::array<std::int64_t, 7>{0, 0, 0, 0, 1, 0, 2}));
@@ -39,6 +41,26 @@ TEST(Axes, AreSummarizedByPolicy) {
   EXPECT_EQ(report.by_worker.at("w").at("overall").ratings, 4);
   EXPECT_THAT(to_text(report), HasSubstr("6.33"));
   EXPECT_EQ(to_json(report)["by_policy"]["ppo"]["overall"]["ratings"], 3);
+}
+
+TEST(Axes, RatingsThatAreThereAgainCountOnceAndTheirOrderDoesNot) {
+  std::vector<AxisRating> once;
+  for (int i = 0; i < 9; ++i) {
+    once.push_back(rating(i % 2 == 0 ? "ppo" : "ref",
+                          R"({"overall":)" + std::to_string(1 + i % 7) + "}",
+                          std::to_string(i / 3)));
+  }
+  std::vector<AxisRating> many;
+  for (std::size_t i = 0; i < 16 * once.size(); ++i) {
+    many.push_back(once[(5 * i) % once.size()]);
+  }
+  const AxesReport report = report_axes(many);
+  EXPECT_EQ(report.repeated, 15 * 9);
+  EXPECT_EQ(to_json(report), to_json(report_axes(once)));
+  // Three posts, with several ratings of each.
+  EXPECT_EQ(report.by_worker.at("w").at("overall").ratings, 9);
+  EXPECT_NE(once[0].post, once[3].post);
+  EXPECT_EQ(once[0].post, once[2].post);
 }
 
 TEST(Axes, RowsThatAreNotJudgementsAreNamed) {

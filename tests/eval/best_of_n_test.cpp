@@ -70,7 +70,9 @@ TEST(BestOfN, IsUnbiasedForManySamples) {
       of_row.push_back(random.uniform());
     }
   }
-  const auto table = best_of_n(rewards, rewards, {}, 64);
+  std::vector<std::uint64_t> posts(rewards.size());
+  std::iota(posts.begin(), posts.end(), std::uint64_t{0});
+  const auto table = best_of_n(rewards, rewards, {}, posts, 64);
   ASSERT_EQ(table.size(), 7U);
   for (const BestOfN& line : table) {
     const auto n = static_cast<double>(line.n);
@@ -79,21 +81,38 @@ TEST(BestOfN, IsUnbiasedForManySamples) {
     EXPECT_FALSE(line.against_references);
     EXPECT_LT(line.reward.low, line.reward.mean);
   }
-  EXPECT_EQ(best_of_n(rewards, {}, {}, 63).back().n, 32);
-  EXPECT_EQ(best_of_n(rewards, {}, {}, 1).size(), 1U);
+  EXPECT_EQ(best_of_n(rewards, {}, {}, posts, 63).back().n, 32);
+  EXPECT_EQ(best_of_n(rewards, {}, {}, posts, 1).size(), 1U);
 }
 
-TEST(BestOfN, IntervalsAreOverRows) {
+TEST(BestOfN, IntervalsAreOverPosts) {
   // The best of two are 1 and 3 of the rewards, and 0 and 1 of the wins.
   const SampleValues rewards = {{0, 1}, {3, 2}};
   const SampleValues wins = {{1, 0}, {1, 0}};
-  const auto table = best_of_n(rewards, {}, wins, 64);
+  const auto table = best_of_n(rewards, {}, wins, std::vector<std::uint64_t>{1, 2}, 64);
   ASSERT_EQ(table.size(), 2U);
   EXPECT_EQ(table[1].reward.mean, 2);
-  EXPECT_NEAR(table[1].reward.high, 2 + 1.959964, 1e-6);  // the standard error of 1 and 3 is 1
+  EXPECT_NEAR(table[1].reward.high, 2 + student_975(1), 1e-9);  // of 1 and 3 the error is 1
   EXPECT_EQ(table[1].against_references->rate, 0.5);
   EXPECT_NEAR(table[1].against_references->low, 0.0945, 1e-4);  // Wilson, 1 of 2
   EXPECT_EQ(table[0].against_references->rate, 0.5);
+  // Rows of one post say nothing of the spread.
+  const auto one_post = best_of_n(rewards, {}, wins, std::vector<std::uint64_t>{1, 1}, 64);
+  EXPECT_TRUE(std::isnan(one_post[1].reward.low));
+}
+
+TEST(BestOfN, OfEqualSamplesIsThatOfOne) {
+  const std::vector<std::uint64_t> posts = {1, 2};
+  const SampleValues once = {{0.1}, {0.7}};
+  const auto one = best_of_n(once, once, {}, posts, 64).front();
+  for (const std::size_t copies : {3U, 16U}) {
+    const SampleValues many = {std::vector<double>(copies, 0.1), std::vector<double>(copies, 0.7)};
+    for (const BestOfN& line : best_of_n(many, many, {}, posts, 64)) {
+      EXPECT_EQ(line.reward.mean, one.reward.mean) << line.n;
+      EXPECT_EQ(line.reward.high, one.reward.high) << line.n;
+      EXPECT_EQ(line.gold->low, one.gold->low) << line.n;
+    }
+  }
 }
 
 TEST(BestOfN, KlIsThePapers) {

@@ -1,5 +1,6 @@
 #include "eval/calibration.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,13 +12,15 @@
 namespace precis {
 namespace {
 
+using testing::HasSubstr;
+
 double logit(double p) { return std::log(p / (1 - p)); }
 
 TEST(Calibration, BinsPredictionsByTheirProbability) {
   const std::vector<Prediction> of = {{.margin = logit(0.72), .chosen = 1},
                                       {.margin = logit(0.74), .chosen = 0},
                                       {.margin = logit(0.96), .chosen = 1},
-                                      {.margin = 0, .chosen = 0.5}};
+                                      {.margin = 0, .chosen = 0.5, .post = 1}};
   const Calibration found = calibration_of(of);
   EXPECT_EQ(found.bins[4].pairs, 2);
   EXPECT_NEAR(found.bins[4].low, 0.7, 1e-12);
@@ -46,8 +49,8 @@ TEST(Calibration, TellsAModelThatIsTooSure) {
     RandomStream random(1, Purpose::testing, i);
     const double margin = 3 * random.uniform();
     const double chosen = random.chance(1 / (1 + std::exp(-margin))) ? 1 : 0;
-    honest.push_back({.margin = margin, .chosen = chosen});
-    too_sure.push_back({.margin = 2 * margin, .chosen = chosen});
+    honest.push_back({.margin = margin, .chosen = chosen, .post = i});
+    too_sure.push_back({.margin = 2 * margin, .chosen = chosen, .post = i});
   }
   EXPECT_LT(calibration_of(honest).ece, 0.015);
   EXPECT_LT(calibration_of(honest).ece, calibration_of(honest).calibrated_high);
@@ -88,19 +91,54 @@ TEST(Calibration, MostCalibratedModelsAreWithinTheRange) {
 TEST(RewardReport, CountsBothOrdersAndEqualRewards) {
   std::vector<Pair> pairs(4);
   const std::vector<std::array<float, 2>> rewards = {{1, 0}, {0, 1}, {0, 1}, {2, 2}};
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    pairs[i].comparison.post.body = std::to_string(i);
+  }
   pairs[1].comparison.choice = 1;
   pairs[3].comparison.choice = 1;
   const RewardReport report = report_rewards(pairs, rewards);
   const auto json = to_json(report);
   EXPECT_EQ(json["pairs"], 4);
-  EXPECT_EQ(json["accuracy"], 0.5);
-  EXPECT_NEAR(json["accuracy_low"].get<double>(), 0.1500, 1e-4);  // Wilson, 2 of 4
-  EXPECT_NEAR(json["accuracy_high"].get<double>(), 0.8500, 1e-4);
+  EXPECT_EQ(json["accuracy"], 0.625);
+  EXPECT_EQ(json["ties"], 1);
+  EXPECT_THAT(to_text(report), HasSubstr("1 pair has equal rewards"));
+  // Korn and Graubard: the variance of 1, 1, 0, 1/2 and t with 3 degrees of freedom.
+  const double t = student_975(3);
+  const double n = 0.625 * 0.375 / (0.6875 / 12);
+  const double middle = (0.625 + t * t / (2 * n)) / (1 + t * t / n);
+  EXPECT_NEAR(json["accuracy_low"].get<double>() + json["accuracy_high"].get<double>(), 2 * middle,
+              1e-9);
   // Three margins of 1, of which two were chosen, and one of 0.
   EXPECT_EQ(report.calibration.bins[0].pairs, 1);
   EXPECT_EQ(report.calibration.bins[0].chosen.rate, 0.5);
   EXPECT_EQ(report.calibration.bins[4].pairs, 3);
   EXPECT_NEAR(report.calibration.bins[4].chosen.rate, 2.0 / 3, 1e-12);
+}
+
+TEST(RewardReport, IsTheSameWithJudgementsAgainAndInAnotherOrder) {
+  std::vector<Pair> pairs(30);
+  std::vector<std::array<float, 2>> rewards(30);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    Comparison& of = pairs[i].comparison;
+    of.post.body = std::to_string(i / 4);
+    of.summaries = {" a" + std::to_string(i / 2), " b"};
+    of.worker = i % 2 == 0 ? "ann" : "bob";
+    of.choice = (i * i) % 3 == 0 ? 0 : 1;
+    of.confidence = 1 + static_cast<int>(i % 9);
+    rewards[i] = {0.1F * static_cast<float>((i / 2) % 7), 0.3F};
+  }
+  const RewardReport once = report_rewards(pairs, rewards);
+  EXPECT_EQ(once.repeated, 0);
+  std::vector<Pair> many;
+  std::vector<std::array<float, 2>> of_many;
+  for (std::size_t i = 0; i < 16 * pairs.size(); ++i) {
+    many.push_back(pairs[(7 * i) % pairs.size()]);
+    of_many.push_back(rewards[(7 * i) % pairs.size()]);
+  }
+  const RewardReport report = report_rewards(many, of_many);
+  EXPECT_EQ(report.repeated, 15 * 30);
+  EXPECT_EQ(to_json(report), to_json(once));
+  EXPECT_EQ(to_text(report), to_text(once));
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ TEST(Copying, ShortAndEmptySummariesHaveNoNgrams) {
   EXPECT_FALSE(none.ngrams[0]);
   EXPECT_EQ(copying("a b", "").longest_run, 0);
 
-  const CopyingMeans means = mean_of(std::vector{one, none, copying("a b", "a b")});
+  const CopyingMeans means =
+      mean_of(std::vector{one, none, copying("a b", "a b")}, std::vector<std::uint64_t>{1, 2, 3});
   EXPECT_EQ(means.longest_run.mean, 1);
   EXPECT_EQ(means.ngrams[0]->mean, 1);
   EXPECT_EQ(means.ngrams[1]->mean, 1);

@@ -74,7 +74,7 @@ TEST(RewardWins, AreOfTheHigherReward) {
   const RewardedSamples a{.samples = read_samples(folder.file("samples", samples), ids, rows_file),
                           .rewards = {{1, 2}, {3, 4}}};
   const RewardedSamples b = rewarded_references(all, {1, 3.5}, 2);
-  const RewardWins wins = compare_rewards(ids, a, b);
+  const RewardWins wins = compare_rewards(all, a, b);
   EXPECT_EQ(wins.count.wins, 2);
   EXPECT_EQ(wins.count.ties, 1);
   EXPECT_EQ(wins.count.losses, 1);
@@ -85,7 +85,7 @@ TEST(RewardWins, AreOfTheHigherReward) {
   ASSERT_EQ(wins.pairs.size(), 4U);
   EXPECT_EQ(wins.pairs[2].a.response, " w");
   EXPECT_EQ(wins.pairs[2].reward_b, 3.5);
-  EXPECT_THROW((void)compare_rewards(ids, a, rewarded_references(all, {1, 1}, 1)), Error);
+  EXPECT_THROW((void)compare_rewards(all, a, rewarded_references(all, {1, 1}, 1)), Error);
 }
 
 std::string comparison(const std::string& first, const std::string& second, int choice,
@@ -108,16 +108,17 @@ TEST(Judgements, OfThePoliciesCountInEitherOrder) {
   const std::string file =
       folder.file("comparisons", comparison("ppo", "ref", 0) + comparison("ppo", "ref", 0, true) +
                                      comparison("ppo", "ref", 1) + comparison("ppo", "sft", 1));
-  const auto found = read_judgements({file}, {"ppo", "ref"});
+  const auto [found, repeated] = read_judgements({file}, {"ppo", "ref"});
   ASSERT_EQ(found.size(), 3U);
   EXPECT_THAT((std::vector{found[0].pair.margin, found[1].pair.margin, found[2].pair.margin}),
               ElementsAre(1, 1, -1));
   for (const PolicyJudgement& one : found) {
     EXPECT_EQ(one.pair.words_a, 3);
     EXPECT_EQ(one.pair.words_b, 1);
-    EXPECT_EQ(one.pair.group, 0U);  // all of the same pair
+    EXPECT_EQ(one.pair.post, found[0].pair.post);
   }
-  const auto reversed = read_judgements({file}, {"ref", "ppo"});
+  EXPECT_EQ(repeated, 0);
+  const auto reversed = read_judgements({file}, {"ref", "ppo"}).judgements;
   EXPECT_EQ(reversed[0].pair.margin, -1);
   EXPECT_EQ(reversed[0].pair.words_a, 1);
   EXPECT_THAT(message_of<Error>([&] {
@@ -126,14 +127,31 @@ TEST(Judgements, OfThePoliciesCountInEitherOrder) {
               HasSubstr("found: ppo-ref (3), ppo-sft (1)"));
 }
 
+TEST(Judgements, ThatAreThereAgainCountOnce) {
+  const auto of = [](const std::string& worker, int choice, bool swapped = false) {
+    auto row = nlohmann::json::parse(comparison("ppo", "ref", choice, swapped));
+    row["worker"] = worker;
+    return row.dump() + "\n";
+  };
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.file("c", of("ann", 0) + of("ann", 0, true) + of("ann", 1) + of("bob", 0) +
+                           of("bob", 0) + comparison("ppo", "ref", 0) +
+                           comparison("ppo", "ref", 0) + comparison("ppo", "ref", 0, true));
+  const auto found = read_judgements({file}, {"ppo", "ref"});
+  // ann's two choices, bob's one, and without a name what differs in any field.
+  EXPECT_EQ(found.judgements.size(), 5U);
+  EXPECT_EQ(found.repeated, 3);
+}
+
 // 640 of the 1,000 choices are for the model (the data's own description).
 TEST(Judgements, OfARealFileAgreeWithItsDescription) {
   PRECIS_NEEDS_DATA("preferences/tldr_comparisons_gpt4_1000.jsonl")
   std::vector<PairOutcome> pairs;
-  for (const auto& one : read_judgements({data_path}, {"sup4_ppo_rm4", "ref"})) {
+  for (const auto& one : read_judgements({data_path}, {"sup4_ppo_rm4", "ref"}).judgements) {
     pairs.push_back(one.pair);
   }
-  const WinCount count = count_wins(pairs);
+  const WinCount count = count_wins(pairs, Weight::rows);
   EXPECT_EQ(count.wins, 640);
   EXPECT_EQ(count.losses, 360);
   ASSERT_TRUE(count.equal_length.rate);

@@ -115,12 +115,12 @@ TEST(Rouge, LinesCountForTheSummaryLevelOnly) {
 
 TEST(Rouge, MeansAreOfEachNumber) {
   const std::vector<Rouge> all = {rouge("a b", "a", false), rouge("a b", "a b", false)};
-  const RougeMeans means = mean_of(all);
+  const RougeMeans means = mean_of(all, std::vector<std::uint64_t>{1, 2}, Weight::rows);
   EXPECT_EQ(means.rouge1.precision.mean, 0.75);
   EXPECT_EQ(means.rouge1.recall.mean, 1);
-  // The standard error of 0.5 and 1 is a quarter.
-  EXPECT_NEAR(means.rouge1.precision.high, 0.75 + 0.25 * 1.959964, 1e-6);
-  EXPECT_NEAR(means.rouge2.f.low, 0.5 - 0.5 * 1.959964, 1e-6);
+  // The standard error of 0.5 and 1 is a quarter, with one degree of freedom.
+  EXPECT_NEAR(means.rouge1.precision.high, 0.75 + 0.25 * student_975(1), 1e-9);
+  EXPECT_NEAR(means.rouge2.f.low, 0.5 - 0.5 * student_975(1), 1e-9);
 }
 
 TEST(SplitSentences, EndAtStopsAndNewlinesButNotAtAbbreviations) {

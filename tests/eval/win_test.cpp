@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "feedback/synthetic_post.hpp"
 
@@ -17,6 +19,7 @@ std::vector<GoldRow> rows_of(std::size_t count) {
   std::vector<GoldRow> rows(count);
   for (std::size_t i = 0; i < count; ++i) {
     rows[i].id = std::to_string(i);
+    rows[i].row.post.body = "Post " + std::to_string(i) + ".";
     rows[i].facts = read_post(post).value();
     rows[i].row.summary = "My boss lost my bike.";
   }
@@ -57,6 +60,53 @@ TEST(Win, WinsTiesAndLossesAreCountedSampleBySample) {
   ASSERT_EQ(result.rows.size(), 4U);
   EXPECT_EQ(result.rows[3].row, 1U);
   EXPECT_EQ(result.rows[3].index, 1);
+}
+
+/// Every number of the result, to compare by text.
+std::string all_of(const WinResult& result) {
+  nlohmann::ordered_json json = {to_json(result)["win_rate"], to_json(result)["win_rate_low"],
+                                 to_json(result)["win_rate_high"], to_json(result.equal_length)};
+  for (const GoldMeans* means : {&result.a, &result.b}) {
+    json.push_back({means->gold, means->coverage, means->accuracy, means->words, means->ended});
+  }
+  return json.dump();
+}
+
+// Posts with three different samples each.
+TEST(Win, CopiesOfSamplesAndOfRowsChangeNoBit) {
+  const std::vector<std::string> texts = {" My boss lost my bike at the farm.",
+                                          " My boss lost my bike.", " I feel sad.",
+                                          " My boss, 40, lost my car at the farm in June."};
+  auto rows = rows_of(8);
+  std::vector<std::vector<SampledSummary>> once;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto& of_row = once.emplace_back();
+    for (std::size_t k = 0; k < 3; ++k) {
+      of_row.push_back({.response = texts[(i * i + 3 * k) % texts.size()],
+                        .ended = (i + k) % 5 != 0,
+                        .index = static_cast<std::int64_t>(k)});
+    }
+  }
+  const std::string expected = all_of(compare(rows, once, reference_samples(rows, 3)));
+  EXPECT_NE(expected.find("slope"), std::string::npos) << expected;
+  auto many = once;
+  for (auto& of_row : many) {
+    const auto own = of_row;
+    for (int copy = 1; copy < 16; ++copy) {
+      of_row.insert(of_row.end(), own.begin(), own.end());
+    }
+  }
+  EXPECT_EQ(all_of(compare(rows, many, reference_samples(rows, 48))), expected);
+  // Rows without an id may be copies of one post: here each five times, in another order.
+  std::vector<GoldRow> more_rows;
+  std::vector<std::vector<SampledSummary>> more;
+  for (std::size_t i = 0; i < 5 * rows.size(); ++i) {
+    const std::size_t from = (rows.size() - 1) - i % rows.size();
+    more_rows.push_back(rows[from]);
+    more_rows.back().id = std::to_string(i);
+    more.push_back(once[from]);
+  }
+  EXPECT_EQ(all_of(compare(more_rows, more, reference_samples(more_rows, 3))), expected);
 }
 
 TEST(Win, SidesWithDifferentNumbersOfSamplesAreRefused) {

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/random.hpp"
 #include "feedback/audit_report.hpp"
+#include "feedback/feedback_sheet.hpp"
 #include "feedback/judged.hpp"
 #include "io/jsonl.hpp"
 #include "support/expect_error.hpp"
@@ -27,8 +31,23 @@ std::vector<Comparison> hand_made() {
           judged(3, "rita", 'A', true), judged(4, "ann", 'B'),       judged(4, "bob", 'A')};
 }
 
+/// The pair of post number `post`.
+JudgedPair& of_post(JudgedPairs& pairs, int post) {
+  return *std::find_if(pairs.pairs.begin(), pairs.pairs.end(), [&](const JudgedPair& pair) {
+    return pair.post.id == std::to_string(post);
+  });
+}
+
+/// The vote on it of a labeler, by the labeler's place.
+const PairVote& vote_of(JudgedPairs& pairs, int post, std::size_t labeler) {
+  const auto& votes = of_post(pairs, post).votes;
+  return pairs.votes[*std::find_if(votes.begin(), votes.end(), [&](std::size_t i) {
+    return pairs.votes[i].labeler == labeler;
+  })];
+}
+
 TEST(JudgedPairs, AreJoinedWhateverTheOrderShown) {
-  const JudgedPairs pairs = join_comparisons(hand_made());
+  JudgedPairs pairs = join_comparisons(hand_made());
   ASSERT_EQ(pairs.pairs.size(), 4U);
   EXPECT_EQ(pairs.labelers, (std::vector<std::string>{"ann", "bob", "rita", "ruth"}));
   EXPECT_EQ(pairs.votes.size(), 12U);
@@ -37,10 +56,10 @@ TEST(JudgedPairs, AreJoinedWhateverTheOrderShown) {
     EXPECT_EQ(pair.policies[0], "sft");
     EXPECT_FALSE(pair.gold || pair.reward);
   }
-  EXPECT_EQ(pairs.votes[1].choice, 0);
-  EXPECT_FALSE(pairs.votes[1].first_shown);
-  EXPECT_EQ(pairs.votes[4].choice, 1);
-  EXPECT_TRUE(pairs.votes[4].first_shown);
+  EXPECT_EQ(vote_of(pairs, 1, 1).choice, 0);
+  EXPECT_FALSE(vote_of(pairs, 1, 1).first_shown);
+  EXPECT_EQ(vote_of(pairs, 2, 1).choice, 1);
+  EXPECT_TRUE(vote_of(pairs, 2, 1).first_shown);
 }
 
 TEST(JudgedPairs, RepeatedJudgementsAndEqualTextsAreCountedApart) {
@@ -49,19 +68,155 @@ TEST(JudgedPairs, RepeatedJudgementsAndEqualTextsAreCountedApart) {
   comparisons.push_back(judged(2, "ann", 'B'));
   comparisons.push_back(judged(5, "ann", 'A'));
   comparisons.back().summaries[1] = "A short one. ";
+  for (int copy = 0; copy < 3; ++copy) {
+    comparisons.push_back(judged(3, "bob", 'B'));
+  }
   const JudgedPairs pairs = join_comparisons(comparisons);
-  EXPECT_EQ(pairs.votes.size(), 12U);
+  EXPECT_EQ(pairs.votes.size(), 11U);  // not ann's on post 2, which ann has judged both ways
   EXPECT_EQ(counts(pairs.repeats[0]), Counts(1, 2));
-  EXPECT_EQ(counts(pairs.repeats[1]), Counts(0, 0));
+  EXPECT_EQ(counts(pairs.repeats[1]), Counts(0, 0));  // copies are no second judgements
+  EXPECT_EQ(pairs.contradicted, (std::vector<std::int64_t>{1, 0, 0, 0}));
+  EXPECT_EQ(pairs.repeated, 4);
   EXPECT_EQ(pairs.identical, 1);
+  const Audit found = audit_labelers(pairs, {});
+  EXPECT_THAT(
+      to_text(pairs, found),
+      testing::AllOf(HasSubstr("Judged both ways by the same labeler, and left out for this "
+                               "labeler: ann (1 pair)."),
+                     HasSubstr("4 judgements are there again")));
+  EXPECT_EQ(to_json(pairs, found)["workers"][0]["contradicted"], 1);
+}
+
+// Three labelers with repeated, contradictory and nameless judgements, several batches, and pairs
+// of the same post.
+std::vector<Comparison> of_all_kinds() {
+  std::vector<Comparison> list;
+  for (int i = 0; i < 40; ++i) {
+    for (const char* worker : {"ann", "bob", "cal", "dan"}) {
+      const int mark = (i * 7 + worker[0]) % 11;
+      if (mark == 10) {
+        continue;
+      }
+      Comparison of =
+          judged(i / 2, worker, (i / 2 + (mark < 2 ? 1 : 0)) % 2 == 0 ? 'A' : 'B', mark % 3 == 0);
+      of.summaries[of.summaries[0][1] == 'A' ? 0 : 1] += i % 2 == 0 ? "" : " More.";
+      of.batch = "week-" + std::to_string(1 + i % 12);
+      of.confidence = 1 + mark % 9;
+      of.notes = {"", mark == 4 ? "length" : ""};
+      list.push_back(of);
+      if (mark == 5) {
+        list.push_back(of);
+      }
+      if (mark == 6 || mark == 7) {
+        std::swap(of.summaries[0], of.summaries[1]);
+        std::swap(of.policies[0], of.policies[1]);
+        of.choice = mark == 6 ? of.choice : 1 - of.choice;
+        of.batch = "again";
+        of.post.id = "";
+        list.push_back(of);
+      }
+      if (mark == 8) {
+        of.worker = "";
+        list.push_back(of);
+      }
+    }
+  }
+  return list;
+}
+
+TEST(Audit, IsTheSameToTheLastBitInAnyOrderOfTheRows) {
+  const auto comparisons = of_all_kinds();
+  const AuditOptions options{.researchers = {"dan"}};
+  const auto all_of = [&](const std::vector<Comparison>& list) {
+    JudgedPairs pairs = join_comparisons(list);
+    const Audit audit = audit_labelers(pairs, options);
+    std::string text = to_text(pairs, audit) + to_json(pairs, audit).dump();
+    for (const auto& [worker, weight] : worker_weights(audit)) {
+      text += fmt::format("{} {:a}\n", worker, weight);
+    }
+    for (std::size_t i = 0; i < pairs.pairs.size(); ++i) {
+      text += fmt::format("{} {} {:a}\n", pairs.pairs[i].id, pairs.pairs[i].post.id,
+                          audit.consensus.probability_of_1[i]);
+    }
+    for (std::size_t l = 0; l < pairs.labelers.size(); ++l) {
+      text += sheet_name(l, pairs.labelers[l]) + feedback_sheet(pairs, audit, l, 20);
+    }
+    return text;
+  };
+  const std::string expected = all_of(comparisons);
+  EXPECT_THAT(expected, testing::AllOf(HasSubstr("Judged both ways"), HasSubstr("there again"),
+                                       HasSubstr("(no name)"), HasSubstr("week-12")));
+  EXPECT_LT(expected.find("week-9"), expected.find("week-10"));
+  for (std::uint64_t shuffle = 0; shuffle < 20; ++shuffle) {
+    std::vector<Comparison> list;
+    for (const std::int64_t place :
+         permutation(static_cast<std::int64_t>(comparisons.size()), 3, Purpose::testing, shuffle)) {
+      list.push_back(comparisons[static_cast<std::size_t>(place)]);
+    }
+    ASSERT_EQ(all_of(list), expected) << shuffle;
+  }
+}
+
+TEST(Audit, CopiesOfTheRowsChangeNothingButTheirNumber) {
+  const auto comparisons = of_all_kinds();
+  std::vector<Comparison> many;
+  for (std::size_t i = 0; i < 16 * comparisons.size(); ++i) {
+    many.push_back(comparisons[(3 * i) % comparisons.size()]);
+  }
+  ASSERT_NE(comparisons.size() % 3, 0U);
+  const auto json_of = [](const std::vector<Comparison>& list) {
+    const JudgedPairs pairs = join_comparisons(list);
+    auto json = to_json(pairs, audit_labelers(pairs, {}));
+    json.erase("repeated");
+    return json;
+  };
+  EXPECT_EQ(json_of(many).dump(), json_of(comparisons).dump());
+}
+
+// The order of two opposite judgements of one pair once decided between a weight of 0.71 and of 0.
+TEST(Audit, APairJudgedBothWaysDoesNotDecideAWeight) {
+  std::vector<Comparison> list;
+  for (int i = 0; i < 6; ++i) {
+    for (const char* worker : {"ann", "bob", "cal"}) {
+      list.push_back(judged(i, worker, i % 2 == 0 ? 'A' : 'B'));
+    }
+  }
+  list.push_back(judged(1, "cal", 'A'));
+  const auto weight_of = [](const std::vector<Comparison>& of) {
+    return worker_weights(audit_labelers(join_comparisons(of), {})).at("cal");
+  };
+  const double weight = weight_of(list);
+  EXPECT_GT(weight, 0.5);
+  std::reverse(list.begin(), list.end());
+  EXPECT_EQ(weight_of(list), weight);
+}
+
+TEST(Audit, SaysWhereJudgementsAreTooFew) {
+  std::vector<Comparison> list;
+  for (int i = 0; i < 10; ++i) {
+    for (const char* worker : {"ann", "bob", "cal"}) {
+      list.push_back(judged(i, worker, i % 2 == 0 ? 'A' : 'B'));
+    }
+  }
+  const JudgedPairs pairs = join_comparisons(list);
+  const Audit found = audit_labelers(pairs, {});
+  for (const LabelerAudit& labeler : found.labelers) {
+    EXPECT_EQ(verdict_on(labeler), "too few judgements to tell");
+    EXPECT_EQ(labeler.with(Standard::majority).agreed, 10);
+  }
+  const std::string text = to_text(pairs, found);
+  EXPECT_THAT(text, HasSubstr("Too few judgements to tell how good ann, bob, cal are"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("chance")));
+  // All 30 agreements of labelers are of 10 posts.
+  EXPECT_THAT(text, HasSubstr("1.000 (0.72 to 1.00) of 30 judgements, too few judgements to tell"));
 }
 
 TEST(AgreementMatrix, OfHandMadeJudgements) {
   JudgedPairs pairs = join_comparisons(hand_made());
-  pairs.pairs[0].gold = 0;
-  pairs.pairs[1].gold = 0;
-  pairs.pairs[3].gold = 1;
-  pairs.pairs[3].reward = 0;
+  of_post(pairs, 1).gold = 0;
+  of_post(pairs, 2).gold = 0;
+  of_post(pairs, 4).gold = 1;
+  of_post(pairs, 4).reward = 0;
   const AgreementMatrix matrix = agreement_matrix(pairs, {false, false, true, true});
   std::vector<std::string> names;
   for (const auto& judge : matrix.judges) {
@@ -123,7 +278,7 @@ TEST(Audit, WithoutResearchersTheMajorityAndWithoutOverlapGold) {
   EXPECT_FALSE(found.reference);
   EXPECT_THAT(to_text(alone, found), HasSubstr("No pair was judged by two labelers"));
   EXPECT_TRUE(worker_weights(found).empty());
-  alone.pairs[0].gold = 1;
+  of_post(alone, 1).gold = 1;
   found = audit_labelers(alone, {});
   EXPECT_EQ(found.reference, Standard::gold);
   EXPECT_EQ(counts(found.by_batch.at(0).count), Counts(0, 1));
@@ -196,6 +351,16 @@ TEST(PairRewards, AreTurnedToTheOrderOfTheTexts) {
   EXPECT_EQ(pairs.pairs[0].reward, 1);
   EXPECT_EQ(pairs.pairs[1].reward, 0);
   EXPECT_FALSE(pairs.pairs[2].reward);
+  // Rows that contradict each other are no preference, in whichever order they come.
+  for (const auto& [first, second] : {std::pair("[1,2]", "[2,1]"), std::pair("[2,1]", "[1,2]")}) {
+    const auto one = [&, list = std::string(",\"swapped\":false")](const char* rewards) {
+      return row(0, rewards + list);
+    };
+    EXPECT_EQ(
+        read_pair_rewards(folder.file("two.jsonl", one(first) + one(second) + one(first)), pairs),
+        1);
+    EXPECT_FALSE(pairs.pairs[0].reward);
+  }
   for (const auto& [rest, message] :
        {std::pair("[1,2]", "r.jsonl:1: the fields `pair`, `rewards` (two numbers) and `swapped`"),
         std::pair("[1],\"swapped\":true", "r.jsonl:1"),

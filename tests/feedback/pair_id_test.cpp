@@ -30,5 +30,14 @@ TEST(PairId, DiffersWithEveryText) {
   EXPECT_NE(id, pair_id(other_post));
 }
 
+TEST(PostNumber, IsOfTheTextAndNotOfTheId) {
+  Comparison one = comparison_of("One.", "Two.");
+  Comparison other = comparison_of("Three.", "Four.");
+  other.post.id = "8";
+  EXPECT_EQ(post_number(one.post), post_number(other.post));
+  other.post.title += "!";
+  EXPECT_NE(post_number(one.post), post_number(other.post));
+}
+
 }  // namespace
 }  // namespace precis

@@ -324,6 +324,30 @@ TEST(Reward, EvaluationReportsAgreement) {
   EXPECT_TRUE(report["by_policies"].contains("ref-sft"));
 }
 
+TEST(Reward, ComparisonsOfEqualSummariesAreWarnedOf) {
+  std::ofstream equal(f() / "equal.jsonl");
+  auto rows = read_rows(f() / "comparisons.jsonl");
+  rows.resize(20);
+  for (auto& row : rows) {
+    row["summaries"][1]["text"] = row["summaries"][0]["text"];
+    equal << row.dump() << "\n";
+  }
+  equal.close();
+  const auto warning = HasSubstr("each of the 20 pairs has two equal summaries");
+  EXPECT_THAT(succeed(f().command({"evaluate", "reward", "--model", f() / "reward/model.h5",
+                                   "--input", f() / "equal.jsonl", "--json", f() / "equal.json"}))
+                  .output,
+              testing::AllOf(warning, HasSubstr("20 pairs have equal rewards")));
+  const auto report = nlohmann::json::parse(text_of(f() / "equal.json"));
+  EXPECT_EQ(report["accuracy"], 0.5);
+  EXPECT_EQ(report["ties"], 20);
+  // Of these, 16 are for training.
+  EXPECT_THAT(
+      succeed(f().reward("equal", {"--data.train", f() / "equal.jsonl", "--dry_run", "true"}))
+          .output,
+      HasSubstr("each of the 16 pairs has two equal summaries"));
+}
+
 TEST(Reward, EvaluationFindsANameThatCannotBeWrittenBeforeItScores) {
   const Outcome outcome =
       run(f().command({"evaluate", "reward", "--model", f() / "reward/model.h5", "--input",
