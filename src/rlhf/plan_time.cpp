@@ -87,9 +87,9 @@ double rollout_seconds(const PpoPlan& plan, Machine& machine, MpiCommunicator& w
   }
   const WorkCost of_prompts = measure_cost(world, machine.device, prompts);
   const WorkCost of_steps = measure_cost(world, machine.device, decoding);
-  const auto rounds = static_cast<double>((part + at_once - 1) / at_once);
+  const std::int64_t rounds = (part + at_once - 1) / at_once;
   return of_prompts.of(static_cast<double>(part) * mean.prompt) +
-         of_steps.a_token * rounds * mean.response;
+         of_steps.a_token * static_cast<double>(rounds) * mean.response;
 }
 
 }  // namespace

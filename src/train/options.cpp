@@ -48,7 +48,7 @@ void add_run_options(OptionTable& table, RunOptions& o) {
                   "format)",
        .source = "precis"});
   table.add("dry_run", &o.dry_run,
-            {.meaning = "print layout, batches and memory, and stop", .source = "precis"});
+            {.meaning = "print layout, batches, memory and time, and stop", .source = "precis"});
   add_log_options(table, o.log);
   table.add("log.tensorboard", &o.tensorboard,
             {.meaning = "write each step's numbers to an event file for TensorBoard in the run "
