@@ -87,7 +87,7 @@ done
 
 say "What was learned"
 "$PRECIS" evaluate table --input "$run/posts_test.jsonl" --samples "$run/$samples" --names "$names" \
-  --scores "$scores" --json "$run/table.json" | tee "$run/table.txt"
+  --scores "$scores" --temperature 1 --json "$run/table.json" | tee "$run/table.txt"
 
 cat <<END
 

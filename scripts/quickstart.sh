@@ -71,18 +71,18 @@ say "The reward model on comparisons it was not trained on"
 
 say "The best of n samples by the reward model"
 "$PRECIS" evaluate best-of-n --input "$run/posts_best.jsonl" --samples "$run/best_samples.jsonl" \
-  --rewards "$run/best_rewards.jsonl" --json "$run/best.json"
+  --rewards "$run/best_rewards.jsonl" --temperature 0.7 --json "$run/best.json"
 
-# learned SUFFIX POSTS: the policies side by side, and some posts with what each wrote.
+# learned TEMPERATURE SUFFIX POSTS: the policies side by side, and some posts with what each wrote.
 learned() {
-  "$PRECIS" evaluate table --input "$run/posts_test.jsonl" --names SFT,PPO --posts "$2" \
-    --samples "$run/test_sft$1.jsonl,$run/test_ppo$1.jsonl" --scores "$run/test_ppo${1}_scores.jsonl" \
-    --json "$run/table$1.json" | tee "$run/table$1.txt"
+  "$PRECIS" evaluate table --input "$run/posts_test.jsonl" --names SFT,PPO --temperature "$1" --posts "$3" \
+    --samples "$run/test_sft$2.jsonl,$run/test_ppo$2.jsonl" --scores "$run/test_ppo${2}_scores.jsonl" \
+    --json "$run/table$2.json" | tee "$run/table$2.txt"
 }
 say "What was learned, in samples at temperature 1 as PPO draws them"
-learned _sampled 0
+learned 1 _sampled 0
 say "What was learned, in each policy's most likely tokens (temperature 0, as the paper evaluates)"
-learned "" 3
+learned 0 "" 3
 
 cat <<END
 
@@ -91,5 +91,5 @@ All of it is in $run ($((SECONDS - started)) s this time):
   {sft,reward,ppo}/metrics.jsonl               each step's numbers
   facts.jsonl comparisons.jsonl                what the simulated labeler chose
   test_sft.jsonl test_ppo.jsonl                the summaries of the held-out posts
-  table*.txt table*.json agreement.json        the tables above
+  table*.txt {table*,best,agreement}.json      the tables above
 END

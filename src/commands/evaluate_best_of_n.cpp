@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "commands/commands.hpp"
 #include "commands/intervals.hpp"
+#include "commands/temperature_option.hpp"
 #include "eval/best_of_n.hpp"
 #include "eval/overoptimization.hpp"
 #include "eval/score_files.hpp"
@@ -31,6 +32,7 @@ struct EvaluateBestOptions {
   std::string best;
   std::string points;
   std::string json;
+  std::string temperature;
   std::int64_t n = 0;
   std::int64_t max = 64;
 };
@@ -60,6 +62,7 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
              .file = FileUse::output});
   table.add("json", &options.json,
             {.meaning = json_with_intervals("table"), .file = FileUse::output});
+  add_temperature(table, &options.temperature);
   table.add("best_of.n", &options.n,
             {.unit = "samples",
              .meaning = "of each row, the first ones, of which --best takes the best; 0: all",
@@ -135,6 +138,7 @@ void write_best(const EvaluateBestOptions& options, const std::vector<std::strin
 }
 
 ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
+  const auto temperature = temperature_of(options.temperature);
   std::vector<GoldRow> rows;
   std::vector<std::string> ids;
   std::vector<std::uint64_t> posts;
@@ -175,13 +179,18 @@ ExitStatus run(Context& /*context*/, EvaluateBestOptions& options) {
     write_best(options, ids, samples, rewards, best_of);
   }
   if (json) {
-    json->write({{"rows", ids.size()}, {"samples", count}, {"best_of", to_json(table)}});
+    nlohmann::ordered_json written = {{"rows", ids.size()}, {"samples", count}};
+    if (temperature) {
+      written["temperature"] = *temperature;
+    }
+    written["best_of"] = to_json(table);
+    json->write(written);
     json->commit();
   }
   fmt::print(
-      "{} rows, {} samples of each; means over all subsets of n samples, with intervals of "
+      "{} rows, {} samples of each{}; means over all subsets of n samples, with intervals of "
       "95% over posts\n\n{}",
-      ids.size(), count, to_text(table));
+      ids.size(), count, at_temperature(options.temperature), to_text(table));
   if (!options.best.empty()) {
     fmt::print("\nThe best of {} {} of each row are in {}.\n",
                best_of == count ? "all" : "the first", best_of, options.best);

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/intervals.hpp"
+#include "commands/temperature_option.hpp"
 #include "eval/policy_table.hpp"
 #include "io/jsonl.hpp"
 
@@ -21,6 +22,7 @@ struct EvaluateTableOptions {
   std::vector<std::string> samples;
   std::vector<std::string> names;
   std::vector<std::string> scores;
+  std::string temperature;
   std::int64_t posts = 3;
   std::string json;
 };
@@ -42,6 +44,7 @@ void add_options(OptionTable& table, EvaluateTableOptions& options) {
       {.meaning = "for each file after the first, what `precis score` with the first policy's "
                   "model wrote for it, for the KL; empty: no KL",
        .file = FileUse::input});
+  add_temperature(table, &options.temperature);
   table.add("posts", &options.posts,
             {.unit = "posts",
              .meaning = "shown with their summaries, the first ones",
@@ -74,35 +77,15 @@ std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
   return policies;
 }
 
-nlohmann::ordered_json column_json(const PolicyColumn& column) {
-  nlohmann::ordered_json json = {{"name", column.name},
-                                 {"gold", column.means.gold},
-                                 {"coverage", column.means.coverage},
-                                 {"accuracy", column.means.accuracy},
-                                 {"words", column.means.words},
-                                 {"copying", to_json(column.copying)}};
-  if (column.kl) {
-    json["kl"] = *column.kl;
-  }
-  if (column.against_references) {
-    json["win_rate_references"] = rate_json(column.against_references->win_rate);
-    json["equal_length_references"] = to_json(column.against_references->equal_length);
-  }
-  if (column.against_first) {
-    json["win_rate_first"] = rate_json(column.against_first->win_rate);
-    json["equal_length_first"] = to_json(column.against_first->equal_length);
-  }
-  return json;
-}
-
-void write_json(const std::string& path, std::size_t posts,
+void write_json(const EvaluateTableOptions& options, std::size_t posts, std::size_t samples,
                 const std::vector<PolicyColumn>& columns) {
-  nlohmann::ordered_json policies = nlohmann::ordered_json::array();
-  for (const PolicyColumn& column : columns) {
-    policies.push_back(column_json(column));
+  nlohmann::ordered_json table = {{"posts", posts}, {"samples", samples}};
+  if (const auto temperature = temperature_of(options.temperature)) {
+    table["temperature"] = *temperature;
   }
-  JsonlWriter file(path);
-  file.write({{"posts", posts}, {"policies", policies}});
+  table["policies"] = to_json(columns);
+  JsonlWriter file(options.json);
+  file.write(table);
   file.commit();
 }
 
@@ -115,18 +98,19 @@ void print_post(const GoldRow& row, std::size_t index, const std::vector<JudgedP
 }
 
 ExitStatus run(Context& /*context*/, EvaluateTableOptions& options) {
+  (void)temperature_of(options.temperature);
   const auto rows = read_gold_rows(options.input);
   const auto policies = read_policies(options, rows);
   const auto columns = policy_table(rows, policies);
-  if (!options.json.empty()) {
-    write_json(options.json, rows.size(), columns);
-  }
   const std::size_t samples = policies.front().samples.front().size();
+  if (!options.json.empty()) {
+    write_json(options, rows.size(), samples, columns);
+  }
   fmt::print(
-      "{} posts, {} a policy and post, judged by the gold labeler; intervals of 95% over "
+      "{} posts, {} a policy and post{}, judged by the gold labeler; intervals of 95% over "
       "posts\n\n{}",
       rows.size(), samples == 1 ? "one sample" : fmt::format("{} samples", samples),
-      to_text(columns));
+      at_temperature(options.temperature), to_text(columns));
   const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(options.posts));
   for (std::size_t i = 0; i < shown; ++i) {
     print_post(rows[i], i, policies);

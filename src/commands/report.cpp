@@ -27,8 +27,9 @@ void add_options(OptionTable& table, ReportCommandOptions& o) {
   table.add("output", &o.output,
             {.meaning = "the page: one file of HTML", .source = "precis", .file = FileUse::output});
   table.add("posts", &o.report.posts,
-            {.meaning = "files of rows in which the posts of samples are looked up, beside "
-                        "posts_*.jsonl in the folders and the decks' data.valid",
+            {.meaning = "files of rows in which the posts of samples are looked up that "
+                        "samples.jsonl does not have itself, beside those of the decks and "
+                        "posts_*.jsonl in the folders",
              .file = FileUse::input});
   table.add("title", &o.report.title, {.meaning = "the page's title; empty: the folders' names"});
 }

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <functional>
+#include <cmath>
 
 #include "base/error.hpp"
 #include "eval/score_files.hpp"
@@ -41,6 +41,27 @@ CopyingMeans copying_of(const std::vector<GoldRow>& rows,
     }
   }
   return mean_of(all, posts);
+}
+
+nlohmann::ordered_json column_json(const PolicyColumn& column) {
+  nlohmann::ordered_json json = {{"name", column.name},
+                                 {"gold", column.means.gold},
+                                 {"coverage", column.means.coverage},
+                                 {"accuracy", column.means.accuracy},
+                                 {"words", column.means.words},
+                                 {"copying", to_json(column.copying)}};
+  if (column.kl) {
+    json["kl"] = *column.kl;
+  }
+  if (column.against_references) {
+    json["win_rate_references"] = rate_json(column.against_references->win_rate);
+    json["equal_length_references"] = to_json(column.against_references->equal_length);
+  }
+  if (column.against_first) {
+    json["win_rate_first"] = rate_json(column.against_first->win_rate);
+    json["equal_length_first"] = to_json(column.against_first->equal_length);
+  }
+  return json;
 }
 
 }  // namespace
@@ -82,50 +103,72 @@ double mean_kl(const std::string& samples, const std::string& scores) {
   return exact_mean(differences);
 }
 
+nlohmann::ordered_json to_json(const std::vector<PolicyColumn>& columns) {
+  auto policies = nlohmann::ordered_json::array();
+  for (const PolicyColumn& column : columns) {
+    policies.push_back(column_json(column));
+  }
+  return policies;
+}
+
+std::vector<PolicyQuantity> policy_quantities(const std::string& first) {
+  const std::string equal = "  at equal length";
+  return {{"gold score", "/gold", 3},
+          {"coverage", "/coverage", 3},
+          {"accuracy", "/accuracy", 3},
+          {"length, words", "/words", 1},
+          {"longest copied run, words", "/copying/longest_run", 1},
+          {"copied pairs of words", "/copying/ngrams/1", 2},
+          {"KL, nats a summary", "/kl", 2},
+          {"wins against references", "/win_rate_references", 3},
+          {equal, "/equal_length_references", 3},
+          {"wins against " + first, "/win_rate_first", 3},
+          {equal, "/equal_length_first", 3}};
+}
+
+std::string cell_text(const nlohmann::json& policy, const PolicyQuantity& quantity) {
+  const nlohmann::json::json_pointer place(quantity.field);
+  if (!policy.is_structured() || !policy.contains(place)) {
+    return std::string(no_number);
+  }
+  const nlohmann::json& found = policy.at(place);
+  const auto number = [](const nlohmann::json& of, const char* field) {
+    const nlohmann::json* value = of.is_object() ? find_field(of, field) : nullptr;
+    return value != nullptr && value->is_number() ? value->get<double>() : std::nan("");
+  };
+  const double value = found.is_number()        ? found.get<double>()
+                       : found.contains("rate") ? number(found, "rate")
+                                                : number(found, "mean");
+  // Larger ones are no quantity of the table, and would be as long as they are large.
+  const auto is_shown = [](double of) { return std::abs(of) < 1e12; };
+  if (!is_shown(value)) {
+    return std::string(no_number);
+  }
+  const double low = number(found, "low");
+  const double high = number(found, "high");
+  return is_shown(low) && is_shown(high) ? to_text(Mean{value, low, high}, quantity.digits)
+                                         : fmt::format("{:.{}f}", value, quantity.digits);
+}
+
 std::string to_text(const std::vector<PolicyColumn>& columns) {
   constexpr int name_width = 26;
   constexpr int width = 24;
-  std::string text;
-  const auto line = [&](const std::string& name,
-                        const std::function<std::string(const PolicyColumn&)>& cell) {
-    text += fmt::format("{:<{}}", name, name_width);
-    for (const PolicyColumn& column : columns) {
-      text += fmt::format("{:>{}}", cell(column), width);
+  std::string text = std::string(name_width, ' ');
+  for (const PolicyColumn& column : columns) {
+    text += fmt::format("{:>{}}", column.name, width);
+  }
+  text += '\n';
+  const nlohmann::json policies = to_json(columns);
+  for (const PolicyQuantity& quantity :
+       policy_quantities(columns.size() > 1 ? columns[1].name : "")) {
+    if (columns.size() < 3 && quantity.field.ends_with("_first")) {
+      continue;  // there is one policy
+    }
+    text += fmt::format("{:<{}}", quantity.name, name_width);
+    for (const nlohmann::json& policy : policies) {
+      text += fmt::format("{:>{}}", cell_text(policy, quantity), width);
     }
     text += '\n';
-  };
-  const auto mean = [&](const char* name, double GoldMeans::*value, int digits) {
-    line(name, [=](const PolicyColumn& column) {
-      return fmt::format("{:.{}f}", column.means.*value, digits);
-    });
-  };
-  const auto wins = [&](const std::string& name, std::optional<WinCount> PolicyColumn::*value) {
-    line(name, [=](const PolicyColumn& column) -> std::string {
-      const auto& found = column.*value;
-      return found ? to_text(found->win_rate) : "-";
-    });
-    line("  at equal length", [=](const PolicyColumn& column) -> std::string {
-      const auto& found = column.*value;
-      return found && found->equal_length.rate ? to_text(*found->equal_length.rate) : "-";
-    });
-  };
-  line("", [](const PolicyColumn& column) { return column.name; });
-  mean("gold score", &GoldMeans::gold, 3);
-  mean("coverage", &GoldMeans::coverage, 3);
-  mean("accuracy", &GoldMeans::accuracy, 3);
-  mean("length, words", &GoldMeans::words, 1);
-  line("longest copied run, words",
-       [](const PolicyColumn& column) { return to_text(column.copying.longest_run, 1); });
-  line("copied pairs of words", [](const PolicyColumn& column) -> std::string {
-    const auto& share = column.copying.ngrams[1];
-    return share ? to_text(*share, 2) : "-";
-  });
-  line("KL, nats a summary", [](const PolicyColumn& column) -> std::string {
-    return column.kl ? fmt::format("{:.2f}", *column.kl) : "-";
-  });
-  wins("wins against references", &PolicyColumn::against_references);
-  if (columns.size() > 2) {
-    wins("wins against " + columns[1].name, &PolicyColumn::against_first);
   }
   return text;
 }

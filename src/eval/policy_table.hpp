@@ -1,8 +1,10 @@
 // Policies side by side under the gold labeler, beside the reference summaries.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/copying.hpp"
@@ -36,6 +38,25 @@ struct PolicyColumn {
 /// `samples` is a file of `precis sample` at temperature 1, `scores` what `precis score` with the
 /// other model wrote for it. Throws Error where the two files do not belong together.
 [[nodiscard]] double mean_kl(const std::string& samples, const std::string& scores);
+
+/// A list of objects with `name` and, as far as a column has them, the fields of
+/// `policy_quantities`; a rate that cannot be given is {"reason"}.
+[[nodiscard]] nlohmann::ordered_json to_json(const std::vector<PolicyColumn>& columns);
+
+/// A line of the table.
+struct PolicyQuantity {
+  std::string name;   ///< as people read it
+  std::string field;  ///< of a policy in the JSON: a pointer (RFC 6901)
+  int digits = 3;
+};
+/// The lines in their order; `first` is the name of the policy that others are compared with.
+[[nodiscard]] std::vector<PolicyQuantity> policy_quantities(const std::string& first);
+
+/// What a cell has that has no number.
+inline constexpr std::string_view no_number = "-";
+/// The quantity of a policy in the JSON, with its interval where it has one: "0.644",
+/// "0.606 (0.584 to 0.627)". The JSON may be anything.
+[[nodiscard]] std::string cell_text(const nlohmann::json& policy, const PolicyQuantity& quantity);
 
 /// The table for people, a line a quantity and a column a policy.
 [[nodiscard]] std::string to_text(const std::vector<PolicyColumn>& columns);

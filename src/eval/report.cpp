@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include "eval/report_files.hpp"
 #include "eval/report_run.hpp"
 #include "eval/report_tables.hpp"
+#include "io/text_file.hpp"
 #include "page/html.hpp"
 
 namespace precis {
@@ -170,13 +172,30 @@ std::vector<SampleColumn> sample_columns(const std::vector<ReportedRun>& runs) {
   return columns;
 }
 
-/// Where the posts of the samples may be: files given, those beside the runs, those the decks name.
+/// The files that a run's samples are of: its held-out rows, and without these the first of those
+/// that it trained on.
+std::vector<std::string> sampled_files(const ReportedRun& run) {
+  for (const char* key : {"data.valid", "data.prompts", "data.train"}) {
+    try {
+      if (const auto files = split(run.deck_value(key), ','); !run.deck_value(key).empty()) {
+        return expand_files(files);
+      }
+    } catch (const std::exception&) {
+      return {};  // the files are not there any more
+    }
+  }
+  return {};
+}
+
+/// Where the posts of the samples may be: files given, those the decks name, those beside the runs.
 std::vector<fs::path> post_files(const ReportOptions& options, const ReportFiles& found,
                                  const std::vector<ReportedRun>& runs) {
   std::vector<fs::path> files(options.posts.begin(), options.posts.end());
-  files.insert(files.end(), found.posts.begin(), found.posts.end());
   for (const ReportedRun& run : runs) {
-    for (const std::string& name : split(run.deck_value("data.valid"), ',')) {
+    if (run.samples.items.empty()) {
+      continue;
+    }
+    for (const std::string& name : sampled_files(run)) {
       std::error_code error;
       if (fs::is_regular_file(name, error) &&
           std::ranges::find(files, fs::path(name)) == files.end()) {
@@ -184,6 +203,7 @@ std::vector<fs::path> post_files(const ReportOptions& options, const ReportFiles
       }
     }
   }
+  files.insert(files.end(), found.posts.begin(), found.posts.end());
   return files;
 }
 
@@ -196,8 +216,18 @@ std::string samples_section(const ReportOptions& options, const ReportFiles& fou
       ids.insert(id);
     }
   }
-  return ids.empty() ? ""
-                     : samples_html(columns, find_posts(ids, post_files(options, found, runs)));
+  std::map<std::string, PostText> posts;
+  for (const ReportedRun& run : runs) {
+    for (const RunSamples::Item& item : run.samples.items) {
+      if (item.post && ids.erase(item.id) > 0) {
+        posts.emplace(item.id, *item.post);
+      }
+    }
+  }
+  if (!ids.empty()) {
+    posts.merge(find_posts(ids, post_files(options, found, runs)));
+  }
+  return samples_html(columns, posts);
 }
 
 /// Decodes with the run's own tokenizer, from its model or the file that its deck names; to nothing
@@ -241,6 +271,38 @@ void name_runs(std::vector<ReportedRun>& runs) {
     for (std::size_t i = 0; i < of_kind.size(); ++i) {
       of_kind[i]->name = names[i];
     }
+  }
+}
+
+/// A section for each table that can be read; those of one title say where they are from.
+void add_tables(const std::vector<fs::path>& files, Sections& sections,
+                std::vector<std::string>& problems) {
+  std::vector<ReportTable> tables;
+  std::vector<fs::path> read;
+  for (const fs::path& file : files) {
+    try {
+      tables.push_back(read_report_table(file));
+      read.push_back(file);
+    } catch (const std::exception& error) {
+      problems.push_back(fmt::format("{}: {}{}", file.string(), error.what(),
+                                     std::string_view(error.what()).ends_with('.') ? "" : "."));
+    }
+  }
+  for (const ReportTable& table : tables) {
+    std::vector<fs::path> alike;
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      if (tables[i].title == table.title) {
+        alike.push_back(read[i]);
+      }
+    }
+    const auto own =
+        std::ranges::find(alike, read[static_cast<std::size_t>(&table - tables.data())]);
+    sections.add(
+        alike.size() == 1
+            ? table.title
+            : fmt::format("{}: {}", table.title,
+                          short_names(alike)[static_cast<std::size_t>(own - alike.begin())]),
+        table.html);
   }
 }
 
@@ -288,25 +350,7 @@ Report make_report(const ReportOptions& options) {
     }
   }
   Sections sections;
-  std::vector<fs::path> table_folders;
-  for (const fs::path& file : files.tables) {
-    table_folders.push_back(file.parent_path());
-  }
-  const std::vector<std::string> table_places = short_names(table_folders);
-  for (std::size_t i = 0; i < files.tables.size(); ++i) {
-    const fs::path& file = files.tables[i];
-    const auto alike = std::ranges::count_if(
-        files.tables, [&](const fs::path& other) { return other.filename() == file.filename(); });
-    const std::string title =
-        alike == 1 ? table_title(file) : fmt::format("{}: {}", table_title(file), table_places[i]);
-    try {
-      sections.add(title, table_html(file));
-    } catch (const std::exception& error) {
-      report.problems.push_back(
-          fmt::format("{}: {}{}", file.string(), error.what(),
-                      std::string_view(error.what()).ends_with('.') ? "" : "."));
-    }
-  }
+  add_tables(files.tables, sections, report.problems);
   sections.add("Samples", samples_section(options, files, runs));
   for (const RunKind kind : {RunKind::ppo, RunKind::reward, RunKind::sft, RunKind::unknown}) {
     std::vector<const ReportedRun*> of_kind;

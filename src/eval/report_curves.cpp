@@ -34,6 +34,7 @@ struct Panel {
   std::string_view title;
   std::vector<Line> lines;
   std::optional<double> level = {};
+  std::string_view level_name = {};
   std::optional<double> y_low = {};
   bool exact = false;  ///< not noisy: never smoothed
 };
@@ -44,19 +45,21 @@ const std::vector<Panel>& panels() {
       {"Spread of the score (standard deviation)", {{"score_std", "score"}}},
       {"KL to the reference policy, nats a summary",
        {{"kl_k1", "k1"}, {"kl_k3", "k3"}, {"kl_exact", "exact"}}},
-      {"KL coefficient", {{"kl_coefficient", "coefficient"}}, {}, {}, true},
+      {"KL coefficient", {{"kl_coefficient", "coefficient"}}, {}, {}, {}, true},
       {"Entropy of the policy, nats a token", {{"entropy", "entropy"}}},
       {"Length of responses, tokens", {{"response_tokens_mean", "length"}}},
       {"Share of responses that ended", {{"ended_fraction", "ended"}}},
       {"Loss", {{"loss", "training"}, {"valid_loss", "validation", true}}},
       {"Accuracy on comparisons",
        {{"accuracy", "training"}, {"valid_accuracy", "validation", true}},
-       0.5},
+       0.5,
+       "chance"},
       {"Policy loss", {{"policy_loss", "policy"}}},
       {"Value loss", {{"value_loss", "value"}}},
       {"Explained variance of the values (cut at -1)",
        {{"explained_variance", "explained"}},
        0.0,
+       "no better than their mean",
        -1.0},
       {"Share of clipped tokens",
        {{"clip_fraction_policy", "policy"}, {"clip_fraction_value", "value"}}},
@@ -66,7 +69,7 @@ const std::vector<Panel>& panels() {
        {{"gradient_norm", "both"},
         {"gradient_norm_policy", "policy"},
         {"gradient_norm_value", "value"}}},
-      {"Learning rate", {{"learning_rate", "rate"}}, {}, {}, true},
+      {"Learning rate", {{"learning_rate", "rate"}}, {}, {}, {}, true},
       {"Log-prob of rollout and learner apart",
        {{"logprob_gap_mean", "mean"}, {"logprob_gap_max", "largest"}}},
       {"Tokens a second", {{"tokens_per_second", "all"}}},
@@ -104,7 +107,7 @@ void add_series(LineChart& chart, const Curve& curve, std::string_view name, int
                             .y = std::move(smoothed.y),
                             .colour = colour});
   }
-  chart.series.push_back({.name = std::string(name),
+  chart.series.push_back({.name = smooth ? "each step" : std::string(name),
                           .x = std::move(raw.x),
                           .y = std::move(raw.y),
                           .faint = smooth,
@@ -121,6 +124,7 @@ std::string panel_html(const Panel& panel, const std::vector<const ReportedRun*>
                   .series = {},
                   .y_low = {},
                   .level = panel.level,
+                  .level_name = std::string(panel.level_name),
                   .labels = false};
   const auto flush = [&] {
     if (!chart.series.empty()) {

@@ -20,8 +20,11 @@ constexpr std::size_t most_runs = 64;
 constexpr std::size_t most_tables = 64;
 constexpr std::size_t longest_row = std::size_t{8} << 20;
 constexpr std::size_t largest_json = std::size_t{16} << 20;
-constexpr std::array<std::string_view, 4> table_names = {"table.json", "agreement.json",
-                                                         "audit.json", "overoptimize.jsonl"};
+constexpr std::array<std::pair<std::string_view, TableKind>, 4> table_names = {
+    {{"table", TableKind::policies},
+     {"best", TableKind::best_of_n},
+     {"agreement", TableKind::agreement},
+     {"audit", TableKind::audit}}};
 
 bool is_file(const fs::path& path) {
   std::error_code error;
@@ -61,12 +64,17 @@ void look_through(const fs::path& folder, int depth, ReportFiles& files) {
       files.runs.push_back(folder);
     }
   }
-  for (const std::string_view name : table_names) {
-    if (is_file(folder / name) && files.tables.size() < most_tables) {
-      files.tables.push_back(folder / name);
+  const std::vector<fs::path> entries = entries_of(folder);
+  for (const TableKind kind : {TableKind::policies, TableKind::best_of_n, TableKind::agreement,
+                               TableKind::audit, TableKind::overoptimization}) {
+    for (const fs::path& entry : entries) {
+      if (table_kind(entry.filename().string()) == kind && is_file(entry) &&
+          files.tables.size() < most_tables) {
+        files.tables.push_back(entry);
+      }
     }
   }
-  for (const fs::path& entry : entries_of(folder)) {
+  for (const fs::path& entry : entries) {
     std::error_code error;
     const std::string name = entry.filename().string();
     if (name.starts_with("posts_") && name.ends_with(".jsonl") && is_file(entry)) {
@@ -106,11 +114,26 @@ ReportFiles find_report_files(const std::vector<std::string>& folders) {
     look_through(folder, 0, files);
     require(files.cut || files.runs.size() + files.tables.size() > before,
             "{} holds nothing to report: no run (a folder with metrics.jsonl, deck.cfg or log.txt) "
-            "and none of {}, down to {} levels.",
-            folder, joined(std::vector<std::string>(table_names.begin(), table_names.end()), ", "),
-            deepest);
+            "and none of table.json, best.json, agreement.json, audit.json, overoptimize.jsonl, "
+            "down to {} levels.",
+            folder, deepest);
   }
   return files;
+}
+
+std::optional<TableKind> table_kind(std::string_view file_name) {
+  if (file_name == "overoptimize.jsonl") {
+    return TableKind::overoptimization;
+  }
+  for (const auto& [name, kind] : table_names) {
+    if (file_name.starts_with(name) && file_name.ends_with(".json")) {
+      const auto rest = file_name.substr(name.size(), file_name.size() - name.size() - 5);
+      if (rest.empty() || rest.starts_with('_')) {
+        return kind;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> short_names(const std::vector<fs::path>& paths) {

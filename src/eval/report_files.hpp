@@ -16,10 +16,18 @@ namespace precis {
 /// Folders and files in the order in which they are shown.
 struct ReportFiles {
   std::vector<std::filesystem::path> runs;    ///< folders with metrics.jsonl, deck.cfg or log.txt
-  std::vector<std::filesystem::path> tables;  ///< table.json, agreement.json, ...
+  std::vector<std::filesystem::path> tables;  ///< those that `table_kind` knows
   std::vector<std::filesystem::path> posts;   ///< posts_*.jsonl, from which texts are looked up
   bool cut = false;                           ///< there is more than a page can hold
 };
+
+/// What other commands write as JSON for a report.
+enum class TableKind { policies, best_of_n, agreement, audit, overoptimization };
+
+/// By the file's name: table.json of `evaluate table`, best.json of `evaluate best-of-n`,
+/// agreement.json of `evaluate reward`, audit.json of `label audit`, each also with something
+/// behind the name (table_sampled.json), and overoptimize.jsonl. Nothing for any other name.
+[[nodiscard]] std::optional<TableKind> table_kind(std::string_view file_name);
 
 /// Looks through each folder, which is a run or holds runs (three levels deep). Throws Error naming
 /// one that does not exist, is no folder, or holds nothing that can be shown.

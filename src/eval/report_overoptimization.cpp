@@ -115,6 +115,7 @@ std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
                      .x_label = x_label,
                      .series = {},
                      .level = 0,
+                     .level_name = "no rise",
                      .wide = true};
   LineChart reward{.title = "Reward-model score", .x_label = "square root of the KL", .series = {}};
   LineChart gold{.title = "Gold score", .x_label = "square root of the KL", .series = {}};

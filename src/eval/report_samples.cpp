@@ -66,6 +66,16 @@ std::optional<double> kl_in(const nlohmann::json& row) {
   return std::isfinite(sum) ? std::optional(sum) : std::nullopt;
 }
 
+PostText post_of(const std::string& title, const std::string& body) {
+  return {kept(title), kept(body), read_post(body)};
+}
+
+/// The post that stands in the row itself.
+std::optional<PostText> post_in(const nlohmann::json& row) {
+  const std::string body = text_in(row, "post");
+  return body.empty() ? std::nullopt : std::optional(post_of(text_in(row, "title"), body));
+}
+
 std::string block(std::string_view name, std::string_view text, std::string_view note) {
   return fmt::format(
       "<div><div class=\"name\">{}</div><div class=\"text\" dir=\"auto\">{}</div>{}</div>\n",
@@ -137,7 +147,7 @@ void read_samples_file(const std::filesystem::path& file, RunSamples& samples,
           samples.items[place->second].last = std::move(text);
         } else if (samples.items.size() < most_items) {
           places.emplace(id, samples.items.size());
-          samples.items.push_back({.id = id, .first = text, .last = text});
+          samples.items.push_back({.id = id, .first = text, .last = text, .post = post_in(row)});
         }
         return true;
       });
@@ -185,7 +195,7 @@ std::map<std::string, PostText> find_posts(const std::set<std::string>& ids,
         const std::string id =
             post.id.empty() ? std::to_string(std::stoll(where.substr(5)) - 1) : post.id;
         if (ids.contains(id) && !posts.contains(id)) {
-          posts.emplace(id, PostText{kept(post.title), kept(post.body), read_post(post.body)});
+          posts.emplace(id, post_of(post.title, post.body));
         }
         return posts.size() < ids.size();
       });

@@ -34,10 +34,17 @@ struct ShownEpisode {
   std::optional<double> kl = {};  ///< sum of logprobs - reference_logprobs, nats
 };
 
+/// A post that samples are of.
+struct PostText {
+  std::string title, body;
+  std::optional<Facts> facts = {};  ///< of the embedded data set: what the gold labeler needs
+};
+
 struct RunSamples {
   struct Item {
     std::string id;
     SampleText first, last;
+    std::optional<PostText> post = {};  ///< if its rows have it
   };
   std::vector<Item> items;  ///< at most 24 prompts, in the order of the file
   std::vector<ShownEpisode> first_episodes, last_episodes;  ///< of the first and the last step
@@ -49,12 +56,6 @@ void read_samples_file(const std::filesystem::path& file, RunSamples& samples,
                        std::vector<std::string>& problems);
 void read_episodes_file(const std::filesystem::path& file, RunSamples& samples,
                         std::vector<std::string>& problems);
-
-/// A post that samples are of.
-struct PostText {
-  std::string title, body;
-  std::optional<Facts> facts = {};  ///< of the embedded data set: what the gold labeler needs
-};
 
 /// The posts with these ids, as far as the files have them. Files and rows that cannot be read are
 /// passed over: posts are shown where they are found.

@@ -147,6 +147,7 @@ std::string trend(const Audit& audit, const LabelerAudit& of) {
                              .y_low = 0,
                              .y_high = 1,
                              .level = 0.5,
+                             .level_name = "chance",
                              .labels = false}) +
             "</div>\n";
   }
@@ -234,10 +235,11 @@ std::string index_html(const Audit& audit) {
   }
   return to_html(
       Page{.title = "Feedback to labelers",
-           .body = "<div class=\"scroll\"><table><thead><tr><th>labeler</th><th "
-                   "class=\"number\">judgements</th><th class=\"number\">estimated accuracy "
-                   "(95%)</th><th></th></tr></thead>\n<tbody>\n" +
-                   rows + "</tbody></table></div>\n"});
+           .body = scrolling("<table><thead><tr><th>labeler</th><th "
+                             "class=\"number\">judgements</th><th class=\"number\">estimated "
+                             "accuracy (95%)</th><th></th></tr></thead>\n<tbody>\n" +
+                                 rows + "</tbody></table>",
+                             "Labelers")});
 }
 
 // Of what an earlier audit may have left.

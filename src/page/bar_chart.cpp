@@ -74,8 +74,12 @@ std::string to_svg(const BarChart& chart) {
     }
     svg += svg_text(x + 6, y + bar_height / 2 + 4, Anchor::start, bar.text, "strong");
   }
+  std::vector<Key> keys;
+  for (const std::string& part : chart.parts) {
+    keys.push_back({.name = part, .colour = static_cast<int>(keys.size())});
+  }
   return figure(chart.title, width, 8 + line_height * static_cast<double>(chart.bars.size()), svg,
-                chart.parts.size() > 1 ? legend(chart.parts) : "", true);
+                legend(keys), true);
 }
 
 }  // namespace precis

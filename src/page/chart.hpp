@@ -1,4 +1,4 @@
-// Charts as SVG for the pages of `page/html`, whose style colours them.
+// Charts as SVG and HTML for the pages of `page/html`, whose style colours them.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct Series {
   std::vector<double> low =
       {};  ///< of an interval around y: a band, or bars where there are points
   std::vector<double> high = {};
-  bool faint = false;  ///< drawn thin and pale, behind, without a label: raw numbers, say
+  bool faint = false;  ///< drawn thin and pale, behind, without a label: single steps, say
   bool line = true;
   bool points = false;
   int colour = -1;  ///< 0 to 7; -1: by the order of the series that are not faint
@@ -32,18 +32,20 @@ struct LineChart {
   std::optional<double> y_low = {};  ///< instead of the values' range; what lies beyond is drawn at
   std::optional<double> y_high = {};  ///< the edge
   std::optional<double> level = {};   ///< a dashed line across, for chance or a target
-  bool labels = true;  ///< names at the lines' ends, or as a legend where there are many
-  bool wide = false;   ///< twice as wide
+  std::string level_name = {};        ///< what it is, for the key
+  bool labels = true;                 ///< names at the lines' ends too, where there are few
+  bool wide = false;                  ///< twice as wide
 };
 
-/// A figure: the title, and the chart with a strip for the pointer at up to 60 places that shows
-/// the values there. Throws Error if a series' vectors differ in length.
+/// A figure: the title, the chart and its key: what each line is, and what is pale, dashed or an
+/// interval. The chart has a strip for the pointer at up to 60 places that shows the values there.
+/// Throws Error if a series' vectors differ in length.
 [[nodiscard]] std::string to_svg(const LineChart& chart);
 
 /// A line without axes, for beside a number. Empty where there are fewer than two finite points.
 [[nodiscard]] std::string sparkline(const std::vector<double>& y);
 
-/// A table of coloured cells.
+/// A table of coloured cells, with a scale of the colours as its key.
 struct HeatMap {
   struct Cell {
     std::optional<double> value = {};  ///< nothing: an empty cell
@@ -59,8 +61,9 @@ struct HeatMap {
   std::optional<double> middle = {};     ///< without colour; values below it have another colour
 };
 
-/// Throws Error if the cells are not rows by columns.
-[[nodiscard]] std::string to_svg(const HeatMap& map);
+/// A figure with a table, so that its first column stays in sight where it scrolls. Throws Error if
+/// the cells are not rows by columns.
+[[nodiscard]] std::string to_html(const HeatMap& map);
 
 /// Horizontal bars, each of parts that add up.
 struct BarChart {

@@ -87,6 +87,13 @@ std::string escaped_start(std::string_view text, std::size_t most) {
   return out + "\xe2\x80\xa6";  // an ellipsis
 }
 
+std::string scrolling(std::string_view content, std::string_view name) {
+  return fmt::format(
+      "<div class=\"box\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+      "aria-label=\"{}\">{}</div></div>\n",
+      escaped(name), content);
+}
+
 std::string to_html(const Page& page) {
   const std::string title = escaped(page.title);
   return fmt::format(

@@ -13,6 +13,11 @@ namespace precis {
 /// At most `most` characters (code points), escaped; what is left out shows as an ellipsis.
 [[nodiscard]] std::string escaped_start(std::string_view text, std::size_t most);
 
+/// Content, as HTML, in a box of its own that scrolls sideways where the screen is narrower, with a
+/// hint that it does; on paper it has the page's width. `name` tells people who do not see it what
+/// the box has; it is plain text.
+[[nodiscard]] std::string scrolling(std::string_view content, std::string_view name);
+
 /// A page. `title` is plain text; `body` is HTML, which must have its texts `escaped`.
 struct Page {
   std::string title;
@@ -24,7 +29,7 @@ struct Page {
 ///
 /// Classes for the body: `cards` (of `card`), `charts` (of figures), `side` (blocks side by side),
 /// `text` (text from data: keeps its line breaks and its direction to itself), `note`, `warning`,
-/// `error`, `scroll` around wide tables, `number` for cells, `key` for swatches of a legend.
+/// `error`, `number` for cells, `key` for swatches of a legend.
 [[nodiscard]] std::string to_html(const Page& page);
 
 }  // namespace precis

@@ -301,6 +301,35 @@ std::string probes(const Plot& plot) {
   return svg;
 }
 
+/// What every mark of the chart means.
+std::vector<Key> keys_of(const Plot& plot) {
+  const LineChart& chart = plot.chart;
+  std::vector<Key> keys;
+  bool intervals = false;
+  for (const bool faint : {false, true}) {
+    for (std::size_t k = 0; k < chart.series.size(); ++k) {
+      const Series& s = chart.series[k];
+      if (s.faint == faint && !s.name.empty()) {
+        keys.push_back({.name = s.name,
+                        .colour = faint ? -1 : plot.colour_of[k],
+                        .mark = faint ? Key::Mark::pale : Key::Mark::line});
+      }
+      intervals = intervals || !s.low.empty();
+    }
+  }
+  if (intervals) {
+    keys.push_back({.name = "95% interval", .mark = Key::Mark::interval});
+  }
+  if (chart.level) {
+    const std::string number = number_text(*chart.level);
+    keys.push_back({.name = chart.level_name.empty()
+                                ? number
+                                : fmt::format("{}, {}", chart.level_name, number),
+                    .mark = Key::Mark::dashed});
+  }
+  return keys;
+}
+
 std::vector<int> choose_colours(const LineChart& chart) {
   std::vector<int> colour_of;
   int next = 0;
@@ -337,19 +366,9 @@ std::string to_svg(const LineChart& chart) {
   plot.left = std::min(tick_width, plot.width / 4) + (chart.y_label.empty() ? 8 : 24);
 
   std::vector<EndLabel> labels;
-  std::string keys;
   if (chart.labels) {
     labels = end_labels(plot);
     if (labels.size() > most_end_labels) {
-      std::vector<std::string> names;
-      std::vector<int> colour_of;
-      for (std::size_t k = 0; k < chart.series.size(); ++k) {
-        if (!chart.series[k].faint) {
-          names.push_back(chart.series[k].name);
-          colour_of.push_back(plot.colour_of[k]);
-        }
-      }
-      keys = legend(names, colour_of);
       labels.clear();
     }
   }
@@ -372,7 +391,8 @@ std::string to_svg(const LineChart& chart) {
     svg += svg_text(plot.right + 6, label.y, Anchor::start, label.text,
                     "label " + colour_class(label.colour));
   }
-  return figure(chart.title, plot.width, height, svg + probes(plot), keys, chart.wide);
+  return figure(chart.title, plot.width, height, svg + probes(plot), legend(keys_of(plot)),
+                chart.wide);
 }
 
 std::string sparkline(const std::vector<double>& y) {

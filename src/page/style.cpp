@@ -5,7 +5,7 @@ namespace precis {
 std::string_view style_sheet() {
   return R"css(:root {
   color-scheme: light dark;
-  --ground: #f6f7f7; --surface: #ffffff; --ink: #1c2429; --muted: #5f6b73; --line: #dfe4e6;
+  --ground: #f6f7f7; --surface: #ffffff; --ink: #1c2429; --muted: #5f6b73; --line: #dfe4e6; --under: var(--ground);
   --c0: #0a6fb3; --c1: #c8540a; --c2: #0b8461; --c3: #b04f8f;
   --c4: #8a6a00; --c5: #3f9fd6; --c6: #5a5f66; --c7: #7b5fc0;
   --on-colour: #ffffff; --warning: #8a5a00; --error: #b3261e;
@@ -21,19 +21,19 @@ std::string_view style_sheet() {
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
-  margin: 0; background: var(--ground); color: var(--ink);
+  margin: 0; background: var(--ground); color: var(--ink); overflow-wrap: break-word;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0 .25rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0 .25rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-h1, h2, h3 { font-weight: 600; letter-spacing: -.01em; }
+h1, h2, h3 { font-weight: 600; letter-spacing: -.01em; overflow-wrap: anywhere; }
 p { margin: .5rem 0; max-width: 50rem; }
 a { color: var(--c0); text-decoration: none; }
 a:hover { text-decoration: underline; }
 nav { margin: .75rem 0; color: var(--muted); }
-nav a { margin-right: 1rem; white-space: nowrap; }
+nav a { display: inline-block; margin-right: 1rem; overflow-wrap: anywhere; }
 code, pre, .mono { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .note { color: var(--muted); font-size: .9rem; }
@@ -42,7 +42,7 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .warning { border-color: var(--warning); }
 .error { border-color: var(--error); }
 .card, figure, details, .side > *, .post {
-  background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
+  --under: var(--surface); background: var(--under); border: 1px solid var(--line); border-radius: 10px;
 }
 .cards { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
 .card { padding: .7rem .9rem; min-width: 0; }
@@ -52,20 +52,59 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .card svg { display: block; width: 100%; height: 28px; margin-top: .3rem; }
 .charts { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
 .charts figure.wide { grid-column: 1 / -1; }
-figure { margin: 0; padding: .7rem .8rem .5rem; min-width: 0; overflow-x: auto; }
+figure { margin: 0; padding: .7rem .8rem .5rem; min-width: 0; }
 figcaption { font-weight: 600; font-size: .9rem; margin-bottom: .25rem; }
 figure svg { display: block; width: 100%; height: auto; }
+figure.wide { max-width: 64rem; }
 figure.wide svg { min-width: 34rem; max-width: 62rem; }
-.keys { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; margin: .25rem 0; color: var(--muted); }
+.keys { display: flex; flex-wrap: wrap; gap: .1rem 1rem; overflow-wrap: anywhere; font-size: .85rem; margin: .25rem 0; color: var(--muted); }
 .key::before { content: ""; display: inline-block; width: .9em; height: .3em; border-radius: 2px;
-  background: var(--c); margin-right: .4em; vertical-align: middle; }
-.scroll { overflow-x: auto; margin: .5rem 0; }
+  background: var(--c, var(--muted)); margin-right: .4em; vertical-align: middle; }
+.key.pale::before { opacity: .4; }
+.key.dashed::before { height: 0; border-top: 2px dashed var(--muted); border-radius: 0; background: none; }
+.key.interval::before { width: 2px; height: 1em; }
+.ramp { gap: 0; align-items: center; }
+.ramp i { width: 1.4em; height: .8em; background: color-mix(in srgb, var(--c) var(--share), transparent); }
+.ramp span { margin: 0 .5em 0 0; }
+.ramp i + span { margin: 0 0 0 .5em; }
+
+/* What is wider than the screen scrolls by itself. A shadow at its right edge, over which a cover in the ground's
+   colour moves at the end, says so everywhere; words do where the style sheet can know that it scrolls. */
+.box { margin: .5rem 0; max-width: 100%; timeline-scope: --sideways; }
+.scroll {
+  overflow-x: auto; scroll-timeline: --sideways inline;
+  background:
+    linear-gradient(to left, var(--under) 40%, transparent) right / 48px 100% no-repeat local,
+    linear-gradient(to left, rgb(0 0 0 / .22), transparent) right / 14px 100% no-repeat scroll;
+}
+.scroll:focus-visible { outline: 2px solid var(--c0); outline-offset: 2px; }
+@supports (animation-timeline: --sideways) and (timeline-scope: --sideways) {
+  .box::after {
+    content: "wider than the screen: scroll sideways \2192"; display: block; font-size: 0; color: var(--muted);
+    animation: hint linear both; animation-timeline: --sideways;
+  }
+  @keyframes hint { 0%, 90% { font-size: .8rem; opacity: 1; } 100% { font-size: .8rem; opacity: .35; } }
+}
 table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--muted); padding-bottom: .25rem; }
 th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-th { color: var(--muted); font-weight: 500; }
-td { overflow-wrap: break-word; min-width: 4rem; }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { color: var(--muted); font-weight: 500; vertical-align: bottom; }
+th, td { overflow-wrap: anywhere; min-width: 5rem; max-width: 24rem; }
+th.number { min-width: 6.5rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; padding-left: .5rem; }
+.scroll th:first-child, .scroll td:first-child {
+  position: sticky; left: 0; z-index: 1; min-width: min(12rem, 28vw); max-width: min(16rem, 42vw); padding-left: .15rem;
+  background: var(--under); box-shadow: inset -1px 0 var(--line);
+}
+.scroll .number:first-child { min-width: 3rem; }
+.scroll th:first-child:last-child, .scroll td:first-child:last-child { max-width: 24rem; box-shadow: none; }
+.heat { border-collapse: separate; border-spacing: 2px; }
+.heat td, .heat thead th { text-align: center; padding: .3rem .25rem; min-width: 5rem; border: 0; }
+.heat td { border-radius: 4px; background: color-mix(in srgb, var(--c, transparent) var(--share, 0%), transparent); }
+.heat tbody th { vertical-align: middle; border: 0; }
+.heat small { display: block; font-size: .7rem; white-space: nowrap; }
+.heat .inverse { color: var(--on-colour); }
 .side { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); }
 .side > * { padding: .5rem .75rem; min-width: 0; }
 .side .name { color: var(--muted); font-size: .8rem; }
@@ -88,7 +127,6 @@ svg .dot, svg .part { fill: var(--c); }
 svg .label { fill: var(--c); font-weight: 600; }
 svg .probe { fill: var(--ink); opacity: 0; }
 svg .probe:hover { opacity: .08; }
-svg .cell { fill: var(--c); }
 svg .on { fill: var(--on-colour); }
 .k0 { --c: var(--c0); } .k1 { --c: var(--c1); } .k2 { --c: var(--c2); } .k3 { --c: var(--c3); }
 .k4 { --c: var(--c4); } .k5 { --c: var(--c5); } .k6 { --c: var(--c6); } .k7 { --c: var(--c7); }
@@ -103,9 +141,20 @@ svg .on { fill: var(--on-colour); }
   nav { display: none; }
   .charts { grid-template-columns: repeat(2, 1fr); }
   .cards { grid-template-columns: repeat(4, 1fr); }
-  figure, .card, .post, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
-  .scroll { overflow: visible; }
+  figure, .card, .post, .side > *, tr { break-inside: avoid; }
+  h2, h3, caption, summary, section > .note { break-after: avoid; }
+  thead { display: table-header-group; }
+  p { orphans: 2; widows: 2; }
+  /* Paper does not scroll: what is wide becomes smaller and wraps, and what is folded is printed. */
+  .scroll { overflow: visible; background: none; }
+  .box::after { content: none; }
+  table { width: 100%; font-size: 8pt; }
+  table.many, table.heat { font-size: 6.5pt; }
+  th, td, th.number, td.number, .heat td, .heat thead th { min-width: 0; max-width: none; padding-right: .5em; white-space: normal; }
+  .scroll th:first-child, .scroll td:first-child { position: static; min-width: 0; max-width: none; }
+  .heat small { white-space: normal; font-size: inherit; }
+  figure.wide svg { min-width: 0; }
+  details::details-content { content-visibility: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )css";

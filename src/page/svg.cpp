@@ -17,6 +17,20 @@ double width_of(unsigned char first_byte) {
   return first_byte < 0x80 ? 0.56 : first_byte < 0xc0 ? 0 : first_byte < 0xe0 ? 0.6 : 1;
 }
 
+const char* class_of(Key::Mark mark) {
+  switch (mark) {
+    case Key::Mark::pale:
+      return " pale";
+    case Key::Mark::dashed:
+      return " dashed";
+    case Key::Mark::interval:
+      return " interval";
+    case Key::Mark::line:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string position(double value) {
@@ -58,29 +72,27 @@ std::string fitted(std::string_view text, double width) {
 
 std::string colour_class(int index) { return fmt::format("k{}", index % colours); }
 
-std::string legend(const std::vector<std::string>& names, const std::vector<int>& colour_of) {
-  std::string html = "<div class=\"keys\">";
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    html += fmt::format("<span class=\"key {}\">{}</span>", colour_class(colour_of[i]),
-                        escaped(names[i]));
+std::string legend(const std::vector<Key>& keys) {
+  std::string html;
+  for (auto key = keys.begin(); key != keys.end(); ++key) {
+    if (std::find(keys.begin(), key, *key) == key) {
+      html += fmt::format("<span class=\"key{}{}\">{}</span>",
+                          key->colour < 0 ? "" : " " + colour_class(key->colour),
+                          class_of(key->mark), escaped(key->name));
+    }
   }
-  return html + "</div>\n";
-}
-
-std::string legend(const std::vector<std::string>& names) {
-  std::vector<int> colour_of(names.size());
-  std::iota(colour_of.begin(), colour_of.end(), 0);
-  return legend(names, colour_of);
+  return html.empty() ? "" : "<div class=\"keys\">" + html + "</div>\n";
 }
 
 std::string figure(std::string_view title, double width, double height, std::string_view content,
                    std::string_view below, bool wide) {
   const std::string name = escaped(title);
-  return fmt::format(
-      "<figure{}>\n<figcaption dir=\"auto\">{}</figcaption>\n<svg viewBox=\"0 0 {} {}\" "
-      "role=\"img\" "
-      "aria-label=\"{}\">\n{}</svg>\n{}</figure>\n",
-      wide ? " class=\"wide\"" : "", name, position(width), position(height), name, content, below);
+  const std::string svg =
+      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n{}</svg>\n",
+                  position(width), position(height), name, content);
+  return fmt::format("<figure{}>\n<figcaption dir=\"auto\">{}</figcaption>\n{}{}</figure>\n",
+                     wide ? " class=\"wide\"" : "", name, wide ? scrolling(svg, title) : svg,
+                     below);
 }
 
 }  // namespace precis

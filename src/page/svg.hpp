@@ -28,12 +28,19 @@ enum class Anchor { start, middle, end };
 /// The class that gives its bearer colour `index`, from 0 on, over and over.
 [[nodiscard]] std::string colour_class(int index);
 
-/// The names with their colours, as HTML.
-[[nodiscard]] std::string legend(const std::vector<std::string>& names);
-[[nodiscard]] std::string legend(const std::vector<std::string>& names,
-                                 const std::vector<int>& colour_of);
+/// What a mark in a chart means.
+struct Key {
+  enum class Mark { line, pale, dashed, interval };
+  std::string name;
+  int colour = -1;  ///< -1: of no series
+  Mark mark = Mark::line;
+  bool operator==(const Key&) const = default;
+};
 
-/// A figure with its title; `content` is SVG, `below` HTML.
+/// The keys as HTML, each once.
+[[nodiscard]] std::string legend(const std::vector<Key>& keys);
+
+/// A figure with its title; `content` is SVG, `below` HTML. A wide one is `scrolling`.
 [[nodiscard]] std::string figure(std::string_view title, double width, double height,
                                  std::string_view content, std::string_view below, bool wide);
 

@@ -2,12 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+
 #include "page/html.hpp"
 
 namespace precis {
+namespace {
+
+constexpr std::size_t many = 8;  // columns, for which paper needs smaller letters
+
+}  // namespace
 
 std::string to_html(const Table& table) {
-  std::string html = "<div class=\"scroll\"><table>\n";
+  std::string html = table.columns.size() > many ? "<table class=\"many\">\n" : "<table>\n";
   if (!table.caption.empty()) {
     html += fmt::format("<caption>{}</caption>\n", escaped(table.caption));
   }
@@ -26,7 +33,7 @@ std::string to_html(const Table& table) {
     }
     html += "</tr>\n";
   }
-  return html + "</tbody>\n</table></div>\n";
+  return scrolling(html + "</tbody>\n</table>", table.caption.empty() ? "Table" : table.caption);
 }
 
 }  // namespace precis

@@ -17,7 +17,7 @@ struct Table {
   std::string caption = {};
 };
 
-/// The table in a block that scrolls sideways where the screen is narrow.
+/// The table, `scrolling` where the screen is narrow, with its first column always in sight.
 [[nodiscard]] std::string to_html(const Table& table);
 
 }  // namespace precis

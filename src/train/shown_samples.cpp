@@ -22,7 +22,7 @@ ShownSamples::ShownSamples(Device& device, const Model& model, const std::vector
   for (const Example& example : examples) {
     const auto query = static_cast<std::int64_t>(example.query.size());
     if (shown_.size() < shown_posts && query + max_new_tokens <= model.config.context) {
-      shown_.push_back({example.row.id(), example.query, example.row.summary});
+      shown_.push_back({example.row.id(), example.query, example.row.summary, example.row.post});
     }
   }
 }
@@ -53,7 +53,9 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
             {"id", shown.id},
             {"response", response_text(*tokenizer_, of.response)},
             {"finish", finish},
-            {"reference", shown.reference}};
+            {"reference", shown.reference},
+            {"title", shown.post.title},
+            {"post", shown.post.body}};
       },
       tick);
   return rows;

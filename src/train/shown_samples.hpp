@@ -30,6 +30,7 @@ class ShownSamples {
     std::string id;
     std::vector<std::int32_t> query;
     std::string reference;
+    Post post;  ///< goes into the rows: their readers may not have its file
   };
 
   std::int64_t max_new_tokens_;

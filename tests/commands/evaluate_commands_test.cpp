@@ -156,6 +156,30 @@ TEST_F(EvaluateCommands, CopyingIsOfEachSample) {
           }()});
 }
 
+TEST_F(EvaluateCommands, TablesKeepTheTemperatureOfTheirSamples) {
+  const auto table = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {
+        "evaluate",  "table",         "--input", file("data/train.jsonl"),
+        "--samples", file("samples"), "--names", "SFT"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  EXPECT_THAT(succeed(table({"--json", file("table")})),
+              HasSubstr("4 samples a policy and post, judged"));
+  EXPECT_FALSE(json("table").contains("temperature"));
+  EXPECT_THAT(succeed(table({"--json", file("table"), "--temperature", "0.7"})),
+              HasSubstr("4 samples a policy and post at temperature 0.7, judged"));
+  EXPECT_EQ(json("table")["temperature"], 0.7);
+  EXPECT_EQ(json("table")["policies"][1]["name"], "SFT");
+  succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
+           "--temperature", "1", "--json", file("table")});
+  EXPECT_EQ(json("table")["temperature"], 1);
+  for (const std::string wrong : {"hot", "-1", "1x"}) {
+    refuse(2, "--temperature is '" + wrong + "', a number of at least 0 was expected",
+           table({"--temperature", wrong}), "--json");
+  }
+}
+
 TEST_F(EvaluateCommands, TheBestOfNAreSamplesToJudge) {
   const std::string said =
       succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
@@ -328,6 +352,7 @@ TEST_F(EvaluateCommands, SixteenEqualSamplesOfAPostAreWorthOne) {
     }
     judge({"table", "--input", rows, "--samples", file(name) + "," + file(name), "--names", "a,b",
            "--scores", file(name + "_scores")});
+    found.back().erase("samples");
     judge({"copying", "--input", rows, "--samples", file(name)});
     judge({"rouge", "--input", rows, "--samples", file(name)});
     found.back().erase("rows");

@@ -67,6 +67,21 @@ TEST(PolicyTable, ComparesWithReferencesAndWithTheFirst) {
   EXPECT_THAT(text, HasSubstr("0.375"));
 }
 
+TEST(CellText, OfAnyJsonIsANumberOrNone) {
+  const auto cell = [](const char* json, const char* field) {
+    return cell_text(nlohmann::json::parse(json), {"", field, 2});
+  };
+  EXPECT_EQ(cell(R"({"a":{"rate":0.5,"low":0.4,"high":0.6}})", "/a"), "0.50 (0.40 to 0.60)");
+  EXPECT_EQ(cell(R"({"a":{"mean":1.5,"low":null,"high":null}})", "/a"), "1.50");
+  EXPECT_EQ(cell(R"({"a":{"b":[0,3]}})", "/a/b/1"), "3.00");
+  for (const char* json :
+       {"1", "null", "[]", "{}", R"({"a":null})", R"({"a":"x"})", R"({"a":[]})", R"({"a":1e300})",
+        R"({"a":{"rate":"x"}})", R"({"a":{"reason":"none"}})", R"([{"a":1}])"}) {
+    EXPECT_EQ(cell(json, "/a"), no_number) << json;
+    EXPECT_EQ(cell(json, "/a/b/1"), no_number) << json;
+  }
+}
+
 TEST(MeanKl, IsTheMeanOfTheSummedDifferences) {
   const auto samples = write_lines("kl_samples.jsonl", R"({"id":"a","logprobs":[-1,-0.5]})"
                                                        "\n"

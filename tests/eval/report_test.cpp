@@ -190,8 +190,9 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_EQ(report.runs, 3U);
   for (const char* part :
-       {"Policies under the gold labeler", "0.714 (0.67 to 0.75)", "Agreement of the reward model",
-        "Agreement by confidence", "The calibration error is 0.0417;", "would be 0.011 to 0.052",
+       {"Policies under the gold labeler", "0.714 (0.670 to 0.750)",
+        "Agreement of the reward model", "Agreement by confidence",
+        "The calibration error is 0.0417;", "would be 0.011 to 0.052",
         "Brier score: 0.19 (0.15 to 0.23)", "how often the higher reward was chosen",
         "Agreement of labelers", "0.40 to 0.89", "0.8 (0.6 to 0.9)", "over time",
         "Over-optimisation", "0.7 (0.6 to 0.8)", "gold</text>", ">PPO</h2>", ">Reward model</h2>",
@@ -203,6 +204,71 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   EXPECT_THAT(report.html, HasSubstr("batch, b1 to b2"));
   // A share alone does not say how its pairs are spread over posts: it gets no interval.
   EXPECT_THAT(report.html, Not(HasSubstr("0.7 (0.6042")));
+}
+
+TEST(Report, TablesHaveTheTerminalsNamesAndSayTheirTemperature) {
+  const TemporaryFolder folder;
+  const std::string rate = R"({"rate":0.9,"low":0.85,"high":0.95})";
+  const auto table = [&](const std::string& temperature) {
+    return fmt::format(
+        R"({{"posts":2000,"samples":1,{0}"policies":[{{"name":"references","gold":0.6438,"words":13.84}},{{"name":"SFT","gold":0.7,"words":14,"kl":0,"win_rate_references":{1}}},{{"name":"PPO","gold":0.95,"words":20,"kl":2.41,"coverage":0.97,"accuracy":0.9,"copying":{{"longest_run":{{"mean":4.5,"low":4.4,"high":4.6}},"ngrams":[null,{{"mean":0.5,"low":0.4,"high":0.6}}],"longest_share":{{"mean":0.25,"low":0.2,"high":0.3}}}},"win_rate_references":{1},"equal_length_references":{1},"win_rate_first":{1},"equal_length_first":{{"reason":"every one is longer"}}}}]}})",
+        temperature, rate);
+  };
+  fill(
+      folder / "loop",
+      {{"table.json", table(R"("temperature":0,)")},
+       {"table_sampled.json", table(R"("temperature":1,)")},
+       {"best.json",
+        R"({"rows":500,"samples":16,"temperature":0.7,"best_of":[{"n":1,"kl":0,"reward":{"mean":0.1,"low":0,"high":0.2}},{"n":2,"kl":0.193,"reward":{"mean":1.5,"low":1.25,"high":1.75}}]})"},
+       {"table.json.old", "not looked at"}});
+  const Report report = report_of(folder / "loop");
+  EXPECT_THAT(report.problems, IsEmpty());
+  for (const char* part :
+       {">Policies under the gold labeler, temperature 0</h2>",
+        ">Policies under the gold labeler, temperature 1</h2>",
+        ">The best of n samples by the reward model, temperature 0.7</h2>",
+        "2,000 posts, one sample a policy and post, sampled at temperature 1, judged by the gold",
+        "500 posts, 16 samples of each at temperature 0.7",
+        "<td class=\"number\">1.500 (1.250 to 1.750)</td>", "Reward of the best of n",
+        "PPO, wins against the first policy at equal length: every one is longer."}) {
+    EXPECT_THAT(report.html, HasSubstr(part));
+  }
+  // The lines of the terminal, in its order and with its digits.
+  std::string::size_type at = 0;
+  for (const char* line :
+       {"gold score</td><td class=\"number\">0.644</td>", "coverage</td>", "accuracy</td>",
+        "length, words</td><td class=\"number\">13.8</td>", "longest copied run, words</td>",
+        "copied pairs of words</td>", "KL, nats a summary</td><td class=\"number\">-</td>",
+        "wins against references</td>", "at equal length</td>", "wins against SFT</td>",
+        "at equal length</td>", "More numbers", "copying longest share</td>"}) {
+    const auto found = report.html.find(line, at);
+    ASSERT_NE(found, std::string::npos) << line;
+    at = found + 1;
+  }
+  EXPECT_EQ(report.html.find("win_rate"), std::string::npos);
+
+  // Of a former version's file the temperature is not known; two alike say where they are from.
+  fill(folder / "loop", {{"table.json", table("")}, {"table_sampled.json", table("")}});
+  const std::string html = report_of(folder / "loop").html;
+  EXPECT_THAT(html, HasSubstr("sampled at a temperature that the file does not say"));
+  EXPECT_THAT(html, HasSubstr(">Policies under the gold labeler: table_sampled.json</h2>"));
+}
+
+TEST(Report, SamplesStandWithTheirPostsWithoutHeldOutRows) {
+  const TemporaryFolder folder;
+  const std::string prompts = folder.file(
+      "prompts.jsonl",
+      "{\"id\":\"a\",\"subreddit\":\"s\",\"title\":\"T\",\"post\":\"Of the prompts.\"}\n");
+  fill_ppo(folder / "run", 2);
+  const std::string deck = "[ppo]\nbatch = 128\n\n[data]\nprompts = " + prompts + "\nvalid = \n";
+  fill(folder / "run", {{"deck.cfg", deck},
+                        {"samples.jsonl", "{\"step\":1,\"id\":\"a\",\"response\":\"Short.\"}\n"}});
+  EXPECT_THAT(report_of(folder / "run").html, HasSubstr("<strong>T</strong> Of the prompts.</p>"));
+  // What the row itself has is nearer than any file.
+  fill(folder / "run", {{"samples.jsonl",
+                         R"({"step":1,"id":"a","response":"Short.","title":"Own","post":"Itself."})"
+                         "\n"}});
+  EXPECT_THAT(report_of(folder / "run").html, HasSubstr("<strong>Own</strong> Itself.</p>"));
 }
 
 TEST(Report, SaysWhatIsMissing) {
@@ -322,7 +388,7 @@ TEST(Report, ARateThatCannotBeGivenSaysWhyBelowTheTable) {
               R"({"posts":9,"policies":[{"name":"PPO","words":3,"gold":1,"equal_length_first":)"
               R"({"reason":"length <alone> tells"}}]})"}});
   const std::string html = report_of(run).html;
-  EXPECT_THAT(html, HasSubstr("wins against the first policy at equal length</td>"));
+  EXPECT_THAT(html, HasSubstr("at equal length</td><td class=\"number\">-</td>"));
   EXPECT_THAT(html, Not(HasSubstr("reason")));
   EXPECT_THAT(
       html,

@@ -129,8 +129,12 @@ TEST(LineChart, LabelsDoNotOverlapAndManyBecomeALegend) {
   }
   chart.series.push_back({.name = "s6", .x = {0, 1}, .y = {0, 1}});
   EXPECT_THAT(to_svg(chart), HasSubstr("<span class=\"key k6\">s6</span>"));
+  EXPECT_THAT(to_svg(chart), Not(HasSubstr("class=\"label")));
+  chart.series.pop_back();
+  EXPECT_THAT(to_svg(chart), HasSubstr("<span class=\"key k5\">s5</span>"))
+      << "few have a key too: on a phone the labels are small";
   chart.labels = false;
-  EXPECT_THAT(to_svg(chart), Not(HasSubstr("s6</span>")));
+  EXPECT_THAT(to_svg(chart), testing::AllOf(HasSubstr("s5</span>"), Not(HasSubstr("s5</text>"))));
 }
 
 TEST(LineChart, BandsBarsFaintLinesAndLevels) {
@@ -145,7 +149,22 @@ TEST(LineChart, BandsBarsFaintLinesAndLevels) {
   chart.series[0].faint = true;
   chart.level = 0;
   EXPECT_THAT(to_svg(chart), HasSubstr("class=\"curve k0 faint\""));
+  chart.level_name = "start";
   EXPECT_THAT(to_svg(chart), HasSubstr("class=\"level\""));
+  EXPECT_THAT(to_svg(chart), HasSubstr("<span class=\"key interval\">95% interval</span>"
+                                       "<span class=\"key dashed\">start, 0</span>"));
+}
+
+TEST(LineChart, TheKeyNamesPaleLinesOnce) {
+  LineChart chart{.title = "t", .series = {}, .labels = false};
+  for (const char* name : {"training", "validation"}) {
+    chart.series.push_back({.name = "each step", .x = {0, 1}, .y = {0, 1}, .faint = true});
+    chart.series.push_back({.name = name, .x = {0, 1}, .y = {0, 1}});
+  }
+  EXPECT_THAT(to_svg(chart),
+              HasSubstr("<div class=\"keys\"><span class=\"key k0\">training</span><span "
+                        "class=\"key k1\">validation</span><span class=\"key pale\">each "
+                        "step</span></div>"));
 }
 
 TEST(LineChart, HugeSeriesHaveFewProbes) {
@@ -197,13 +216,15 @@ TEST(HeatMap, ColoursGrowAwayFromTheMiddle) {
                     .low = 0,
                     .high = 1,
                     .middle = 0.5};
-  const std::string svg = to_svg(map);
+  const std::string svg = to_html(map);
   EXPECT_THAT(svg, HasSubstr("a, x: 0.90, 0.85 to 0.94"));
-  EXPECT_THAT(svg, HasSubstr("fill-opacity=\"0.72\""));  // 0.9 of 0.8
-  EXPECT_EQ(count(svg, "fill-opacity=\"0\""), 2U);
-  EXPECT_EQ(count(svg, "class=\"cell k1\""), 1U) << "below the middle";
+  EXPECT_THAT(svg, HasSubstr("<td class=\"k0 inverse\" style=\"--share:72%\""));  // 0.9 of 0.8
+  EXPECT_EQ(count(svg, "<td class=\"k0\" style=\"--share:0%\""), 1U);
+  EXPECT_EQ(count(svg, "<td class=\"k1"), 1U) << "below the middle";
+  EXPECT_EQ(count(svg, "<td title="), 1U) << "no number, no colour";
+  EXPECT_THAT(svg, HasSubstr("<div class=\"keys ramp\"><span>0</span><i class=\"k1 inverse\""));
   EXPECT_THAT(svg, Not(HasSubstr("<script")));
-  EXPECT_THROW((void)to_svg(HeatMap{.title = "", .rows = {"a"}, .columns = {"b"}, .cells = {{}}}),
+  EXPECT_THROW((void)to_html(HeatMap{.title = "", .rows = {"a"}, .columns = {"b"}, .cells = {{}}}),
                Error);
 }
 

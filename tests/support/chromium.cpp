@@ -203,7 +203,8 @@ void Chromium::show_screen() {
                                               {"mobile", screen_.phone}});
   const Json scheme = {{"name", "prefers-color-scheme"},
                        {"value", screen_.dark ? "dark" : "light"}};
-  send("Emulation.setEmulatedMedia", {{"features", Json::array({scheme})}});
+  send("Emulation.setEmulatedMedia",
+       {{"media", screen_.paper ? "print" : ""}, {"features", Json::array({scheme})}});
 }
 
 void Chromium::open(const std::filesystem::path& file) {
@@ -298,6 +299,14 @@ void Chromium::type(const std::string& text) { send("Input.insertText", {{"text"
 void Chromium::screenshot(const std::filesystem::path& file, bool whole) {
   const Json reply =
       send("Page.captureScreenshot", {{"format", "png"}, {"captureBeyondViewport", whole}});
+  std::ofstream(file, std::ios::binary) << decoded(reply["data"]);
+}
+
+void Chromium::print(const std::filesystem::path& file) {
+  constexpr double inches = 1 / 25.4;  // a millimetre
+  const Json reply = send(
+      "Page.printToPDF",
+      {{"printBackground", true}, {"paperWidth", 210 * inches}, {"paperHeight", 297 * inches}});
   std::ofstream(file, std::ios::binary) << decoded(reply["data"]);
 }
 

@@ -23,6 +23,7 @@ struct Screen {
   int height = 800;
   bool dark = false;
   bool phone = false;  ///< touch, and two device pixels a CSS pixel
+  bool paper = false;  ///< the style of print
 };
 
 class Chromium {
@@ -63,6 +64,9 @@ class Chromium {
 
   /// Writes the page as a PNG: the screen, or with `whole` all of it.
   void screenshot(const std::filesystem::path& file, bool whole = false);
+
+  /// Writes the page as a PDF on A4.
+  void print(const std::filesystem::path& file);
 
   /// What the page complained of since it was started: console errors and warnings, exceptions,
   /// requests that failed or were refused.
