@@ -19,12 +19,17 @@ void take_pictures(const char* report, const char* label_page,
   Chromium browser(*program);
   browser.set_screen({.width = 1100, .height = 850});
   browser.open(report);
+  browser.evaluate(
+      "[...document.querySelectorAll('h2')].find((h) => h.textContent === 'PPO')"
+      ".scrollIntoView(), scrollBy(0, -16)");
   browser.screenshot(folder / "report.png");
   browser.set_screen({.width = 1100, .height = 600});
   browser.open(label_page);
   browser.click("#name");
   browser.type("ann");
   browser.click("#start-form button");
+  browser.press("ArrowRight");
+  browser.press("ArrowRight");
   browser.press("8");
   browser.screenshot(folder / "label_page.png");
 }
