@@ -262,30 +262,43 @@ std::vector<DeckDifference> deck_differences(const std::vector<DeckEntry>& befor
   return differences;
 }
 
-bool may_differ_when_continued(std::string_view key) {
-  constexpr std::array<std::string_view, 24> keys{
-      "train.steps", "train.stop_after", "threads", "device", "grid", "placement", "run",
-      "watchdog_seconds", "end_time", "trace", "dry_run",
-      // Inputs, whose content is compared (TrainingRun::check_inputs).
-      "data.train", "data.valid", "data.prompts", "data.worker_weights", "data.exclude_workers",
-      "data.valid_excludes_workers", "ppo.replay", "model", "tokenizer", "policy", "reference",
-      "reward", "value"};
+bool says_how_only(std::string_view key) {
+  constexpr std::array<std::string_view, 10> keys{
+      "train.stop_after", "threads",  "device", "grid",   "placement", "run",
+      "watchdog_seconds", "end_time", "trace",  "dry_run"};
   return std::find(keys.begin(), keys.end(), key) != keys.end() || key.starts_with("checkpoint.") ||
          key.starts_with("log.") || key.ends_with(".grid");
 }
 
-void check_continued_deck(const std::vector<DeckEntry>& before, const std::vector<DeckEntry>& after,
-                          const std::string& stored) {
+bool may_differ_when_continued(std::string_view key) {
+  constexpr std::array<std::string_view, 14> keys{
+      "train.steps",
+      // Inputs, whose content is compared (TrainingRun::check_inputs).
+      "data.train", "data.valid", "data.prompts", "data.worker_weights", "data.exclude_workers",
+      "data.valid_excludes_workers", "ppo.replay", "model", "tokenizer", "policy", "reference",
+      "reward", "value"};
+  return says_how_only(key) || std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
+                                      const std::vector<DeckEntry>& after,
+                                      bool (*may_differ)(std::string_view key)) {
   std::vector<std::string> changes;
   const auto shown = [](const std::optional<std::string>& value) {
     return value ? fmt::format("'{}'", *value) : std::string{"absent"};
   };
   for (const DeckDifference& difference : deck_differences(before, after)) {
-    if (!may_differ_when_continued(difference.key)) {
+    if (!may_differ(difference.key)) {
       changes.push_back(fmt::format("{} (was {}, now {})", difference.key, shown(difference.before),
                                     shown(difference.after)));
     }
   }
+  return changes;
+}
+
+void check_continued_deck(const std::vector<DeckEntry>& before, const std::vector<DeckEntry>& after,
+                          const std::string& stored) {
+  const auto changes = changed_keys(before, after, may_differ_when_continued);
   if (!changes.empty()) {
     fail_usage(
         "The run cannot be continued with other values than it was begun with in {}: {}. Give the "

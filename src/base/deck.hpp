@@ -45,6 +45,15 @@ struct DeckDifference {
 /// layout, times; and inputs, of which the content counts.
 [[nodiscard]] bool may_differ_when_continued(std::string_view key);
 
+/// Whether a key says how a run is done, not what it gives: of a run that cannot go on, the others
+/// may not differ.
+[[nodiscard]] bool says_how_only(std::string_view key);
+
+/// "train.batch (was '16', now '8')" for each key that differs, unless it `may_differ`.
+[[nodiscard]] std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
+                                                    const std::vector<DeckEntry>& after,
+                                                    bool (*may_differ)(std::string_view key));
+
 /// Throws UsageError naming each key of a continued run that differs and may not, with both values.
 /// `stored` names the deck of the run so far.
 void check_continued_deck(const std::vector<DeckEntry>& before, const std::vector<DeckEntry>& after,

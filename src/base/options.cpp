@@ -129,6 +129,14 @@ std::vector<po::option> take_option(const OptionTable& table, std::vector<std::s
   return {taken("true")};
 }
 
+po::options_description description_of(const std::vector<Option>& options) {
+  po::options_description description;
+  for (const Option& option : options) {
+    description.add_options()(option.key.c_str(), po::value<std::string>());
+  }
+  return description;
+}
+
 /// The command line's options; a plain word becomes the positional key's value or `deck`.
 po::parsed_options read_command_line(const OptionTable& table, std::span<const std::string> words,
                                      const po::options_description& description,
@@ -303,12 +311,20 @@ void OptionTable::check_required() const {
   }
 }
 
-void OptionTable::parse(std::span<const std::string> words) {
+std::string OptionTable::find_deck(std::span<const std::string> words) const {
   try {
-    po::options_description description;
-    for (const Option& option : options_) {
-      description.add_options()(option.key.c_str(), po::value<std::string>());
-    }
+    std::string deck;
+    (void)read_command_line(*this, words, description_of(options_), deck);
+    return deck;
+  } catch (const po::error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+void OptionTable::parse(std::span<const std::string> words,
+                        const std::optional<std::string>& deck_text) {
+  try {
+    const po::options_description description = description_of(options_);
     std::map<std::string, std::string> where;
     const po::parsed_options line = read_command_line(*this, words, description, deck_);
     for (const po::option& option : line.options) {
@@ -318,7 +334,7 @@ void OptionTable::parse(std::span<const std::string> words) {
     }
     po::parsed_options deck(&description);
     if (!deck_.empty()) {
-      for (const DeckEntry& entry : read_deck(deck_)) {
+      for (const DeckEntry& entry : deck_text ? parse_deck(*deck_text, deck_) : read_deck(deck_)) {
         const std::string place = fmt::format("{}:{}", deck_, entry.line);
         if (find(entry.key) == nullptr) {
           fail_unknown(*this, entry.key, place);

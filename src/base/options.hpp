@@ -83,8 +83,12 @@ class OptionTable {
   /// the deck. The command line wins over the deck; a boolean may stand alone for true. Throws
   /// UsageError for an unknown key (naming the nearest one), a key given twice, a wrong value
   /// (naming key, value, what is expected, and file and line if it came from a deck), or a required
-  /// key that is missing. Does nothing about `--help`: see `asks_for_help`.
-  void parse(std::span<const std::string> words);
+  /// key that is missing. Does nothing about `--help`: see `asks_for_help`. `deck_text` is the
+  /// deck's content where it is known already.
+  void parse(std::span<const std::string> words,
+             const std::optional<std::string>& deck_text = std::nullopt);
+  /// The deck that `parse` would read, or empty. Throws UsageError as `parse` does.
+  [[nodiscard]] std::string find_deck(std::span<const std::string> words) const;
 
   /// Whether the deck or the command line gave this key. The key must be registered.
   [[nodiscard]] bool given(const std::string& key) const;

@@ -1,6 +1,7 @@
 // `precis evaluate reward`: how often a reward model agrees with comparisons.
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,9 +14,11 @@
 #include "eval/reward_report.hpp"
 #include "feedback/pair_id.hpp"
 #include "feedback/repeated_judgements.hpp"
+#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/input_digests.hpp"
 #include "train/reward_model.hpp"
 
 namespace precis {
@@ -85,6 +88,7 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi, o.input);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
     const GridShape grid = data_parallel_grid(o.machine, mpi);
@@ -94,13 +98,17 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
       world, [&] { return load_model(machine.device, o.model, {ModelKind::reward}, o.part); });
   const Pairs pairs = collectively(world, [&] {
     Pairs read = read_pairs(o.input, o.split, RowUse::validation, o.data,
-                            required_tokenizer(model, o.model), model.config.context);
+                            required_tokenizer(model, o.model), model.config.context, handed);
     require(!read.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
             joined(o.input, ","), read.counts.describe());
     context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());
     warn_of_equal_summaries(read, joined(o.input, ","), context.log);
     return read;
   });
+  agree_on_inputs(world, collectively(world, [&] {
+                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
+                                                              {"input", digest_of(pairs.pairs)}};
+                  }));
   // A name that cannot be written is found before the work is done.
   std::optional<JsonlWriter> rows, table;
   collectively(world, [&] {

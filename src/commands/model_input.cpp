@@ -1,8 +1,11 @@
 #include "commands/model_input.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "base/error.hpp"
+#include "train/input_digests.hpp"
 
 namespace precis {
 
@@ -33,6 +36,24 @@ Tokenizer required_tokenizer(const Model& model, const std::string& where) {
           "{} has no tokenizer, which this command needs. Import the model from a folder with one.",
           where);
   return *std::move(tokenizer);
+}
+
+void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> digests,
+                    bool goes_on) {
+  if (goes_on) {
+    digests.erase("model");
+    digests.erase("tokenizer");
+  }
+  agree_on_inputs(world, digests);
+}
+
+std::vector<std::string> joined_lists(const std::vector<std::vector<std::string>>& lists) {
+  std::vector<std::string> all;
+  for (const auto& list : lists) {
+    std::copy_if(list.begin(), list.end(), std::back_inserter(all),
+                 [](const std::string& item) { return !item.empty(); });
+  }
+  return all;
 }
 
 bool is_at_hand(std::string_view key, const std::string& path, bool goes_on, Log& log) {

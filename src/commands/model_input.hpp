@@ -1,13 +1,16 @@
 // What commands take out of a model before they use it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
 #include "data/tokenizer.hpp"
 #include "model/model.hpp"
+#include "parallel/communicator.hpp"
 
 namespace precis {
 
@@ -21,6 +24,15 @@ namespace precis {
 
 /// The same for commands that read text. Throws Error if the model has none.
 [[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);
+
+/// Collective: as agree_on_inputs, on what a training reads. A run that goes on may do without
+/// `model` and `tokenizer`, which TrainingRun::check_inputs compares where they are there.
+void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> digests,
+                    bool goes_on);
+
+/// The items of all lists, without empty ones.
+[[nodiscard]] std::vector<std::string> joined_lists(
+    const std::vector<std::vector<std::string>>& lists);
 
 /// Whether the file that a run was begun with under this key can be looked at. One that goes on
 /// does not need it any more, so that one that is gone is only warned of.

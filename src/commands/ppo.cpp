@@ -9,6 +9,7 @@
 #include "commands/model_input.hpp"
 #include "data/data_options.hpp"
 #include "data/tldr.hpp"
+#include "io/handed_files.hpp"
 #include "model/model.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
@@ -183,6 +184,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi, joined_lists({o.data.prompts, o.data.valid, {o.ppo.replay}}));
   const RoleLayout layout = collectively(world, [&] {
     complete(o, context.options);
     return plan(o, mpi.size());
@@ -212,15 +214,15 @@ ExitStatus run(Context& context, PpoCommand& o) {
             "{} has no tokenizer, which the posts in data.prompts need. Import it with one.",
             o.policy);
     Inputs in{.prompts = read_examples(o.data.prompts, RowUse::prompts, o.data, *heads.tokenizer,
-                                       context_of(heads)),
+                                       context_of(heads), handed),
               .shown = {},
               .replay = std::nullopt};
     if (!o.data.valid.empty()) {
-      in.shown =
-          read_examples(o.data.valid, RowUse::prompts, o.data, *heads.tokenizer, context_of(heads));
+      in.shown = read_examples(o.data.valid, RowUse::prompts, o.data, *heads.tokenizer,
+                               context_of(heads), handed);
     }
     if (!o.ppo.replay.empty()) {
-      in.replay.emplace(o.ppo.replay, heads.policy.config.vocabulary, context_of(heads));
+      in.replay.emplace(handed.of(o.ppo.replay), heads.policy.config.vocabulary, context_of(heads));
     }
     return in;
   });
@@ -229,6 +231,11 @@ ExitStatus run(Context& context, PpoCommand& o) {
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
   const auto load = [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); };
+  const auto digests = collectively(
+      world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });
+  auto agreed = digests;
+  agreed["ppo.replay"] = inputs.replay ? inputs.replay->digest() : "";
+  agree_on_inputs(world, agreed);
   if (o.run.dry_run) {
     ModelConfig value = heads.value.config;
     value.kind = ModelKind::value;
@@ -252,8 +259,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
     return ExitStatus::done;
   }
 
-  training->check_inputs(
-      collectively(world, [&] { return digests_of(o, inputs, training->state().step); }));
+  training->check_inputs(digests);
   RoleModels models = collectively(world, load);
   PpoTrainer trainer({.machine = machine,
                       .world = world,

@@ -7,13 +7,19 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "base/help.hpp"
 #include "base/system_call.hpp"
 #include "base/text.hpp"
 #include "commands/separate_outputs.hpp"
+#include "commands/slurm_tasks.hpp"
 #include "commands/version.hpp"
+#include "io/handed_files.hpp"
+#include "io/text_file.hpp"
+#include "kernels/cpu/isa.hpp"
+#include "parallel/agreement.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/mpi_session.hpp"
 
@@ -81,17 +87,57 @@ int run_alone(const Command& command, const std::string& program,
   mpi.abort(static_cast<int>(failure.status));
 }
 
+/// Whether a key may have another value on each rank: `threads`, since nodes may have different
+/// numbers of cores, and what a rank computes does not depend on it.
+bool may_differ_between_ranks(std::string_view key) { return key == "threads"; }
+
+/// Collective: throws AgreedError unless all ranks run the same command of the same program with
+/// the same keys.
+void agree_on_command(MpiCommunicator& world, const Command& command, const OptionTable& options) {
+  const auto facts = collectively(world, [&] {
+    std::vector<Fact> all{{"the command", command.name},
+                          {"the program", build_text()},
+                          {"the instruction set", cpu::name_of(cpu::chosen_isa())}};
+    for (const Option& option : options.options()) {
+      if (!may_differ_between_ranks(option.key)) {
+        all.push_back({option.key, option.text()});
+      }
+    }
+    return all;
+  });
+  agree_on(world, facts,
+           "All ranks must be given the same: look at copies of the deck or of the program, and at "
+           "variables of the environment, that differ between the nodes.");
+}
+
+/// Collective: reads the command line and the deck, which may come from a stream.
+void parse_on_ranks(OptionTable& options, std::span<const std::string> words, MpiSession& mpi) {
+  const std::string deck = collectively(mpi.world(), [&] { return options.find_deck(words); });
+  const HandedFiles handed(mpi, {deck});
+  collectively(mpi.world(), [&] {
+    options.parse(words,
+                  handed.has(deck) ? std::optional(read_text_file(handed.of(deck))) : std::nullopt);
+  });
+}
+
 int run_on_ranks(const Command& command, const std::string& program,
                  std::span<const std::string> words, Log& log) {
+  // MPI itself may set it for a single rank.
+  const bool from_mpirun = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr;
   MpiSession mpi;
   log.set_rank(mpi.rank());
   try {
     OptionTable options;
-    const Command::Run run = collectively(mpi.world(), [&] {
-      Command::Run prepared = command.prepare(options);
-      options.parse(words);
-      require_separate_outputs(options);
-      return prepared;
+    const Command::Run run = command.prepare(options);
+    parse_on_ranks(options, words, mpi);
+    agree_on_command(mpi.world(), command, options);
+    collectively(mpi.world(), [&] {
+      if (mpi.size() == 1 && !from_mpirun) {
+        require_own_outputs_of_task(options, log);
+      }
+      if (mpi.rank() == 0) {  // which writes them
+        require_separate_outputs(options);
+      }
     });
     Context context{
         .program = program, .command = command.name, .options = options, .log = log, .mpi = &mpi};

@@ -13,6 +13,7 @@
 #include "commands/equal_summaries.hpp"
 #include "commands/model_input.hpp"
 #include "eval/reward_report.hpp"
+#include "io/handed_files.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/input_digests.hpp"
@@ -78,17 +79,17 @@ struct Comparisons {
   Pairs train, valid;
 };
 
-Comparisons read_comparisons(const RewardOptions& o, const Tokenizer& tokenizer,
-                             std::int64_t context, Log& log) {
+Comparisons read_comparisons(const RewardOptions& o, const HandedFiles& handed,
+                             const Tokenizer& tokenizer, std::int64_t context, Log& log) {
   Comparisons pairs;
-  pairs.train =
-      read_pairs(o.data.train, o.data.train_split, RowUse::training, o.data, tokenizer, context);
+  pairs.train = read_pairs(o.data.train, o.data.train_split, RowUse::training, o.data, tokenizer,
+                           context, handed);
   log.info("Training comparisons, {}: {}", joined(o.data.train, ","),
            pairs.train.counts.describe());
   warn_of_equal_summaries(pairs.train, joined(o.data.train, ","), log);
   if (!o.data.valid.empty()) {
     pairs.valid = read_pairs(o.data.valid, o.data.valid_split, RowUse::validation, o.data,
-                             tokenizer, context);
+                             tokenizer, context, handed);
     require(!pairs.valid.pairs.empty(), "{}: no comparison is left to validate on. {}",
             joined(o.data.valid, ","), pairs.valid.counts.describe());
     log.info("Validation comparisons, {}: {}", joined(o.data.valid, ","),
@@ -154,6 +155,8 @@ ExitStatus run(Context& context, RewardOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi,
+                           joined_lists({o.data.train, o.data.valid, {o.data.worker_weights}}));
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
     check_keys(context.options, o);
@@ -183,9 +186,12 @@ ExitStatus run(Context& context, RewardOptions& o) {
                    : start_model(o, machine.device, context.log);
   });
   const Comparisons pairs = collectively(world, [&] {
-    return read_comparisons(o, required_tokenizer(model, o.model), model.config.context,
+    return read_comparisons(o, handed, required_tokenizer(model, o.model), model.config.context,
                             context.log);
   });
+  const auto digests =
+      collectively(world, [&] { return digests_of(o, pairs, goes_on, context.log); });
+  agree_on_start(world, digests, goes_on);
   if (o.run.dry_run) {
     const std::string text = describe(plan_of(o, model, pairs), machine, mpi, context.log);
     if (world.rank() == 0) {
@@ -194,8 +200,7 @@ ExitStatus run(Context& context, RewardOptions& o) {
     return ExitStatus::done;
   }
 
-  training_run->check_inputs(
-      collectively(world, [&] { return digests_of(o, pairs, goes_on, context.log); }));
+  training_run->check_inputs(digests);
   std::optional<RewardObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {

@@ -16,10 +16,12 @@
 #include "data/loader.hpp"
 #include "data/prompt_rows.hpp"
 #include "data/response_text.hpp"
+#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 #include "model/generator.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/input_digests.hpp"
 #include "train/machine.hpp"
 
 namespace precis {
@@ -111,10 +113,11 @@ void check_model(const SampleOptions& o, const Model& model) {
   }
 }
 
-std::vector<PromptRow> read_prompts(const SampleOptions& o, const ModelConfig& config,
-                                    const Tokenizer* tokenizer, Log& log) {
+std::vector<PromptRow> read_prompts(const SampleOptions& o, const HandedFiles& handed,
+                                    const ModelConfig& config, const Tokenizer* tokenizer,
+                                    Log& log) {
   if (o.prompt.empty()) {
-    PromptRows rows = read_prompt_rows(o.input, tokenizer,
+    PromptRows rows = read_prompt_rows(handed.of(o.input), tokenizer,
                                        {.with_response = false,
                                         .context = config.context,
                                         .new_tokens = o.max_new_tokens,
@@ -199,6 +202,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi, {o.input});
   const Stopwatch watch;
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
@@ -214,7 +218,11 @@ ExitStatus run(Context& context, SampleOptions& o) {
   const auto tokenizer = collectively(world, [&] { return tokenizer_of(model, o.model); });
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
   const auto rows =
-      collectively(world, [&] { return read_prompts(o, model.config, text, context.log); });
+      collectively(world, [&] { return read_prompts(o, handed, model.config, text, context.log); });
+  agree_on_inputs(world, collectively(world, [&] {
+                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
+                                                              {"input", digest_of(rows)}};
+                  }));
   std::optional<RowOutput> output;
   if (o.prompt.empty()) {
     output.emplace(world, o.output);

@@ -1,4 +1,5 @@
 // `precis score`: log-probs, rewards or values of given responses.
+#include <map>
 #include <numeric>
 #include <span>
 #include <string>
@@ -11,10 +12,12 @@
 #include "commands/row_output.hpp"
 #include "data/loader.hpp"
 #include "data/prompt_rows.hpp"
+#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 #include "model/evaluator.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/input_digests.hpp"
 #include "train/machine.hpp"
 
 namespace precis {
@@ -62,9 +65,10 @@ void add_options(OptionTable& table, ScoreOptions& o) {
              .minimum = 1});
 }
 
-std::vector<PromptRow> read_rows(const ScoreOptions& o, const Model& model, Log& log) {
+std::vector<PromptRow> read_rows(const ScoreOptions& o, const HandedFiles& handed,
+                                 const Model& model, Log& log) {
   const auto tokenizer = tokenizer_of(model, o.model);
-  PromptRows rows = read_prompt_rows(o.input, tokenizer ? &*tokenizer : nullptr,
+  PromptRows rows = read_prompt_rows(handed.of(o.input), tokenizer ? &*tokenizer : nullptr,
                                      {.with_response = true,
                                       .append_end = o.append_end,
                                       .context = model.config.context,
@@ -122,6 +126,7 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi, {o.input});
   const Stopwatch watch;
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
@@ -132,7 +137,11 @@ ExitStatus run(Context& context, ScoreOptions& o) {
     return load_model(machine.device, o.model,
                       {ModelKind::language, ModelKind::reward, ModelKind::value}, o.part);
   });
-  const auto rows = collectively(world, [&] { return read_rows(o, model, context.log); });
+  const auto rows = collectively(world, [&] { return read_rows(o, handed, model, context.log); });
+  agree_on_inputs(world, collectively(world, [&] {
+                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
+                                                              {"input", digest_of(rows)}};
+                  }));
   RowOutput output(world, o.output);
 
   const auto [begin, end] =

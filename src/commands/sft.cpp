@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
+#include "io/handed_files.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/input_digests.hpp"
@@ -106,9 +107,10 @@ void take_config(const OptionTable& table, SftOptions& o, const ModelConfig& con
 }
 
 /// The model that training starts from.
-Model start_model(const OptionTable& table, SftOptions& o, Device& device) {
+Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& handed,
+                  Device& device) {
   if (o.model.empty()) {
-    const Tokenizer tokenizer = Tokenizer::load(o.tokenizer);
+    const Tokenizer tokenizer = Tokenizer::load(handed.of(o.tokenizer));
     complete_config(o, tokenizer.vocabulary(), {tokenizer.end_token()});
     const std::string& json = tokenizer.to_json();
     return make_model(device, o.config, {json.begin(), json.end()},
@@ -119,11 +121,10 @@ Model start_model(const OptionTable& table, SftOptions& o, Device& device) {
   return model;
 }
 
-/// The `model.` keys of a run that goes on: its checkpoint knows what the files it was begun with
-/// said.
-void continue_config(const OptionTable& table, SftOptions& o, const std::string& checkpoint) {
-  const ModelConfig config =
-      load_model_head(ModelReader(checkpoint, trained_part), {ModelKind::language}).config;
+/// The `model.` keys of a run that goes on or is finished: its checkpoint or final model knows what
+/// the files it was begun with said.
+void continue_config(const OptionTable& table, SftOptions& o, const ModelReader& model) {
+  const ModelConfig config = load_model_head(model, {ModelKind::language}).config;
   if (o.model.empty()) {
     complete_config(o, config.vocabulary, config.end_tokens);
   } else {
@@ -135,12 +136,14 @@ struct Rows {
   Examples train, valid;
 };
 
-Rows read_rows(const SftOptions& o, const Tokenizer& tokenizer, std::int64_t context, Log& log) {
+Rows read_rows(const SftOptions& o, const HandedFiles& handed, const Tokenizer& tokenizer,
+               std::int64_t context, Log& log) {
   Rows rows;
-  rows.train = read_examples(o.data.train, RowUse::training, o.data, tokenizer, context);
+  rows.train = read_examples(o.data.train, RowUse::training, o.data, tokenizer, context, handed);
   log.info("Training rows, {}: {}", joined(o.data.train, ","), rows.train.counts.describe());
   if (!o.data.valid.empty()) {
-    rows.valid = read_examples(o.data.valid, RowUse::validation, o.data, tokenizer, context);
+    rows.valid =
+        read_examples(o.data.valid, RowUse::validation, o.data, tokenizer, context, handed);
     require(!rows.valid.examples.empty(), "{}: no row is left to validate on. {}",
             joined(o.data.valid, ","), rows.valid.counts.describe());
     log.info("Validation rows, {}: {}", joined(o.data.valid, ","), rows.valid.counts.describe());
@@ -149,16 +152,17 @@ Rows read_rows(const SftOptions& o, const Tokenizer& tokenizer, std::int64_t con
 }
 
 /// What the run is begun with.
-std::map<std::string, std::string> digests_of(const SftOptions& o, const Rows& rows, bool goes_on,
-                                              Log& log) {
+std::map<std::string, std::string> digests_of(const SftOptions& o, const HandedFiles& handed,
+                                              const Rows& rows, bool goes_on, Log& log) {
   std::map<std::string, std::string> digests{{"data.train", digest_of(rows.train.examples)},
                                              {"data.valid", digest_of(rows.valid.examples)}};
   if (is_at_hand("model", o.model, goes_on, log)) {
     digests["model"] = o.model.empty() ? "" : digest_of_model(o.model);
   }
-  if (is_at_hand("tokenizer", o.tokenizer, goes_on, log)) {
-    digests["tokenizer"] =
-        o.tokenizer.empty() ? "" : digest_of_text(Tokenizer::load(o.tokenizer).to_json());
+  if (handed.has(o.tokenizer) || is_at_hand("tokenizer", o.tokenizer, goes_on, log)) {
+    digests["tokenizer"] = o.tokenizer.empty()
+                               ? ""
+                               : digest_of_text(Tokenizer::load(handed.of(o.tokenizer)).to_json());
   }
   return digests;
 }
@@ -187,6 +191,7 @@ ExitStatus run(Context& context, SftOptions& o) {
   MpiSession& mpi = *context.mpi;
   MpiCommunicator& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
+  const HandedFiles handed(mpi, joined_lists({{o.tokenizer}, o.data.train, o.data.valid}));
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
   Machine machine = collectively(world, [&] {
     check_keys(o);
@@ -206,8 +211,12 @@ ExitStatus run(Context& context, SftOptions& o) {
                                             .final_files = {final_model}});
   }
   const bool goes_on = training_run && training_run->checkpoint();
-  if (goes_on) {
-    collectively(world, [&] { continue_config(context.options, o, *training_run->checkpoint()); });
+  if (goes_on || (training_run && training_run->is_finished())) {
+    collectively(world, [&] {
+      continue_config(context.options, o,
+                      goes_on ? ModelReader(*training_run->checkpoint(), trained_part)
+                              : ModelReader(training_run->file(final_model)));
+    });
     training_run->check_deck();
     if (is_complete(*training_run, o.train)) {
       return ExitStatus::done;
@@ -216,12 +225,18 @@ ExitStatus run(Context& context, SftOptions& o) {
   Model model = collectively(world, [&] {
     return goes_on ? load_model(machine.device, *training_run->checkpoint(), {ModelKind::language},
                                 trained_part)
-                   : start_model(context.options, o, machine.device);
+                   : start_model(context.options, o, handed, machine.device);
   });
+  if (training_run && !goes_on) {
+    training_run->check_deck();  // now that the keys model.* have their values
+  }
   const Rows rows = collectively(world, [&] {
     const Tokenizer tokenizer = required_tokenizer(model, o.model.empty() ? o.tokenizer : o.model);
-    return read_rows(o, tokenizer, model.config.context, context.log);
+    return read_rows(o, handed, tokenizer, model.config.context, context.log);
   });
+  const auto digests =
+      collectively(world, [&] { return digests_of(o, handed, rows, goes_on, context.log); });
+  agree_on_start(world, digests, goes_on);
   if (o.run.dry_run) {
     const std::string text = describe(plan_of(o, model, rows), machine, mpi, context.log);
     if (world.rank() == 0) {
@@ -230,8 +245,7 @@ ExitStatus run(Context& context, SftOptions& o) {
     return ExitStatus::done;
   }
 
-  training_run->check_inputs(
-      collectively(world, [&] { return digests_of(o, rows, goes_on, context.log); }));
+  training_run->check_inputs(digests);
   std::optional<SftObjective> objective;
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {

@@ -35,6 +35,11 @@ std::string hdf5_version() {
 
 }  // namespace
 
+std::string build_text() {
+  return fmt::format("precis {} (commit {}, {} {})", program_version, program_commit, compiler_name,
+                     compiler_version);
+}
+
 std::string version_text() {
   const CudaAnswer cuda = find_cuda();
   return fmt::format(

@@ -89,12 +89,13 @@ Comparison parse_comparison(const JsonRow& row, ChoiceField field) {
 }
 
 Pairs read_pairs(const std::vector<std::string>& files, const std::string& split, RowUse use,
-                 const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context) {
+                 const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context,
+                 const HandedFiles& handed) {
   Pairs result;
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, tokenizer, true);
   const bool trains = use == RowUse::training;
-  WorkerChoice workers(trains ? options.worker_weights : "",
+  WorkerChoice workers(handed.of(trains ? options.worker_weights : ""),
                        trains || options.valid_excludes_workers ? options.exclude_workers
                                                                 : std::vector<std::string>());
   const auto visit = [&](const JsonRow& row) {
@@ -144,7 +145,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
       result.pairs.push_back(std::move(pair));
     }
   };
-  read_rows(files, options.skip_bad, counts, visit);
+  read_rows(files, options.skip_bad, counts, visit, handed);
   workers.check_excluded(joined(files, ","));
   if (use != RowUse::validation) {
     require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),

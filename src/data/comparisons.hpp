@@ -68,6 +68,6 @@ struct Pairs {
 /// training set without pairs.
 [[nodiscard]] Pairs read_pairs(const std::vector<std::string>& files, const std::string& split,
                                RowUse use, const DataOptions& options, const Tokenizer& tokenizer,
-                               std::int64_t context);
+                               std::int64_t context, const HandedFiles& handed = {});
 
 }  // namespace precis

@@ -122,11 +122,11 @@ std::vector<std::int32_t> token_ids(const JsonRow& row, const char* field,
   return result;
 }
 
-PromptRows read_prompt_rows(const std::string& path, const Tokenizer* tokenizer,
+PromptRows read_prompt_rows(const InputFile& file, const Tokenizer* tokenizer,
                             const PromptRowOptions& options) {
   const PromptRowParser parser(tokenizer, options);
   PromptRows result;
-  result.bad = for_each_row(path, options.skip_bad,
+  result.bad = for_each_row(file, options.skip_bad,
                             [&](const JsonRow& row) { result.rows.push_back(parser.parse(row)); });
   return result;
 }

@@ -45,7 +45,7 @@ struct PromptRowOptions {
 /// {"prompt_ids","response_ids"}. A post is cut to fit; a prompt that does not fit, an empty prompt
 /// and an id out of range are errors with file and line. Without a tokenizer (null) only ids are
 /// taken.
-[[nodiscard]] PromptRows read_prompt_rows(const std::string& path, const Tokenizer* tokenizer,
+[[nodiscard]] PromptRows read_prompt_rows(const InputFile& file, const Tokenizer* tokenizer,
                                           const PromptRowOptions& options);
 
 }  // namespace precis

@@ -1,7 +1,6 @@
 #include "data/row_filter.hpp"
 
 #include "base/text.hpp"
-#include "io/text_file.hpp"
 
 #include <algorithm>
 
@@ -64,8 +63,8 @@ bool RowFilter::keeps_response(std::int64_t tokens, RowCounts& counts) const {
 }
 
 void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& counts,
-               const std::function<void(const JsonRow&)>& visit) {
-  for (const std::string& file : expand_files(files)) {
+               const std::function<void(const JsonRow&)>& visit, const HandedFiles& handed) {
+  for (const InputFile& file : handed.expand(files)) {
     std::int64_t good = 0;
     const std::int64_t bad = for_each_row(file, skip_bad, [&](const JsonRow& row) {
       visit(row);

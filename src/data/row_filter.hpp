@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data/tldr.hpp"
+#include "io/handed_files.hpp"
 
 #include <functional>
 #include <string>
@@ -37,6 +38,6 @@ class RowFilter {
 /// Calls `visit` for the rows of the files that names and globs stand for; counts those read and
 /// those skipped. Throws Error if there are none.
 void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& counts,
-               const std::function<void(const JsonRow&)>& visit);
+               const std::function<void(const JsonRow&)>& visit, const HandedFiles& handed);
 
 }  // namespace precis

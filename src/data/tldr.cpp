@@ -84,8 +84,8 @@ std::string RowCounts::describe() const {
 }
 
 Examples read_examples(const std::vector<std::string>& files, RowUse use,
-                       const DataOptions& options, const Tokenizer& tokenizer,
-                       std::int64_t context) {
+                       const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context,
+                       const HandedFiles& handed) {
   Examples result;
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, tokenizer, false);
@@ -114,7 +114,7 @@ Examples read_examples(const std::vector<std::string>& files, RowUse use,
       result.examples.push_back(std::move(example));
     }
   };
-  read_rows(files, options.skip_bad, counts, visit);
+  read_rows(files, options.skip_bad, counts, visit, handed);
   if (use != RowUse::validation) {
     require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
             counts.describe(),

@@ -3,6 +3,7 @@
 
 #include "data/data_options.hpp"
 #include "data/tokenizer.hpp"
+#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 
 #include <cstdint>
@@ -118,6 +119,6 @@ enum class RowUse { training, validation, prompts };
 /// data.skip_bad) and for a training set without rows.
 [[nodiscard]] Examples read_examples(const std::vector<std::string>& files, RowUse use,
                                      const DataOptions& options, const Tokenizer& tokenizer,
-                                     std::int64_t context);
+                                     std::int64_t context, const HandedFiles& handed = {});
 
 }  // namespace precis

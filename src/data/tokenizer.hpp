@@ -3,6 +3,7 @@
 
 #include "data/bpe.hpp"
 #include "data/pretokenizer.hpp"
+#include "io/input_file.hpp"
 
 #include <array>
 #include <cstdint>
@@ -46,7 +47,7 @@ class Tokenizer {
   /// From a tokenizer.json, a folder (tokenizer.json, vocab.json + merges.txt or encoder.json +
   /// vocab.bpe) or a model file. Throws Error with one message if it is malformed or needs a
   /// feature that precis does not have, naming it.
-  [[nodiscard]] static Tokenizer load(const std::string& path);
+  [[nodiscard]] static Tokenizer load(const InputFile& file);
   /// From the bytes of a tokenizer.json (Hugging Face). Throws as `load`.
   [[nodiscard]] static Tokenizer from_json(std::string_view bytes,
                                            const std::string& name = "tokenizer.json");

@@ -64,14 +64,14 @@ Tokenizer Tokenizer::from_json(std::string_view bytes, const std::string& name) 
   return Tokenizer(parse_tokenizer_json(bytes, name), name, std::string(bytes));
 }
 
-Tokenizer Tokenizer::load(const std::string& path) {
-  if (fs::is_directory(path)) {
-    return load_folder(path);
+Tokenizer Tokenizer::load(const InputFile& file) {
+  if (fs::is_directory(file.path)) {
+    return load_folder(file.path);
   }
-  if (fs::exists(path) && is_hdf5(path)) {
-    return load_model_file(path);
+  if (fs::is_regular_file(file.path) && is_hdf5(file.path)) {
+    return load_model_file(file.path);
   }
-  return from_json(read_text_file(path), path);
+  return from_json(read_text_file(file), file.name);
 }
 
 }  // namespace precis

@@ -13,8 +13,9 @@ constexpr const char* format_name = "precis worker weights 1";
 
 }  // namespace
 
-WorkerWeights read_worker_weights(const std::string& file) {
-  const nlohmann::json content = parse_json(read_text_file(file), file);
+WorkerWeights read_worker_weights(const InputFile& input) {
+  const std::string& file = input.name;
+  const nlohmann::json content = parse_json(read_text_file(input), file);
   const auto* const format = content.is_object() ? find_field(content, "format") : nullptr;
   require(format != nullptr && *format == format_name,
           "{}: \"format\": \"{}\" was expected. `precis label audit --weights` writes such files.",
@@ -39,10 +40,9 @@ void write_worker_weights(const std::filesystem::path& file, const WorkerWeights
   write_file(file, content.dump(2) + "\n");
 }
 
-WorkerChoice::WorkerChoice(const std::string& weights_file,
-                           const std::vector<std::string>& excluded)
-    : weights_file_(weights_file), excluded_(excluded.begin(), excluded.end()) {
-  if (!weights_file.empty()) {
+WorkerChoice::WorkerChoice(const InputFile& weights_file, const std::vector<std::string>& excluded)
+    : weights_file_(weights_file.name), excluded_(excluded.begin(), excluded.end()) {
+  if (!weights_file_.empty()) {
     weights_ = read_worker_weights(weights_file);
   }
 }

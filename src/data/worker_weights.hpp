@@ -16,15 +16,15 @@ using WorkerWeights = std::map<std::string, double>;
 
 /// Reads {"format": "precis worker weights 1", "weights": {WORKER: WEIGHT, ...}}, as `precis label
 /// audit --weights` writes it. Throws Error for anything else, and if all weights are 0.
-[[nodiscard]] WorkerWeights read_worker_weights(const std::string& file);
+[[nodiscard]] WorkerWeights read_worker_weights(const InputFile& input);
 void write_worker_weights(const std::filesystem::path& file, const WorkerWeights& weights);
 
 /// Says which comparisons are left out and what the others weigh.
 class WorkerChoice {
  public:
   WorkerChoice() = default;
-  /// `weights_file` may be empty: then every worker weighs 1.
-  WorkerChoice(const std::string& weights_file, const std::vector<std::string>& excluded);
+  /// The name of `weights_file` may be empty: then every worker weighs 1.
+  WorkerChoice(const InputFile& weights_file, const std::vector<std::string>& excluded);
 
   [[nodiscard]] bool excludes(const Comparison& comparison);
   /// Throws Error if the file does not have the worker.

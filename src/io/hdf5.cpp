@@ -114,6 +114,11 @@ Handle create_file(const std::filesystem::path& path) {
 
 Handle open_file(const std::filesystem::path& path) {
   require_readable_file(path, "model file or checkpoint");
+  require(
+      std::filesystem::is_regular_file(path),
+      "{} is a pipe or a device. A model file is read from here and there, so that it must be a "
+      "regular file: copy it to one first.",
+      path.string());
   silence();
   const Handle access = access_properties();
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
@@ -137,16 +142,34 @@ Handle open_file(const std::filesystem::path& path) {
 
 void flush(hid_t file) { check(H5Fflush(file, H5F_SCOPE_LOCAL), "cannot write it"); }
 
-void abandon(hid_t file) noexcept {
+namespace {
+
+/// The descriptor of an open file; -1 where its driver has none: the handle of MPI-IO is another.
+int descriptor_of(hid_t file) noexcept {
+  const hid_t access = H5Fget_access_plist(file);
+  if (access < 0) {
+    return -1;
+  }
+  const bool has_one = H5Pget_driver(access) == H5FD_SEC2;
+  H5Pclose(access);
   void* handle = nullptr;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || handle == nullptr) {
-    return;
+  if (!has_one || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || handle == nullptr) {
+    return -1;
   }
-  const int memory = ::memfd_create("abandoned", MFD_CLOEXEC);
-  if (memory >= 0) {
-    ::dup2(memory, *static_cast<int*>(handle));
-    ::close(memory);
+  return *static_cast<int*>(handle);
+}
+
+}  // namespace
+
+bool abandon(hid_t file) noexcept {
+  const int descriptor = descriptor_of(file);
+  const int memory = descriptor < 0 ? -1 : ::memfd_create("abandoned", MFD_CLOEXEC);
+  if (memory < 0) {
+    return false;
   }
+  const bool replaced = ::dup2(memory, descriptor) >= 0;
+  ::close(memory);
+  return replaced;
 }
 
 Handle type_of(DType dtype) {

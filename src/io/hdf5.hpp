@@ -69,8 +69,9 @@ class Handle {
 /// HDF5 is not left whole by a close that cannot write.
 void flush(hid_t file);
 /// Lets a file that was opened for writing be closed although it cannot be written (a full disk):
-/// from here on its content goes to memory and is lost.
-void abandon(hid_t file) noexcept;
+/// from here on its content goes to memory and is lost. Returns whether that could be done: only a
+/// file that HDF5 itself writes through a descriptor, not one that MPI-IO writes.
+bool abandon(hid_t file) noexcept;
 
 /// The little-endian type that stands for a DType; bf16 is a float of 16 bits with exponent bias
 /// 127.

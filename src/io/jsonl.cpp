@@ -58,9 +58,9 @@ std::string short_reason(std::string_view what) {
 const char* kind_of(const nlohmann::json& value) { return value.type_name(); }
 
 /// Calls `visit` for each row and `refuse` for each that is bad.
-void read_lines(const std::string& path, const std::function<void(const JsonRow&)>& visit,
+void read_lines(const InputFile& input, const std::function<void(const JsonRow&)>& visit,
                 const std::function<void(const BadRow&)>& refuse) {
-  LineReader reader(path);
+  LineReader reader(input);
   std::string line;
   std::int64_t first_blank = 0;  // of the blank lines just read; 0: none
   while (reader.next(line)) {
@@ -70,12 +70,12 @@ void read_lines(const std::string& path, const std::function<void(const JsonRow&
     }
     // Blank lines are nothing at the end of the file, and not JSON before a row.
     for (; first_blank != 0 && first_blank < reader.line_number(); ++first_blank) {
-      refuse(BadRow(
-          fmt::format("{}:{}: the line is blank, a JSON object was expected.", path, first_blank)));
+      refuse(BadRow(fmt::format("{}:{}: the line is blank, a JSON object was expected.", input.name,
+                                first_blank)));
     }
     first_blank = 0;
     try {
-      JsonRow row{.value = {}, .file = path, .line = reader.line_number()};
+      JsonRow row{.value = {}, .file = input.name, .line = reader.line_number()};
       row.value = parse_json(line, row.where());
       if (!row.value.is_object()) {
         throw BadRow(fmt::format("{}: a JSON object was expected, found {}.", row.where(),
@@ -130,14 +130,14 @@ const std::string& text_field(const nlohmann::json& object, const char* field,
   return value->get_ref<const std::string&>();
 }
 
-void for_each_row(const std::string& path, const std::function<void(const JsonRow&)>& visit) {
-  read_lines(path, visit, [](const BadRow& bad) { throw bad; });
+void for_each_row(const InputFile& input, const std::function<void(const JsonRow&)>& visit) {
+  read_lines(input, visit, [](const BadRow& bad) { throw bad; });
 }
 
-std::int64_t for_each_row(const std::string& path, bool skip_bad,
+std::int64_t for_each_row(const InputFile& input, bool skip_bad,
                           const std::function<void(const JsonRow&)>& visit) {
   std::int64_t skipped = 0;
-  read_lines(path, visit, [&](const BadRow& bad) {
+  read_lines(input, visit, [&](const BadRow& bad) {
     if (!skip_bad) {
       throw BadRow(fmt::format(
           "{} Mend the row, or skip and count such rows with data.skip_bad true.", bad.what()));

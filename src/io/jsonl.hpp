@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "io/input_file.hpp"
 #include "io/output_file.hpp"
 
 #include <nlohmann/json.hpp>
@@ -48,10 +49,10 @@ struct JsonRow {
 /// Calls `visit` for each row of the file in order. A line that is not UTF-8, not JSON or not an
 /// object, a blank line before the last row, and a BadRow thrown by `visit` are errors with file
 /// and line.
-void for_each_row(const std::string& path, const std::function<void(const JsonRow&)>& visit);
+void for_each_row(const InputFile& input, const std::function<void(const JsonRow&)>& visit);
 /// The same for commands with the key data.skip_bad, which errors name: if it is true, such rows
 /// are skipped. Returns how many were.
-std::int64_t for_each_row(const std::string& path, bool skip_bad,
+std::int64_t for_each_row(const InputFile& input, bool skip_bad,
                           const std::function<void(const JsonRow&)>& visit);
 
 /// The double that prints as the shortest decimal number that reads back as `value`: so an f32 is

@@ -231,7 +231,7 @@ StateWriter::StateWriter(const std::filesystem::path& path, std::string_view for
 
 StateWriter::~StateWriter() {
   if (!committed_) {
-    hdf5::abandon(file_.id());
+    (void)hdf5::abandon(file_.id());
   }
 }
 
@@ -252,7 +252,7 @@ void StateWriter::write(const std::string& path, hid_t type, const Extents& shap
       hdf5::write_attribute(dataset.id(), digest_attribute, digest);
       hdf5::check(H5Dflush(dataset.id()), "cannot write it");
     } catch (const Error&) {
-      hdf5::abandon(file_.id());  // before the dataset is closed
+      (void)hdf5::abandon(file_.id());  // before the dataset is closed
       throw;
     }
   });

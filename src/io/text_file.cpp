@@ -29,30 +29,36 @@ struct Descriptor {
   int number;
 };
 
+void require_there(bool there, const std::string& name) {
+  require(there, "{}: the file does not exist. {}", name,
+          names_open_file(name)
+              ? "The launcher of the ranks did not pass it on: give /dev/stdin or a named pipe."
+              : "Check the path.");
+}
+
 /// The bytes of a file as they are.
-GzipReader::Source open_file(const std::string& path) {
+GzipReader::Source open_file(const InputFile& input) {
   std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  require(status.type() != std::filesystem::file_type::not_found,
-          "{}: the file does not exist. Check the path.", path);
+  const auto status = std::filesystem::status(input.path, ignored);
+  require_there(status.type() != std::filesystem::file_type::not_found, input.name);
   require(status.type() != std::filesystem::file_type::directory,
-          "{}: this is a folder, a file was expected.", path);
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require_system(descriptor >= 0, "{}: cannot be opened for reading", path);
-  return [file = std::make_shared<Descriptor>(descriptor), path](char* to, std::size_t size) {
+          "{}: this is a folder, a file was expected.", input.name);
+  const int descriptor = ::open(input.path.c_str(), O_RDONLY | O_CLOEXEC);
+  require_system(descriptor >= 0, "{}: cannot be opened for reading", input.name);
+  return [file = std::make_shared<Descriptor>(descriptor), name = input.name](char* to, std::size_t size) {
     ssize_t count = 0;
     do {
       count = ::read(file->number, to, size);
     } while (count < 0 && errno == EINTR);
-    require_system(count >= 0, "{}: cannot be read", path);
+    require_system(count >= 0, "{}: cannot be read", name);
     return static_cast<std::size_t>(count);
   };
 }
 
 }  // namespace
 
-LineReader::LineReader(std::string path)
-    : path_(std::move(path)), file_(open_file(path_), path_), buffer_(buffer_bytes) {}
+LineReader::LineReader(InputFile file)
+    : input_(std::move(file)), file_(open_file(input_), input_.name), buffer_(buffer_bytes) {}
 
 bool LineReader::fill() {
   used_ = 0;
@@ -89,8 +95,8 @@ bool LineReader::next(std::string& line) {
   return true;
 }
 
-std::string read_text_file(const std::string& path) {
-  GzipReader file(open_file(path), path);
+std::string read_text_file(const InputFile& input) {
+  GzipReader file(open_file(input), input.name);
   std::string bytes;
   std::vector<char> buffer(buffer_bytes);
   while (const std::size_t count = file.read(buffer.data(), buffer.size())) {
@@ -102,18 +108,21 @@ std::string read_text_file(const std::string& path) {
   return bytes;
 }
 
+bool names_open_file(std::string_view name) {
+  return name == "/dev/stdin" || name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/");
+}
+
 std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
   std::vector<std::string> files;
   for (const std::string& pattern : patterns) {
     if (pattern.empty()) {
       fail_usage("A list of files has an empty name. Write names or globs with commas between.");
     }
-    if (std::filesystem::exists(pattern)) {
+    if (names_open_file(pattern) || std::filesystem::exists(pattern)) {
       files.push_back(pattern);
       continue;
     }
-    require(pattern.find_first_of("*?[") != std::string::npos,
-            "{}: the file does not exist. Check the path.", pattern);
+    require_there(pattern.find_first_of("*?[") != std::string::npos, pattern);
     glob_t matches{};
     const int code = glob(pattern.c_str(), GLOB_ERR, nullptr, &matches);
     const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&matches, globfree);

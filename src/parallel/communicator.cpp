@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <limits>
 #include <numeric>
 
@@ -57,11 +58,16 @@ MpiCommunicator::MpiCommunicator(MPI_Comm comm, std::string name, ProgressRecord
             return size;
           }(),
           progress),
-      comm_(comm) {
+      comm_(comm),
+      exceptions_(std::uncaught_exceptions()) {
   check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
-MpiCommunicator::~MpiCommunicator() { MPI_Comm_free(&comm_); }
+MpiCommunicator::~MpiCommunicator() {
+  if (std::uncaught_exceptions() == exceptions_) {
+    MPI_Comm_free(&comm_);
+  }
+}
 
 void MpiCommunicator::wait(MPI_Request& request) {
   Backoff backoff;

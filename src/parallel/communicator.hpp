@@ -57,7 +57,8 @@ class Communicator {
 
 using Bytes = std::vector<std::byte>;
 
-/// MPI on host memory: owns one MPI_Comm, freed at destruction (before the MpiSession's end).
+/// MPI on host memory: owns one MPI_Comm, freed at destruction (before the MpiSession's end), which
+/// may wait for the other ranks; so not while an exception is on its way, whose message is first.
 /// Beside the interface it offers what control needs: bytes of unequal length, and smaller groups.
 class MpiCommunicator final : public Communicator {
  public:
@@ -90,6 +91,7 @@ class MpiCommunicator final : public Communicator {
   void wait(MPI_Request& request);
 
   MPI_Comm comm_ = MPI_COMM_NULL;
+  int exceptions_;
 };
 
 /// The global sum or maximum of one number, on every rank.

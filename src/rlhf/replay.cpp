@@ -35,8 +35,8 @@ std::vector<float> rollout_logprobs(const JsonRow& row) {
 
 }  // namespace
 
-Replay::Replay(const std::string& file, std::int64_t vocabulary, std::int64_t context)
-    : file_(file) {
+Replay::Replay(const InputFile& file, std::int64_t vocabulary, std::int64_t context)
+    : file_(file.name) {
   for_each_row(file, [&](const JsonRow& row) {
     Recorded recorded;
     Episode& episode = recorded.episode;

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "io/input_file.hpp"
 #include "rlhf/episode.hpp"
 
 namespace precis {
@@ -14,13 +15,17 @@ class Replay {
  public:
   /// Throws Error with file and line for a row that lacks a field or has one of another type, has a
   /// token outside the `vocabulary`, does not fit the `context`, or has an earlier one's number.
-  Replay(const std::string& file, std::int64_t vocabulary, std::int64_t context);
+  Replay(const InputFile& file, std::int64_t vocabulary, std::int64_t context);
   /// Throws Error naming the first of the episodes [first, last) that the file does not have.
   void require_episodes(std::int64_t first, std::int64_t last) const;
   /// The episode as it was recorded; the file must have it.
   [[nodiscard]] const Episode& at(std::int64_t number) const;
   /// Of the episodes before number `end`, which are those that steps before it have used.
   [[nodiscard]] std::string digest(std::int64_t end) const;
+  /// Of all episodes.
+  [[nodiscard]] std::string digest() const {
+    return episodes_.empty() ? "" : episodes_.rbegin()->second.digest;
+  }
   /// Empty where the file does not tell.
   [[nodiscard]] const std::string& prompt_id_of(std::int64_t number) const;
 

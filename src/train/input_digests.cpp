@@ -7,6 +7,7 @@
 
 #include "io/compare.hpp"
 #include "io/digest.hpp"
+#include "parallel/agreement.hpp"
 
 namespace precis {
 namespace {
@@ -37,6 +38,16 @@ std::string digest_of(const std::vector<Example>& examples) {
   return digest.text();
 }
 
+std::string digest_of(const std::vector<PromptRow>& rows) {
+  TokenDigest digest_of_rows;
+  for (const PromptRow& row : rows) {
+    digest_of_rows.add(static_cast<std::int64_t>(digest(row.id)));
+    digest_of_rows.add(row.prompt_ids);
+    digest_of_rows.add(row.response_ids);
+  }
+  return digest_of_rows.text();
+}
+
 std::string digest_of(const std::vector<Pair>& pairs) {
   TokenDigest digest;
   for (const Pair& pair : pairs) {
@@ -63,5 +74,15 @@ std::string digest_of_model(const std::filesystem::path& file) {
 }
 
 std::string digest_of_text(std::string_view text) { return hexadecimal(digest(text)); }
+
+void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests) {
+  std::vector<Fact> facts;
+  for (const auto& [key, digest] : digests) {
+    facts.push_back({"the digest of " + key, digest});
+  }
+  agree_on(ranks, facts,
+           "Every rank must read the same: give files on a file system that all nodes share, or "
+           "copy them to each node anew.");
+}
 
 }  // namespace precis

@@ -1,14 +1,18 @@
-// Digests of what a run learns from, by which a run that goes on knows its inputs again.
+// Digests of what a command reads: ranks agree on them, and a run that goes on knows its inputs
+// again.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/comparisons.hpp"
+#include "data/prompt_rows.hpp"
 #include "data/tldr.hpp"
+#include "parallel/communicator.hpp"
 
 namespace precis {
 
@@ -27,6 +31,8 @@ class TokenDigest {
 
 /// Of the tokens that are used, whatever the files, their names and their compression.
 [[nodiscard]] std::string digest_of(const std::vector<Example>& examples);
+/// The ids included, which the results show.
+[[nodiscard]] std::string digest_of(const std::vector<PromptRow>& rows);
 /// The choices included.
 [[nodiscard]] std::string digest_of(const std::vector<Pair>& pairs);
 /// Of the pairs' weights; "" if all are 1.
@@ -34,5 +40,9 @@ class TokenDigest {
 /// Of a model file's content, from the digests it stores.
 [[nodiscard]] std::string digest_of_model(const std::filesystem::path& file);
 [[nodiscard]] std::string digest_of_text(std::string_view text);
+
+/// Collective: throws AgreedError naming key, ranks and hosts unless what each rank has read under
+/// the keys has the same digests.
+void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests);
 
 }  // namespace precis

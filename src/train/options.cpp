@@ -35,7 +35,8 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
 void add_run_options(OptionTable& table, RunOptions& o) {
   table.add("run", &o.run,
             {.meaning = "run folder; if it holds a checkpoint, the run goes on from there",
-             .required = true});
+             .required = true,
+             .file = FileUse::output});
   add_machine_options(table, o.machine);
   table.add(
       "end_time", &o.end_time,

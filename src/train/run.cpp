@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "io/output_file.hpp"
 #include "parallel/collectively.hpp"
+#include "train/input_digests.hpp"
 
 namespace precis {
 namespace {
@@ -63,11 +64,18 @@ TrainingRun::TrainingRun(const Setup& setup)
         log_.add_file(run_folder_->log());
       }
       find_checkpoint();
+      if (!checkpoint_) {
+        remains_ = find_remains(folder_, setup.command, final_files_);
+      }
     }
   });
+  remains_ = static_cast<Remains>(all_max(world_, static_cast<std::int64_t>(remains_)));
   const std::string found = world_.broadcast_text(checkpoint_ ? checkpoint_->string() : "", 0);
   if (!found.empty()) {
     checkpoint_ = found;
+    agree_on_inputs(world_, collectively(world_, [&] {
+                      return std::map{std::pair{found, digest_of_model(found)}};
+                    }));
     collectively(world_, [&] {
       const StateReader file(*checkpoint_);
       state_ = read_state(file);
@@ -91,11 +99,11 @@ TrainingRun::TrainingRun(const Setup& setup)
 }
 
 void TrainingRun::check_deck() {
-  if (!checkpoint_) {
-    return;
-  }
   collectively(world_, [&] {
-    if (world_.rank() == 0) {
+    if (world_.rank() == 0 && remains_ != Remains::nothing) {
+      check_deck_of_remains(folder_, remains_, options_.effective_deck());
+    }
+    if (world_.rank() == 0 && checkpoint_) {
       const std::string stored = checkpoint_->string();
       check_continued_deck(parse_deck(StateReader(*checkpoint_).text("deck"), stored),
                            parse_deck(options_.effective_deck(), "this command"), stored);
@@ -131,6 +139,14 @@ void TrainingRun::find_checkpoint() {
 }
 
 bool TrainingRun::is_complete(std::int64_t total_steps) {
+  if (is_finished()) {
+    log_.info(
+        "The run in {} is complete: {} there. Its checkpoints are not, so that it cannot go "
+        "on.",
+        folder_.string(),
+        joined(final_files_, " and ") + (final_files_.size() == 1 ? " is" : " are"));
+    return true;
+  }
   if (!checkpoint_ || state_.step < total_steps || resave()) {
     return false;
   }
@@ -182,6 +198,12 @@ void TrainingRun::begin(std::int64_t total_steps) {
       trace_ = std::make_unique<TraceFile>(folder_ / "trace.json");
       phases_.keep_events();
     }
+  });
+  collectively(world_, [&] {
+    require(!is_writer() || std::filesystem::exists(folder_ / "lock"),
+            "The run folder {} of rank 0 is not there on host {}, whose rank writes the "
+            "checkpoints. Give one on a file system that all nodes share.",
+            folder_.string(), world_.progress().host());
   });
   if (state_.step < total_steps_) {
     signals_.emplace(

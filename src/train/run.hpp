@@ -22,6 +22,7 @@
 #include "io/tensorboard.hpp"
 #include "parallel/communicator.hpp"
 #include "train/options.hpp"
+#include "train/remains.hpp"
 #include "train/trace.hpp"
 
 namespace precis {
@@ -55,8 +56,8 @@ class TrainingRun {
   /// fails.
   explicit TrainingRun(const Setup& setup);
 
-  /// Collective, when all keys have their values: throws UsageError if the run goes on and one has
-  /// changed that may not.
+  /// Collective, when all keys have their values: throws UsageError if the folder holds something
+  /// of this run already and a key has changed that may not, lest less takes its place.
   void check_deck();
   /// Collective: notes what the inputs under these keys hold (a digest; "" for none), for the
   /// checkpoints. Throws UsageError naming the keys whose inputs are not those that the run was
@@ -67,12 +68,15 @@ class TrainingRun {
   [[nodiscard]] const std::optional<std::filesystem::path>& checkpoint() const noexcept {
     return checkpoint_;
   }
+  /// Whether there is no checkpoint, but the final files are there: nothing can be added to them.
+  [[nodiscard]] bool is_finished() const noexcept { return remains_ == Remains::final_files; }
   [[nodiscard]] const RunState& state() const noexcept { return state_; }
   [[nodiscard]] RunState& state() noexcept { return state_; }
   [[nodiscard]] std::uint64_t seed() const noexcept {
     return static_cast<std::uint64_t>(run_options_.machine.seed);
   }
-  /// Whether the checkpoint is of the last step and every final file is there; says so if it is.
+  /// Whether the run is finished, or the checkpoint is of the last step and every final file is
+  /// there; says so if it is.
   [[nodiscard]] bool is_complete(std::int64_t total_steps);
   [[nodiscard]] std::filesystem::path file(const std::string& name) const { return folder_ / name; }
 
@@ -133,6 +137,7 @@ class TrainingRun {
   std::unique_ptr<RunFolder> run_folder_;  // rank 0
   CheckpointFolder checkpoints_;
   std::optional<std::filesystem::path> checkpoint_;
+  Remains remains_ = Remains::nothing;  // with a checkpoint: nothing
   RunState state_;
   std::int64_t saved_step_ = 0;  // of the last checkpoint
   int writer_ = 0;

@@ -31,7 +31,9 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
 
 bool is_complete(TrainingRun& run, const TrainOptions& options) {
   const auto& extra = run.state().extra;
-  return extra.contains(rows_key) && run.is_complete(total_steps(options, extra[rows_key]));
+  const std::int64_t steps =
+      extra.contains(rows_key) ? total_steps(options, extra[rows_key]) : options.steps;
+  return (run.is_finished() || extra.contains(rows_key)) && run.is_complete(steps);
 }
 
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,

@@ -1,10 +1,12 @@
 #include "io/state_file.hpp"
 
+#include <mpi.h>
 #include <sys/resource.h>
 
 #include <bit>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 
 #include "io/compare.hpp"
 #include "io/file_damage.hpp"
@@ -360,6 +362,32 @@ TEST(StateFile, SaysWhatToGiveInPlaceOfAFolder) {
   EXPECT_THAT(message(), HasSubstr("policy.h5."));
   overwrite(folder / "config.json", "{}");
   EXPECT_THAT(message(), HasSubstr("precis import --from " + folder.path().string()));
+}
+
+/// Whether a file of this driver could be abandoned, and can still be closed.
+bool abandons(const std::filesystem::path& path, hid_t access) {
+  const hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose,
+                          "cannot create the file");
+  hdf5::write_attribute(file.id(), "name", std::string("value"));
+  const bool abandoned = hdf5::abandon(file.id());
+  hdf5::flush(file.id());
+  return abandoned;
+}
+
+TEST(Hdf5, OnlyAFileWithADescriptorIsAbandoned) {
+  const TemporaryFolder folder;
+  const hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "cannot make a property list");
+  EXPECT_TRUE(abandons(folder / "usual", access.id()));
+  hdf5::check(H5Pset_fapl_core(access.id(), std::size_t{1} << 16, false), "no memory driver");
+  EXPECT_FALSE(abandons(folder / "memory", access.id()));
+  // In a process of its own, since MPI is started once.
+  EXPECT_EXIT(
+      {
+        MPI_Init(nullptr, nullptr);
+        hdf5::check(H5Pset_fapl_mpio(access.id(), MPI_COMM_SELF, MPI_INFO_NULL), "no MPI-IO");
+        std::_Exit(abandons(folder / "mpi", access.id()) ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

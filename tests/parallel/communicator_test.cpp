@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "parallel/agreement.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/mailbox.hpp"
 #include "parallel/mpi_test.hpp"
@@ -334,6 +335,54 @@ TEST(RoleLayout, MakesTheGridOfEachRole) {
   EXPECT_EQ((rollout ? 1 : 0) + (reward ? 1 : 0) + (learner ? 1 : 0), 1);
   EXPECT_EQ(rollout != nullptr, layout.rollout.contains(world().rank()));
   EXPECT_EQ(learner != nullptr, layout.learner.contains(world().rank()));
+}
+
+TEST(Agreement, OfEqualFactsInAnyOrderIsSilent) {
+  const bool even = world().rank() % 2 == 0;
+  const Fact steps{"train.steps", "12"};
+  const Fact long_one{"data.train", std::string(1 << 20, 'x')};
+  agree_on(world(), even ? std::vector{steps, long_one} : std::vector{long_one, steps}, "");
+  agree_on(world(), {}, "");
+}
+
+TEST(Agreement, NamesTheLowestRankThatDiffersAndBothValues) {
+  const int rank = world().rank();
+  const std::vector<Fact> mine{{"seed", "1"},
+                               {"train.steps", rank == 0 ? "12" : "24"},
+                               {"train.text", rank == 0 ? "" : std::string(1000, 'y')},
+                               {rank == 0 ? "only.first" : "only.others", "z"}};
+  std::string message;
+  try {
+    agree_on(world(), mine, "Look at the nodes.");
+  } catch (const AgreedError& error) {
+    message = error.what();
+    EXPECT_EQ(error.rank(), 1);
+    EXPECT_EQ(error.status(), ExitStatus::failed);
+  }
+  if (world().size() == 1) {
+    EXPECT_EQ(message, "");
+    return;
+  }
+  const std::string host = world().progress().host();
+  EXPECT_THAT(message, testing::StartsWith(fmt::format(
+                           "Train.steps is 12 on rank 0 (host {0}) and 24 on rank 1 (host {0}); "
+                           "train.text is empty on rank 0",
+                           host)));
+  EXPECT_THAT(message, HasSubstr("yyy... on rank 1"));
+  EXPECT_THAT(message, HasSubstr("only.first is z on rank 0"));
+  EXPECT_THAT(message, HasSubstr("; and 1 more differ. Look at the nodes."));
+  EXPECT_LT(message.size(), 1000U);
+}
+
+TEST(MpiCommunicator, IsNotFreedWhileAnExceptionIsOnItsWay) {
+  // A rank that fails alone must not wait for the others: here none of them frees.
+  try {
+    const auto copy = world().duplicate("unwound");
+    throw Error("a failure");
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "a failure");
+  }
+  world().barrier();
 }
 
 }  // namespace

@@ -28,3 +28,13 @@ foreach(ranks 1 2 4)
     PROCESSORS ${ranks}
     ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;OMP_NUM_THREADS=1")
 endforeach()
+
+# A sanitizer must be loaded before anything else, so that nothing can be preloaded with one.
+if(NOT PRECIS_SANITIZE)
+  add_library(fault MODULE fault.c)
+  target_include_directories(fault PRIVATE $<TARGET_PROPERTY:MPI::MPI_CXX,INTERFACE_INCLUDE_DIRECTORIES>)
+  target_link_libraries(fault PRIVATE ${CMAKE_DL_LIBS})
+  precis_test(ppo_faults_test SOURCES ppo_faults_test.cpp LIBRARIES ppo_run TIMEOUT 300 LABELS run mpi)
+  add_dependencies(ppo_faults_test fault)
+  target_compile_definitions(ppo_faults_test PRIVATE PRECIS_FAULT="$<TARGET_FILE:fault>")
+endif()
