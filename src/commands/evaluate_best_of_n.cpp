@@ -20,7 +20,7 @@
 #include "eval/score_files.hpp"
 #include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
-#include "io/jsonl.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 namespace {
@@ -66,12 +66,14 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
   table.add("best_of.n", &options.n,
             {.unit = "samples",
              .meaning = "of each row, the first ones, of which --best takes the best; 0: all",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("best_of.max", &options.max,
             {.unit = "samples",
              .meaning = "the largest n of the table",
              .source = "Stiennon 2020: up to 64 and more",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
 }
 
 /// The ids in the order of their first samples.
@@ -79,8 +81,8 @@ std::vector<std::string> ids_in(const std::string& samples) {
   std::vector<std::string> ids;
   std::set<std::string> known;
   for_each_row(samples, [&](const JsonRow& row) {
-    if (known.insert(row.text("id")).second) {
-      ids.push_back(row.text("id"));
+    if (std::string id = required_id(row); known.insert(id).second) {
+      ids.push_back(std::move(id));
     }
   });
   require(!ids.empty(), "{}: the file has no samples.", samples);
@@ -118,11 +120,12 @@ void write_best(const EvaluateBestOptions& options, const std::vector<std::strin
   }
   std::vector<nlohmann::ordered_json> lines(ids.size());
   for_each_row(options.samples, [&](const JsonRow& row) {
-    const auto& [place, index] = chosen.at(row.text("id"));
+    const std::string id = required_id(row);
+    const auto& [place, index] = chosen.at(id);
     if (row.value.at("index").get<std::int64_t>() != index) {
       return;
     }
-    nlohmann::ordered_json line = {{"id", row.text("id")}, {"index", 0}};
+    nlohmann::ordered_json line = {{"id", id}, {"index", 0}};
     for (const char* field : {"prompt_ids", "response_ids", "response", "logprobs", "finish"}) {
       if (const nlohmann::json* value = find_field(row.value, field)) {
         line[field] = *value;

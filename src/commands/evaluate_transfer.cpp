@@ -46,7 +46,7 @@ void add_options(OptionTable& table, EvaluateTransferOptions& options) {
 ExitStatus run(Context& /*context*/, EvaluateTransferOptions& options) {
   const auto rows = read_summary_rows(options.input, true);
   for (const SummaryRow& row : rows) {
-    require(row.post.article,
+    require(row.post.kind == PostKind::article,
             "{}: this is a TL;DR row, one with article and highlights was "
             "expected. `precis evaluate copying` and `precis evaluate table` take TL;DR rows.",
             row.where());

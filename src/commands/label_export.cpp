@@ -54,6 +54,11 @@ void add_options(OptionTable& table, ExportOptions& options) {
              .maximum = 1e9});
   table.add("label.title", &options.page.title,
             {.meaning = "the page's title", .source = "precis"});
+  table.add("label.empty_summaries", &options.page.empty_summaries,
+            {{"refuse", EmptySummaries::refuse}, {"show", EmptySummaries::show}},
+            {.meaning = "what to do with a summary that has no text: refuse the file, or show "
+                        "\"(empty)\" in its place",
+             .source = "precis"});
   table.add(
       "label.instructions", &options.instructions,
       {.meaning = "a text file shown to the labelers before they begin and with the help, with "

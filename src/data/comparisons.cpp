@@ -1,8 +1,11 @@
 #include "data/comparisons.hpp"
 
 #include "base/text.hpp"
+#include "data/preference_rows.hpp"
 #include "data/row_filter.hpp"
+#include "data/row_kinds.hpp"
 #include "data/worker_weights.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 namespace {
@@ -37,7 +40,7 @@ std::optional<int> parse_confidence(const nlohmann::json& row, const std::string
     return std::nullopt;
   }
   const nlohmann::json* value = find_field(*extra, "confidence");
-  if (value == nullptr || value->is_null()) {
+  if (value == nullptr) {
     return std::nullopt;
   }
   if (!value->is_number_integer() || *value < 1 || *value > 9) {
@@ -48,41 +51,66 @@ std::optional<int> parse_confidence(const nlohmann::json& row, const std::string
   return value->get<int>();
 }
 
-}  // namespace
-
-std::string Comparison::where() const { return fmt::format("{}:{}", file, line); }
-
-Comparison parse_comparison(const JsonRow& row, ChoiceField field) {
-  const std::string where = row.where();
-  if (find_field(row.value, "info") == nullptr &&
-      (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr)) {
-    throw BadRow(where +
-                 ": this is a post with one summary, a comparison (`info`, `summaries`, `choice`) "
-                 "was expected. Such rows are what `precis sft` trains on.");
-  }
-  const nlohmann::json& info = required_field(row.value, "info", where);
+/// What `info` has of a post, an article, or a prompt that stands as it is.
+Post parse_info(const nlohmann::json& info, const std::string& where) {
   if (!info.is_object()) {
     throw BadRow(fmt::format("{}: the field `info` is {}, an object was expected.", where,
                              info.type_name()));
   }
-  const nlohmann::json& summaries = required_field(row.value, "summaries", where);
+  const std::string place = where + ", info";
+  if (find_field(info, "prompt") == nullptr || find_field(info, "post") != nullptr ||
+      find_field(info, "article") != nullptr) {
+    return parse_post(info, place);
+  }
+  Post post;
+  post.id = id_in(info, place).value_or("");
+  post.body = text_field(info, "prompt", place);
+  post.kind = PostKind::prompt;
+  return post;
+}
+
+}  // namespace
+
+std::string Comparison::where() const { return fmt::format("{}:{}", file, line); }
+
+nlohmann::json comparison_row(const JsonRow& row) {
+  const std::string where = row.where();
+  if (is_preference(row.value)) {
+    return preference_as_comparison(row.value, where);
+  }
+  if (find_field(row.value, "info") != nullptr || find_field(row.value, "summaries") != nullptr) {
+    return row.value;
+  }
+  if (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr) {
+    throw BadRow(where +
+                 ": this is a post with one summary, a comparison (`info`, `summaries`, `choice`) "
+                 "was expected. Such rows are what `precis sft` trains on.");
+  }
+  throw BadRow(unknown_kind(row.value, where, comparison_kinds()));
+}
+
+Comparison parse_comparison(const JsonRow& row, ChoiceField field) {
+  const std::string where = row.where();
+  const nlohmann::json value = comparison_row(row);
+  const nlohmann::json& info = required_field(value, "info", where);
+  const nlohmann::json& summaries = required_field(value, "summaries", where);
   if (!summaries.is_array() || summaries.size() != 2 || !summaries[0].is_object() ||
       !summaries[1].is_object()) {
     throw BadRow(fmt::format("{}: the field `summaries` must be a list of two objects.", where));
   }
   Comparison result;
-  result.post = parse_post(info, where + ", info");
-  result.choice = field == ChoiceField::required ? parse_choice(row.value, where) : 0;
+  result.post = parse_info(info, where);
+  result.choice = field == ChoiceField::required ? parse_choice(value, where) : 0;
   for (std::size_t k = 0; k < 2; ++k) {
     result.summaries[k] =
         text_field(summaries[k], "text", where, fmt::format("summaries[{}].text", k));
     result.policies[k] = optional_text(summaries[k], "policy");
     result.notes[k] = optional_text(summaries[k], "note");
   }
-  result.worker = optional_text(row.value, "worker");
-  result.batch = optional_text(row.value, "batch");
-  result.split = optional_text(row.value, "split");
-  result.confidence = parse_confidence(row.value, where);
+  result.worker = optional_text(value, "worker");
+  result.batch = optional_text(value, "batch");
+  result.split = optional_text(value, "split");
+  result.confidence = parse_confidence(value, where);
   result.file = row.file;
   result.line = row.line;
   return result;

@@ -1,4 +1,4 @@
-// Human comparisons in OpenAI's schema.
+// Human comparisons in OpenAI's schema, or as prompts with a chosen and a rejected text.
 #pragma once
 
 #include "data/tldr.hpp"
@@ -14,7 +14,7 @@ namespace precis {
 /// One judgement: which of two summaries of a post is better.
 struct Comparison {
   Post post;
-  std::array<std::string, 2> summaries;  // as given: they begin with a space
+  std::array<std::string, 2> summaries;  // as given: OpenAI's begin with a space
   std::array<std::string, 2> policies;   // empty: not said
   std::array<std::string, 2> notes;      // of each summary; "length": it did not end
   int choice = 0;                        // the better one
@@ -31,8 +31,14 @@ struct Comparison {
 /// Whether a row has been judged: the `choice` of one that is yet to be is not looked at.
 enum class ChoiceField { required, ignored };
 
-/// Throws BadRow naming the field that is missing or of the wrong type. `info.id`, `policy`,
-/// `note`, `worker`, `batch`, `split` and `extra.confidence` may be missing or null.
+/// The row in OpenAI's schema: as it is, or made from {"prompt", "chosen", "rejected"} (see
+/// preference_as_comparison). Throws BadRow for a row of neither kind, saying which there are.
+[[nodiscard]] nlohmann::json comparison_row(const JsonRow& row);
+
+/// Takes either kind. Throws BadRow naming the field that is missing or of the wrong type.
+/// `info.id`, `policy`, `note`, `worker`, `batch`, `split` and `extra.confidence` may be missing or
+/// null. Of
+/// {"prompt", "chosen", "rejected"} the chosen text is the first summary.
 [[nodiscard]] Comparison parse_comparison(const JsonRow& row,
                                           ChoiceField field = ChoiceField::required);
 

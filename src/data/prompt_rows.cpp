@@ -1,6 +1,8 @@
 #include "data/prompt_rows.hpp"
 
+#include "data/row_kinds.hpp"
 #include "data/tldr.hpp"
+#include "io/row_id.hpp"
 
 #include <algorithm>
 
@@ -14,7 +16,7 @@ class PromptRowParser {
 
   [[nodiscard]] PromptRow parse(const JsonRow& row) const {
     PromptRow result;
-    result.id = row_id(row);
+    result.id = id_of(row);
     result.line = row.line;
     if (find_field(row.value, "prompt_ids") != nullptr) {
       result.prompt_ids = token_ids(row, "prompt_ids", options_.vocabulary);
@@ -36,14 +38,6 @@ class PromptRowParser {
   }
 
  private:
-  [[nodiscard]] static std::string row_id(const JsonRow& row) {
-    const nlohmann::json* id = find_field(row.value, "id");
-    if (id != nullptr && id->is_string()) {
-      return id->get<std::string>();
-    }
-    return id != nullptr && id->is_number_integer() ? id->dump() : std::to_string(row.line - 1);
-  }
-
   [[nodiscard]] const Tokenizer& tokenizer(const JsonRow& row) const {
     require(
         tokenizer_ != nullptr,
@@ -60,10 +54,8 @@ class PromptRowParser {
 
   void parse_post_row(const JsonRow& row, PromptRow& result) const {
     if (find_field(row.value, "post") == nullptr && find_field(row.value, "article") == nullptr) {
-      throw BadRow(
-          fmt::format("{}: the row has none of the fields `prompt_ids`, `prompt`, `post` and "
-                      "`article`.",
-                      row.where()));
+      throw BadRow(unknown_kind(row.value, row.where(),
+                                options_.with_response ? response_kinds() : prompt_kinds()));
     }
     const SummaryRow summary = parse_summary_row(row, options_.with_response);
     result.prompt_ids =

@@ -2,23 +2,14 @@
 
 #include "base/text.hpp"
 #include "data/row_filter.hpp"
+#include "data/row_kinds.hpp"
+#include "io/row_id.hpp"
 #include "io/text_file.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace precis {
-namespace {
-
-std::string optional_id(const nlohmann::json& object, const std::string& where) {
-  const nlohmann::json* id = find_field(object, "id");
-  if (id == nullptr || id->is_null()) {
-    return {};
-  }
-  if (id->is_number_integer()) {
-    return id->dump();
-  }
-  return text_field(object, "id", where);
-}
-
-}  // namespace
 
 std::string SummaryRow::where() const { return fmt::format("{}:{}", file, line); }
 
@@ -26,11 +17,16 @@ std::string SummaryRow::id() const { return post.id.empty() ? std::to_string(lin
 
 Post parse_post(const nlohmann::json& object, const std::string& where) {
   Post post;
-  post.id = optional_id(object, where);
+  post.id = id_in(object, where).value_or("");
   if (find_field(object, "article") != nullptr && find_field(object, "post") == nullptr) {
     post.body = text_field(object, "article", where);
-    post.article = true;
+    post.kind = PostKind::article;
     return post;
+  }
+  if (std::ranges::all_of(std::array{"subreddit", "title", "post"}, [&](const char* field) {
+        return find_field(object, field) == nullptr;
+      })) {
+    throw BadRow(unknown_kind(object, where, summary_kinds()));
   }
   post.subreddit = text_field(object, "subreddit", where);
   post.title = text_field(object, "title", where);
@@ -49,7 +45,7 @@ SummaryRow parse_summary_row(const JsonRow& row, bool with_summary) {
   result.post = parse_post(row.value, row.where());
   result.file = row.file;
   result.line = row.line;
-  const char* field = result.post.article ? "highlights" : "summary";
+  const char* field = result.post.kind == PostKind::article ? "highlights" : "summary";
   if (with_summary) {
     result.summary = row.text(field);
   } else if (const auto* summary = find_field(row.value, field);

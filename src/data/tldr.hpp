@@ -16,13 +16,16 @@
 
 namespace precis {
 
-/// What a summary is written of: a Reddit post or a news article.
+/// A prompt is a whole query: no template frames it, and it is not cut.
+enum class PostKind { reddit, article, prompt };
+
+/// What a summary is written of: a Reddit post, a news article or a prompt.
 struct Post {
   std::string id;  // empty: the row has none
   std::string subreddit;
   std::string title;
-  std::string body;  // `post`, or `article`
-  bool article = false;
+  std::string body;  // `post`, `article` or `prompt`
+  PostKind kind = PostKind::reddit;
 };
 
 /// A row of a TL;DR or CNN/DM file.
@@ -38,7 +41,7 @@ struct SummaryRow {
 };
 
 /// The post of an object with `subreddit, title, post` or `article`. Throws BadRow naming the field
-/// that is missing or not text.
+/// that is missing or not text; for an object of neither kind, saying which there are.
 [[nodiscard]] Post parse_post(const nlohmann::json& object, const std::string& where);
 
 /// A whole row; the summary is required only if `with_summary`.
@@ -46,7 +49,8 @@ struct SummaryRow {
 
 /// The query text of a post (O): TL;DR `SUBREDDIT: r/{subreddit}\n\nTITLE: {title}\n\nPOST:
 /// {post}\n\nTL;DR:`, CNN/DM `Article:\n{article}\n\nTL;DR:\n`, transfer `{article}\n\nTL;DR:`.
-/// Automatic chooses by the kind of post. Throws BadRow if the template needs the other kind.
+/// Automatic chooses by the kind of post; a prompt stands as it is. Throws BadRow if the template
+/// needs another kind.
 [[nodiscard]] std::string format_query(const Post& post, QueryTemplate form,
                                        const std::string& where);
 
@@ -61,8 +65,8 @@ using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
                                                                       std::int64_t max_tokens,
                                                                       const TextEncoder& encode);
 
-/// The query of a post, cut to `max_tokens` as `truncate_query` does, in about linear time. Throws
-/// BadRow if it cannot be cut enough.
+/// The query of a post, cut to `max_tokens` as `truncate_query` does, in about linear time; a
+/// prompt is not cut. Throws BadRow if it cannot be cut enough.
 [[nodiscard]] std::vector<std::int32_t> encode_query(const Tokenizer& tokenizer, const Post& post,
                                                      QueryTemplate form, std::int64_t max_tokens,
                                                      const std::string& where);

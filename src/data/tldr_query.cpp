@@ -13,14 +13,22 @@ struct QueryParts {
 };
 
 QueryParts split_query(const Post& post, QueryTemplate form, const std::string& where) {
-  if (form == QueryTemplate::automatic) {
-    form = post.article ? QueryTemplate::cnndm : QueryTemplate::tldr;
+  const bool article = post.kind == PostKind::article;
+  if (post.kind == PostKind::prompt) {
+    if (form != QueryTemplate::automatic) {
+      throw BadRow(where +
+                   ": a `prompt` stands as it is, without a template. Use data.template auto.");
+    }
+    return {"", post.body, ""};
   }
-  if (form == QueryTemplate::tldr && post.article) {
+  if (form == QueryTemplate::automatic) {
+    form = article ? QueryTemplate::cnndm : QueryTemplate::tldr;
+  }
+  if (form == QueryTemplate::tldr && article) {
     throw BadRow(where +
                  ": an article has no TL;DR query. Use data.template transfer for a TL;DR policy.");
   }
-  if (form != QueryTemplate::tldr && !post.article) {
+  if (form != QueryTemplate::tldr && !article) {
     throw BadRow(where + ": data.template " +
                  (form == QueryTemplate::cnndm ? "cnndm" : "transfer") +
                  " needs an `article`, this row has a `post`.");
@@ -194,7 +202,7 @@ std::vector<std::int32_t> encode_query(const Tokenizer& tokenizer, const Post& p
   std::vector<std::int32_t> whole =
       tokenizer.encode(query.before + std::string(query.body) + query.after);
   const auto found = whole.size();
-  if (static_cast<std::int64_t>(found) <= max_tokens) {
+  if (static_cast<std::int64_t>(found) <= max_tokens || post.kind == PostKind::prompt) {
     return whole;
   }
   auto ids = tokenizer.pieces_are_local()

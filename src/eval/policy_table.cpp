@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "eval/score_files.hpp"
 #include "feedback/pair_id.hpp"
-#include "io/jsonl.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 namespace {
@@ -19,7 +19,7 @@ std::vector<ScoredLine> read_own_log_probs(const std::string& path) {
     require(found != nullptr && found->is_array(),
             "{}: the field logprobs is missing or not a list; expected a line of `precis sample`.",
             row.where());
-    ScoredLine total{.where = row.where(), .id = row.text("id")};
+    ScoredLine total{.where = row.where(), .id = required_id(row)};
     for (const auto& value : *found) {
       require(value.is_number(), "{}: the field logprobs holds something that is not a number.",
               row.where());

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
-#include "io/jsonl.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 
@@ -17,7 +17,7 @@ std::vector<ScoredLine> read_scores(const std::string& path, const char* field) 
             "{}: the field {} is missing or not a number; expected a line that `precis score` "
             "wrote with a {} model.",
             row.where(), field, std::string(field) == "reward" ? "reward" : "language");
-    lines.push_back({.where = row.where(), .id = row.text("id"), .value = found->get<double>()});
+    lines.push_back({.where = row.where(), .id = required_id(row), .value = found->get<double>()});
   });
   return lines;
 }

@@ -12,12 +12,18 @@ Json info_json(const Post& post) {
   if (!post.id.empty()) {
     info["id"] = post.id;
   }
-  if (post.article) {
-    info["article"] = post.body;
-  } else {
-    info["post"] = post.body;
-    info["title"] = post.title;
-    info["subreddit"] = post.subreddit;
+  switch (post.kind) {
+    case PostKind::reddit:
+      info["post"] = post.body;
+      info["title"] = post.title;
+      info["subreddit"] = post.subreddit;
+      break;
+    case PostKind::article:
+      info["article"] = post.body;
+      break;
+    case PostKind::prompt:
+      info["prompt"] = post.body;
+      break;
   }
   return info;
 }

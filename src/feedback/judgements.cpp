@@ -17,8 +17,9 @@ constexpr int most_rating = 7;
 
 const nlohmann::json& field_of(const nlohmann::json& object, const char* field,
                                const std::string& where, const std::string& path = {}) {
-  const nlohmann::json* value = find_field(object, field);
-  if (value == nullptr) {
+  // Not `find_field`: a page writes null where it means it.
+  const auto value = object.find(field);
+  if (value == object.end()) {
     throw BadRow(fmt::format("{}: the field `{}` is missing.", where, path.empty() ? field : path));
   }
   return *value;

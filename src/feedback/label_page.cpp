@@ -24,16 +24,29 @@ std::string info_text(const ListedPair& pair, const char* field) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
-nlohmann::ordered_json item_json(const ListedPair& pair, std::uint64_t seed) {
+/// A summary as the page shows it.
+std::string shown_text(const ListedPair& pair, int summary, EmptySummaries empty) {
+  const std::string& text = pair.comparison.summaries[static_cast<std::size_t>(summary)];
+  if (text.find_first_not_of(" \t\r\n") != std::string::npos) {
+    return std::string(trimmed(text));
+  }
+  require(
+      empty == EmptySummaries::show,
+      "{}: summary {} has no text. Leave the pair out, or show \"(empty)\" to the labelers with "
+      "--label.empty_summaries show.",
+      pair.comparison.where(), summary);
+  return "(empty)";
+}
+
+nlohmann::ordered_json item_json(const ListedPair& pair, const LabelPageOptions& options) {
   const Post& post = pair.comparison.post;
-  const int left = left_of(pair.id, seed);
-  const auto text = [&](int k) {
-    return trimmed(pair.comparison.summaries[static_cast<std::size_t>(k)]);
-  };
+  const bool on_reddit = post.kind == PostKind::reddit;
+  const int left = left_of(pair.id, options.seed);
+  const auto text = [&](int k) { return shown_text(pair, k, options.empty_summaries); };
   return {{"pair", pair.id},
           {"left", left},
-          {"source", post.article ? info_text(pair, "site") : "r/" + post.subreddit},
-          {"title", post.article ? info_text(pair, "title") : post.title},
+          {"source", on_reddit ? "r/" + post.subreddit : info_text(pair, "site")},
+          {"title", on_reddit ? post.title : info_text(pair, "title")},
           {"post", post.body},
           {"summaries", {text(left), text(1 - left)}}};
 }
@@ -94,7 +107,7 @@ nlohmann::ordered_json label_page_data(const PairList& list, const LabelPageOpti
                                  {"items", nlohmann::ordered_json::array()}};
   for (std::int64_t i = 0; i < count; ++i) {
     const auto place = static_cast<std::size_t>(options.first - 1 + i);
-    data["items"].push_back(item_json(list.pairs[place], options.seed));
+    data["items"].push_back(item_json(list.pairs[place], options));
   }
   const std::string content = to_line(data);
   data["page"] = fmt::format("{:016x}", XXH3_64bits(content.data(), content.size()));

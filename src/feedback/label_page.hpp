@@ -11,6 +11,9 @@
 
 namespace precis {
 
+/// What becomes of a summary without text, in which a labeler would see a broken page.
+enum class EmptySummaries { refuse, show };
+
 struct LabelPageOptions {
   std::uint64_t seed = 1;
   bool axes = false;       ///< also rate each summary: overall, accuracy, coverage, coherence
@@ -18,6 +21,7 @@ struct LabelPageOptions {
   std::int64_t limit = 0;  ///< at most so many pairs; 0: all
   std::string title = "Compare summaries";
   std::string instructions = {};  ///< text with **bold** parts; empty: the page's own
+  EmptySummaries empty_summaries = EmptySummaries::refuse;
 };
 
 /// The value of `format` in each line that a page downloads.
@@ -32,7 +36,8 @@ inline constexpr std::array<std::string_view, 4> cannot_judge_reasons = {"unclea
 /// What the page holds: `page` (its digest, under which the browser keeps the answers), `pairs`
 /// (the list's digest), `first`, `axes`, texts, and of each pair `pair` (its id), `left` (which of
 /// the row's summaries is shown first, by seed and id) and the texts in the order shown. Neither
-/// policies nor earlier choices are in it. Throws UsageError if `first` is behind the last pair.
+/// policies nor earlier choices are in it. Throws UsageError if `first` is behind the last pair,
+/// Error for a summary without text that is not to be shown.
 [[nodiscard]] nlohmann::ordered_json label_page_data(const PairList& list,
                                                      const LabelPageOptions& options);
 

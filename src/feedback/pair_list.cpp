@@ -35,7 +35,8 @@ PairList read_pair_list(const std::string& file) {
           ": this is an answer of a page, a comparison (`info`, `summaries`) was expected. "
           "Give the file that the page was exported from.");
     }
-    Comparison comparison = parse_comparison(row, ChoiceField::ignored);
+    const JsonRow in_schema{.value = comparison_row(row), .file = row.file, .line = row.line};
+    Comparison comparison = parse_comparison(in_schema, ChoiceField::ignored);
     if (trimmed(comparison.summaries[0]) == trimmed(comparison.summaries[1])) {
       ++list.identical;
       return;
@@ -46,7 +47,7 @@ PairList read_pair_list(const std::string& file) {
       return;
     }
     list.pairs.push_back(
-        {.row = row.value, .comparison = std::move(comparison), .id = std::move(id)});
+        {.row = in_schema.value, .comparison = std::move(comparison), .id = std::move(id)});
   });
   require(!list.pairs.empty(), "{}: there is no pair of different summaries in the file; {}.", file,
           list.identical > 0 ? counted(list.identical, "pair") + " of identical ones"

@@ -13,7 +13,7 @@
 namespace precis {
 
 struct ListedPair {
-  nlohmann::json row;     ///< as it stands in the file
+  nlohmann::json row;     ///< `comparison_row` of the one in the file
   Comparison comparison;  ///< `choice` is not looked at
   std::string id;         ///< `pair_id`
 };
@@ -32,7 +32,7 @@ struct PairList {
   std::unordered_map<std::string, std::size_t> places;
 };
 
-/// Reads comparisons in OpenAI's schema; the field `choice` may be missing. Throws Error with file
+/// Reads comparisons; the field `choice` may be missing. Throws Error with file
 /// and line for a row that cannot be read, and for a file without a pair.
 [[nodiscard]] PairList read_pair_list(const std::string& file);
 

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "feedback/synthetic_post.hpp"
-#include "io/jsonl.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 namespace {
@@ -103,7 +103,7 @@ std::vector<std::vector<SampledSummary>> read_samples(const std::string& path,
   std::vector<std::string> unknown;
   for_each_row(path, [&](const JsonRow& json) {
     SampledSummary sample = parse_sample(json);
-    const std::string& id = json.text("id");
+    const std::string id = required_id(json);
     const auto place = places.find(id);
     if (place == places.end()) {
       unknown.push_back(id);

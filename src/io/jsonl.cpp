@@ -1,12 +1,14 @@
 #include "io/jsonl.hpp"
 
 #include "base/text.hpp"
+#include "io/json_tree.hpp"
 #include "io/text_file.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <stdexcept>
 
 namespace precis {
 namespace {
@@ -105,22 +107,22 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
         fmt::format("{}: nested {} deep, at most {} is read.", where, depth, deepest_nesting));
   }
   try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
+    return json_tree(text);
+  } catch (const std::invalid_argument& error) {
     throw BadRow(fmt::format("{}: not JSON: {}.", where, short_reason(error.what())));
   }
 }
 
 const nlohmann::json* find_field(const nlohmann::json& object, const char* field) {
   const auto found = object.find(field);
-  return found == object.end() ? nullptr : &*found;
+  return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
 const std::string& text_field(const nlohmann::json& object, const char* field,
                               const std::string& where, std::string_view path) {
   const std::string_view name = path.empty() ? std::string_view(field) : path;
-  const nlohmann::json* value = find_field(object, field);
-  if (value == nullptr) {
+  const auto value = object.find(field);
+  if (value == object.end()) {
     throw BadRow(fmt::format("{}: the field `{}` is missing.", where, name));
   }
   if (!value->is_string()) {
@@ -139,8 +141,10 @@ std::int64_t for_each_row(const InputFile& input, bool skip_bad,
   std::int64_t skipped = 0;
   read_lines(input, visit, [&](const BadRow& bad) {
     if (!skip_bad) {
-      throw BadRow(fmt::format(
-          "{} Mend the row, or skip and count such rows with data.skip_bad true.", bad.what()));
+      const bool several_lines = std::string_view(bad.what()).find('\n') != std::string_view::npos;
+      throw BadRow(
+          fmt::format("{}{}Mend the row, or skip and count such rows with data.skip_bad true.",
+                      bad.what(), several_lines ? "\n" : " "));
     }
     ++skipped;
   });

@@ -35,7 +35,8 @@ struct JsonRow {
 };
 
 /// Parses JSON strictly: UTF-8, no lone surrogates, nesting of at most 1,000; the last of two equal
-/// keys counts. Throws BadRow that begins with `where`.
+/// keys counts, and long ids keep their digits (see json_tree). Throws BadRow that begins with
+/// `where`.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
 
 /// `object[field]` as text. `path` names the field in messages ("summaries[0].text"). Throws BadRow
@@ -43,7 +44,8 @@ struct JsonRow {
 [[nodiscard]] const std::string& text_field(const nlohmann::json& object, const char* field,
                                             const std::string& where, std::string_view path = {});
 
-/// `object[field]`, or null if it is missing.
+/// `object[field]`; nullptr if it is missing or null, which are the same in data: libraries that
+/// write tables fill every field that some row has.
 [[nodiscard]] const nlohmann::json* find_field(const nlohmann::json& object, const char* field);
 
 /// Calls `visit` for each row of the file in order. A line that is not UTF-8, not JSON or not an

@@ -12,6 +12,7 @@ namespace precis {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Tokenizer bytes_only() { return TokenizerTrainer().train(257); }
@@ -116,6 +117,74 @@ TEST(Comparisons, FiltersLookAtThePostAndLetItRepeat) {
   EXPECT_EQ(kept.counts.title, 1);
   EXPECT_EQ(kept.counts.subreddit, 1);
   EXPECT_EQ(read(text, options, "", RowUse::validation).pairs.size(), 4U);
+}
+
+TEST(Comparisons, NullIsAbsent) {
+  json row = comparison();
+  row["info"]["article"] = nullptr;
+  row["info"]["site"] = nullptr;
+  row["extra"]["confidence"] = nullptr;
+  for (const char* field : {"worker", "batch", "split", "prompt", "chosen", "rejected"}) {
+    row[field] = nullptr;
+  }
+  const Pairs result = read(row.dump());
+  EXPECT_EQ(bytes_only().decode(result.pairs.at(0).query),
+            "SUBREDDIT: r/r\n\nTITLE: t\n\nPOST: p\n\nTL;DR:");
+  EXPECT_FALSE(result.pairs[0].comparison.confidence.has_value());
+  row["info"] = {{"article", "News."},
+                 {"post", nullptr},
+                 {"title", nullptr},
+                 {"subreddit", nullptr},
+                 {"id", nullptr}};
+  EXPECT_EQ(bytes_only().decode(read(row.dump()).pairs.at(0).query), "Article:\nNews.\n\nTL;DR:\n");
+}
+
+TEST(Comparisons, APromptWithAChosenAndARejectedText) {
+  const std::string line =
+      R"({"id":18446744073709551617,"prompt":"Q: why?\n\nA:","chosen":" so","rejected":"no",)"
+      R"("split":"train","info":null})";
+  const Pairs result = read(line, {}, "train");
+  ASSERT_EQ(result.pairs.size(), 1U);
+  const Pair& pair = result.pairs[0];
+  EXPECT_EQ(bytes_only().decode(pair.query), "Q: why?\n\nA:");
+  EXPECT_EQ(bytes_only().decode(pair.chosen()), " so<|endoftext|>");
+  EXPECT_EQ(bytes_only().decode(pair.rejected()), "no<|endoftext|>");
+  EXPECT_EQ(pair.comparison.post.id, "18446744073709551617");
+  // What is made of it in the schema is read as the same.
+  const Pairs again =
+      read(comparison_row({.value = parse_json(line, "f"), .file = "f", .line = 1}).dump());
+  EXPECT_EQ(again.pairs.at(0).query, pair.query);
+
+  const std::string tall(600, 'a');
+  const Pairs whole = read(R"({"prompt":")" + tall + R"(","chosen":"a","rejected":"b"})");
+  EXPECT_EQ(whole.pairs.at(0).query.size(), tall.size()) << "a prompt is not cut";
+
+  const auto message = [](const std::string& row) {
+    return message_of<Error>([&] { (void)read(row); });
+  };
+  EXPECT_THAT(message(R"({"prompt":[{"role":"user","content":"a"}],"chosen":"a","rejected":"b"})"),
+              HasSubstr("c.jsonl:1: the field `prompt` is a list, as conversations have it"));
+  EXPECT_THAT(message(R"({"prompt":"a","chosen":[{"role":"x"}],"rejected":"b"})"),
+              HasSubstr("`chosen` is a list"));
+  EXPECT_THAT(message(R"({"chosen":"a","rejected":"b"})"), HasSubstr("no `prompt`"));
+  EXPECT_THAT(message(R"({"prompt":"a","chosen":"a"})"), HasSubstr("`rejected` is missing"));
+  DataOptions framed;
+  framed.query_template = QueryTemplate::tldr;
+  EXPECT_THAT(message_of<Error>([&] { (void)read(line, framed); }),
+              HasSubstr("a `prompt` stands as it is"));
+}
+
+TEST(Comparisons, RowsOfNoKnownKindAreShownTheKinds) {
+  const std::string message =
+      message_of<Error>([&] { (void)read(R"({"question":"a","response_j":"b","x":null})"); });
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`,"),
+                    HasSubstr(R"("summaries": [{"text": " ..."}, {"text": " ..."}])"),
+                    HasSubstr(R"({"prompt": "...", "chosen": " ...", "rejected": " ..."})"),
+                    HasSubstr("\nMend the row")));
+  json empty = comparison();
+  empty["info"] = {{"url", "x"}};
+  EXPECT_THAT(message_of<Error>([&] { (void)read(empty.dump()); }), HasSubstr("`url`"));
 }
 
 TEST(Comparisons, RealOnes) {

@@ -10,8 +10,10 @@
 namespace precis {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 PromptRows read(const std::string& text, const PromptRowOptions& options) {
   const TemporaryFolder folder;
@@ -38,6 +40,20 @@ TEST(PromptRows, EveryKindOfPrompt) {
   EXPECT_EQ(rows[2].id, "7");
   EXPECT_EQ(rows[2].prompt_ids.size(), 48U);
   EXPECT_TRUE(read("", sampling).rows.empty());
+}
+
+TEST(PromptRows, NullIsAbsent) {
+  const auto rows = read(
+                        "{\"prompt_ids\":null,\"prompt\":\"ab\",\"post\":null,\"id\":null}\n"
+                        R"({"prompt":null,"article":null,"post":"c","title":"b","subreddit":"a"})",
+                        sampling)
+                        .rows;
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].prompt_ids.size(), 2U);
+  EXPECT_EQ(rows[0].id, "0");
+  const std::string all_null = R"({"prompt_ids":null,"prompt":null,"post":null,"article":null})";
+  EXPECT_THAT(message_of<Error>([&] { (void)read(all_null, sampling); }),
+              HasSubstr("the row has no field"));
 }
 
 TEST(PromptRows, EveryKindOfResponse) {
@@ -69,7 +85,12 @@ TEST(PromptRows, ErrorsNameTheLine) {
   EXPECT_THAT(message("{\"prompt_ids\":[1.0]}", sampling), HasSubstr("holds 1.0"));
   EXPECT_THAT(message("{\"prompt_ids\":[]}", sampling), HasSubstr("empty"));
   EXPECT_THAT(message("{\"prompt\":\"\"}", sampling), HasSubstr("empty"));
-  EXPECT_THAT(message("{\"text\":\"x\"}", sampling), HasSubstr("none of the fields"));
+  EXPECT_THAT(
+      message("{\"text\":\"x\"}", sampling),
+      AllOf(HasSubstr(":2: the row has the field `text`"), HasSubstr(R"({"prompt": "..."})"),
+            HasSubstr(R"({"article": "..."})"), Not(HasSubstr("response"))));
+  EXPECT_THAT(message("{}", scoring),
+              AllOf(HasSubstr(":2: the row has no field"), HasSubstr(R"("response": " ..."})")));
   EXPECT_THAT(message("{\"prompt\":\"x\"}", scoring), HasSubstr("`response` is missing"));
   EXPECT_THAT(message("{\"prompt\":\"x\",\"response\":\"" + tall + tall + "\"}", scoring),
               HasSubstr("1 + 99 tokens"));

@@ -30,7 +30,7 @@ TEST(Query, FormatsAreOpenAis) {
   EXPECT_EQ(format_query(post_of("Body."), QueryTemplate::automatic, "w"),
             "SUBREDDIT: r/tifu\n\nTITLE: A title\n\nPOST: Body.\n\nTL;DR:");
   Post article = post_of("News.");
-  article.article = true;
+  article.kind = PostKind::article;
   EXPECT_EQ(format_query(article, QueryTemplate::automatic, "w"), "Article:\nNews.\n\nTL;DR:\n");
   EXPECT_EQ(format_query(article, QueryTemplate::transfer, "w"), "News.\n\nTL;DR:");
   EXPECT_THROW((void)format_query(article, QueryTemplate::tldr, "w"), BadRow);

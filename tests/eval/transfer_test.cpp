@@ -8,7 +8,7 @@ namespace {
 
 SummaryRow article(const std::string& text, const std::string& highlights) {
   SummaryRow row;
-  row.post = {.id = "", .subreddit = "", .title = "", .body = text, .article = true};
+  row.post = {.id = "", .subreddit = "", .title = "", .body = text, .kind = PostKind::article};
   row.summary = highlights;
   return row;
 }

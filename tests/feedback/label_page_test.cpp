@@ -57,6 +57,32 @@ TEST_F(LabelPageText, HoldsTextsInTheOrderShownAndNothingThatTellsThemApart) {
   }
 }
 
+TEST_F(LabelPageText, ASummaryWithoutTextIsRefusedOrShownAsSuch) {
+  Json row = made_pair(1);
+  row["summaries"][1]["text"] = " \n";
+  EXPECT_THAT(message_of<Error>([&] {
+                (void)data_of({made_pair(0), row});
+              }),
+              testing::AllOf(HasSubstr("pairs.jsonl:2: summary 1 has no text"),
+                             HasSubstr("--label.empty_summaries show")));
+  // A page of other pairs of the file is none of its business.
+  EXPECT_EQ(data_of({made_pair(0), row}, {.limit = 1})["items"].size(), 1U);
+  const auto shown = data_of({row}, {.empty_summaries = EmptySummaries::show});
+  const int left = shown["items"][0]["left"];
+  EXPECT_EQ(shown["items"][0]["summaries"][static_cast<std::size_t>(1 - left)], "(empty)");
+  EXPECT_EQ(shown["pairs"], list_of({row}).digest) << "answers belong to the file as it is";
+}
+
+TEST_F(LabelPageText, APromptStandsAsThePost) {
+  const Json row = {{"prompt", "Why?"}, {"chosen", " So."}, {"rejected", " No."}, {"id", 3}};
+  const PairList list = list_of({row});
+  const auto item = label_page_data(list, {})["items"][0];
+  EXPECT_EQ(item["post"], "Why?");
+  EXPECT_EQ(item["source"], "");
+  EXPECT_EQ(item["title"], "");
+  EXPECT_EQ(list.pairs.at(0).row["info"]["prompt"], "Why?");
+}
+
 TEST_F(LabelPageText, ShowsTheSecondSummaryFirstInHalfOfThePairsByChance) {
   const auto rows = made_pairs(1000);
   const auto count_left = [&](std::uint64_t seed) {

@@ -134,13 +134,13 @@ TEST(DrawPairs, RealPostsAndArticlesNeedNoGold) {
   rows[0].post = {.id = "a", .subreddit = "s", .title = "t", .body = "b"};
   rows[1].line = 2;
   rows[1].post.body = "News.";
-  rows[1].post.article = true;
+  rows[1].post.kind = PostKind::article;
   rows[0].summary = rows[1].summary = "own";
   const PolicySamples policy{
       .policy = "sft", .samples = {{{.response = " x", .ended = true}}, {{.response = " y"}}}};
   const auto drawn = draw_pairs(rows, {policy}, {.reference_share = 1, .valid_share = 0}, 1);
   ASSERT_EQ(drawn.pairs.size(), 2U);
-  const auto& article = drawn.pairs[drawn.pairs[0].post.article ? 0 : 1];
+  const auto& article = drawn.pairs[drawn.pairs[0].post.kind == PostKind::article ? 0 : 1];
   EXPECT_EQ(pair_json(article)["info"].dump(), R"({"id":"1","article":"News."})");
   EXPECT_THAT(
       message_of<Error>([&] { (void)draw_pairs(rows, {policy}, {.contrast_share = 1}, 1); }),

@@ -52,6 +52,17 @@ class Samples : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(Samples, IdsThatAreNumbersMatchDigitForDigit) {
+  const std::string text = R"(,"index":0,"response":" a","finish":"eos"})";
+  const auto samples =
+      read_samples(file("s.jsonl", R"({"id":18446744073709551617)" + text + "\n" +
+                                       R"({"id":"18446744073709551616")" + text + "\n"),
+                   {"18446744073709551616", "18446744073709551617"}, "rows.jsonl");
+  EXPECT_EQ(samples.size(), 2U);
+  const std::string message = error_of(R"({"id":1.5)" + text + "\n");
+  EXPECT_NE(message.find("s.jsonl:1: the field `id` is 1.5"), std::string::npos) << message;
+}
+
 TEST_F(Samples, AreMatchedToRowsByIdAndSortedByIndex) {
   const auto samples = read_samples(
       file("s.jsonl", sample("1", 1) + sample("0", 0, "length") + sample("1", 0) + sample("0", 1)),

@@ -1,0 +1,22 @@
+// The kinds of rows that readers know, for the message about a row of none.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <span>
+#include <string>
+
+namespace precis {
+
+/// An example of each kind: comparisons; posts and articles with their summary; posts and articles
+/// without, and prompts; the same with a response.
+[[nodiscard]] std::span<const char* const> comparison_kinds();
+[[nodiscard]] std::span<const char* const> summary_kinds();
+[[nodiscard]] std::span<const char* const> prompt_kinds();
+[[nodiscard]] std::span<const char* const> response_kinds();
+
+/// "WHERE: the row has the fields `a`, `b`. Expected was one of these kinds:" and a line a kind.
+[[nodiscard]] std::string unknown_kind(const nlohmann::json& row, const std::string& where,
+                                       std::span<const char* const> kinds);
+
+}  // namespace precis
