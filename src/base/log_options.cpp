@@ -12,7 +12,8 @@ void add_log_options(OptionTable& table, LogOptions& options) {
   table.add("log.every_seconds", &options.every_seconds,
             {.unit = "seconds",
              .meaning = "time between two progress lines where stderr is not a terminal",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("log.all_ranks", &options.all_ranks,
             {.meaning = "every rank writes messages, not rank 0 alone", .source = "precis"});
 }

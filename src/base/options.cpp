@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/deck.hpp"
+#include "base/list_text.hpp"
 #include "base/text.hpp"
 
 namespace precis {
@@ -63,6 +64,23 @@ Option number_option(std::string key, std::string type, Number* variable, Option
           .info = std::move(info),
           .text = [variable] { return value_text(*variable); },
           .read = std::move(read)};
+}
+
+/// Whether the text is an integer that is too large for one, which is not what its range says.
+bool is_beyond_integers(std::string_view text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc::result_out_of_range && stop == end;
+}
+
+/// What a value must be that this one is not.
+std::string expectation_instead_of(std::string_view value, const Option& option) {
+  const bool beyond =
+      option.type == "integer" && is_beyond_integers(value) && !std::isfinite(option.info.maximum);
+  return expectation(option) +
+         (beyond ? fmt::format("; the largest is {}", std::numeric_limits<std::int64_t>::max())
+                 : "");
 }
 
 bool is_boolean(std::string_view text) { return text == "true" || text == "false"; }
@@ -170,7 +188,9 @@ po::parsed_options read_command_line(const OptionTable& table, std::span<const s
   if (!plain_words.empty() && positional.empty()) {
     deck = plain_words.front();
   } else if (!plain_words.empty()) {
-    line.options.emplace_back(positional, std::vector<std::string>{joined(plain_words, ",")});
+    line.options.emplace_back(
+        positional,
+        std::vector<std::string>{takes_several ? list_text(plain_words) : plain_words.front()});
   }
   return line;
 }
@@ -192,7 +212,7 @@ std::string expectation(const Option& option) {
   } else if (option.type == "word") {
     text = "one of: " + joined(option.info.choices, ", ");
   } else if (option.type == "list") {
-    text = "a comma list without empty items";
+    text = "a comma list without empty items (\\, for a comma in one)";
   } else {
     text = "text";
   }
@@ -249,7 +269,7 @@ void OptionTable::add(std::string key, std::string* variable, OptionInfo info) {
 
 void OptionTable::add(std::string key, std::vector<std::string>* variable, OptionInfo info) {
   auto read = [variable, required = info.required](std::string_view text) {
-    std::vector<std::string> items = split(text, ',');
+    std::vector<std::string> items = list_items(text);
     const bool allowed =
         std::find(items.begin(), items.end(), "") == items.end() && !(required && items.empty());
     if (allowed) {
@@ -260,7 +280,7 @@ void OptionTable::add(std::string key, std::vector<std::string>* variable, Optio
   add(Option{.key = std::move(key),
              .type = "list",
              .info = std::move(info),
-             .text = [variable] { return joined(*variable, ","); },
+             .text = [variable] { return list_text(*variable); },
              .read = std::move(read)});
 }
 
@@ -292,9 +312,10 @@ void OptionTable::read_value(const std::string& key, const std::string& value,
   const Option& option = at(key);
   if (!option.read(value)) {
     if (where.starts_with("--")) {
-      fail_usage("{} is '{}', expected {}.", where, value, expectation(option));
+      fail_usage("{} is '{}', expected {}.", where, value, expectation_instead_of(value, option));
     }
-    fail_usage("{}: {} is '{}', expected {}.", where, key, value, expectation(option));
+    fail_usage("{}: {} is '{}', expected {}.", where, key, value,
+               expectation_instead_of(value, option));
   }
   given_.insert(key);
 }

@@ -61,7 +61,7 @@ class OptionTable {
  public:
   /// Registers a key for a variable, whose present value is the default. Integers and numbers are
   /// finite and within [minimum, maximum]; a boolean is `true` or `false`; a string is any text, or
-  /// one of `choices`; a list is text split on commas (blanks around an item do not matter).
+  /// one of `choices`; a list is text with commas between its items (see `list_items`).
   void add(std::string key, std::int64_t* variable, OptionInfo info);
   void add(std::string key, double* variable, OptionInfo info);
   void add(std::string key, bool* variable, OptionInfo info);

@@ -45,30 +45,44 @@ void add_common_options(OptionTable& table, BenchOptions& o) {
             {.meaning = "times that each thing is measured, after it was warmed up; the time is "
                         "their median",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e6});
   table.add(
       "json", &o.json,
       {.meaning = "the table as one JSON object; empty: not written", .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   table.add("bench.vocabulary", &o.config.vocabulary,
-            {.unit = "tokens", .meaning = "of the model", .source = "GPT-2 124M", .minimum = 2});
+            {.unit = "tokens",
+             .meaning = "of the model",
+             .source = "GPT-2 124M",
+             .minimum = 2,
+             .maximum = 1 << 24});
   add_model_options(table, o.config, "GPT-2 124M");
 }
 
 void add_batch_options(OptionTable& table, BenchOptions& o) {
   table.add("bench.batch", &o.batch,
-            {.unit = "sequences", .meaning = "of a batch", .source = "precis", .minimum = 1});
+            {.unit = "sequences",
+             .meaning = "of a batch",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e4});
   table.add("bench.length", &o.length,
-            {.unit = "tokens", .meaning = "of each sequence", .source = "precis", .minimum = 1});
+            {.unit = "tokens",
+             .meaning = "of each sequence",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e6});
 }
 
 void add_sequences_options(OptionTable& table, BenchOptions& o, const std::string& prompt) {
   table.add("bench.sequences", &o.sequences,
             {.meaning = "numbers of sequences that are decoded together, each measured",
              .source = "precis"});
-  table.add("bench.prompt_tokens", &o.prompt_tokens,
-            {.unit = "tokens", .meaning = prompt, .source = "precis", .minimum = 1});
+  table.add(
+      "bench.prompt_tokens", &o.prompt_tokens,
+      {.unit = "tokens", .meaning = prompt, .source = "precis", .minimum = 1, .maximum = 1e6});
 }
 
 void add_kernels_options(OptionTable& table, BenchOptions& o) {
@@ -83,7 +97,8 @@ void add_train_options(OptionTable& table, BenchOptions& o) {
             {.unit = "tokens",
              .meaning = "that pass through the model at a time",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
   add_common_options(table, o);
 }
 
@@ -93,9 +108,12 @@ void add_decode_options(OptionTable& table, BenchOptions& o) {
             {.unit = "tokens",
              .meaning = "of each response, the one that the prompt's pass gives included",
              .source = "precis",
-             .minimum = 2});
+             .minimum = 2,
+             .maximum = 1e6});
   add_common_options(table, o);
 }
+
+constexpr std::int64_t most_sequences = 1'000'000;
 
 std::vector<std::int64_t> counts_of(const std::vector<std::string>& words) {
   if (words.empty()) {
@@ -105,8 +123,10 @@ std::vector<std::int64_t> counts_of(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     std::int64_t count = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
-    if (error != std::errc() || end != word.data() + word.size() || count < 1) {
-      fail_usage("bench.sequences has `{}`; expected integers of at least 1, as 1,8,64.", word);
+    if (error != std::errc() || end != word.data() + word.size() || count < 1 ||
+        count > most_sequences) {
+      fail_usage("bench.sequences has `{}`; expected integers from 1 to {}, as 1,8,64.", word,
+                 most_sequences);
     }
     counts.push_back(count);
   }

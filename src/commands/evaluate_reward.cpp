@@ -63,7 +63,8 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
             {.unit = "tokens",
              .meaning = "that pass through the model at a time, on each rank",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
 }
 
 void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,

@@ -48,7 +48,8 @@ void add_options(OptionTable& table, EvaluateTableOptions& options) {
   table.add("posts", &options.posts,
             {.unit = "posts",
              .meaning = "shown with their summaries, the first ones",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("json", &options.json,
             {.meaning = json_with_intervals("table"), .file = FileUse::output});
 }

@@ -66,7 +66,8 @@ void add_options(OptionTable& table, LabelAuditOptions& o) {
             {.unit = "pairs",
              .meaning = "at most, in a feedback sheet, of those that were judged otherwise by "
                         "researchers (else by the others' consensus, else by gold)",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
 }
 
 void write_consensus(JsonlWriter& file, const JudgedPairs& pairs, const Audit& audit) {

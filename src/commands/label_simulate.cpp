@@ -41,7 +41,8 @@ void add_options(OptionTable& table, LabelOptions& options) {
   table.add("label.temperature", &options.labeler.temperature,
             {.meaning = "noise: the better summary is chosen with probability sigmoid(gold margin "
                         "/ temperature); 0: always",
-             .source = "a prototype: some 84% agreement with gold"});
+             .source = "a prototype: some 84% agreement with gold",
+             .maximum = 1e6});
   table.add("label.reliability", &options.labeler.reliability,
             {.meaning = "share of comparisons that are judged; the others are coin tosses",
              .source = "precis",
@@ -58,7 +59,8 @@ void add_options(OptionTable& table, LabelOptions& options) {
              .meaning = "how many different ones judge each pair, each as often as the others; a "
                         "row a judgement",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e6});
 }
 
 std::vector<Labeler> labelers_of(const LabelOptions& options) {

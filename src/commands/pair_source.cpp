@@ -83,7 +83,8 @@ void add_pair_source(OptionTable& table, PairSource& source) {
             {.meaning = "consecutive batches of equal size; with more than one they are named by "
                         "label.batch and -1, -2, ...",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
 }
 
 std::string given_pair_key(const OptionTable& table) {

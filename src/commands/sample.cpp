@@ -64,12 +64,16 @@ void add_options(OptionTable& table, SampleOptions& o) {
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add("sampling.temperature", &o.temperature,
-            {.meaning = "of the softmax; 0: always the most likely token",
-             .source = "Stiennon 2020: evaluation"});
+            {.meaning = fmt::format("of the softmax; 0, and all below {}: always the most likely "
+                                    "token, log-probs of temperature 1",
+                                    smallest_temperature),
+             .source = "Stiennon 2020: evaluation",
+             .maximum = 1e6});
   table.add("sampling.top_k", &o.top_k,
             {.unit = "tokens",
              .meaning = "sample among the most likely only; 0: among all",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("sampling.top_p", &o.top_p,
             {.meaning = "sample among the most likely whose share reaches this; 1: among all",
              .source = "precis",
@@ -79,13 +83,19 @@ void add_options(OptionTable& table, SampleOptions& o) {
             {.unit = "tokens",
              .meaning = "of a response at most, end token included",
              .source = "Stiennon 2020",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
   table.add("sampling.n", &o.n,
-            {.unit = "samples", .meaning = "of each prompt", .source = "precis", .minimum = 1});
+            {.unit = "samples",
+             .meaning = "of each prompt",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e6});
   table.add("sampling.max_sequences", &o.max_sequences,
             {.meaning = "generated at the same time on a rank; the samples do not depend on it",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e6});
 }
 
 void check_keys(const SampleOptions& o) {
@@ -137,6 +147,18 @@ std::vector<PromptRow> read_prompts(const SampleOptions& o, const HandedFiles& h
           "The prompt has {} tokens; with {} new ones at most {} fit the model's context of {}.",
           row.prompt_ids.size(), o.max_new_tokens, most, config.context);
   return {row};
+}
+
+void check_count(const SampleOptions& o, std::size_t rows) {
+  constexpr std::int64_t most = 100'000'000;
+  if (const auto count = static_cast<std::int64_t>(rows) * o.n; count > most) {
+    fail_usage(
+        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give fewer, or parts "
+        "of "
+        "the rows.",
+        o.n, counted(static_cast<std::int64_t>(rows), "row"), counted(count, "sample"),
+        with_thousands(most));
+  }
 }
 
 /// The samples of this rank's rows, those of a row by index.
@@ -228,6 +250,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
     output.emplace(world, o.output);
   }
 
+  check_count(o, rows.size());
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
   const auto mine = rank_part(all, world.rank(), world.size());
@@ -245,9 +268,10 @@ ExitStatus run(Context& context, SampleOptions& o) {
     lines.push_back(sample_line(sample, row, sample.episode % o.n, text));
   }
   output->finish(lines);
-  context.log.info("Samples written to {}: {} of {}, in {}.", o.output,
-                   with_thousands(static_cast<std::int64_t>(rows.size()) * o.n),
-                   counted(static_cast<std::int64_t>(rows.size()), "row"),
+  const auto count = static_cast<std::int64_t>(rows.size());
+  context.log.info("{} of {}{} written to {} in {}.", counted(count * o.n, "sample"),
+                   counted(count, "row"),
+                   o.n > 1 ? fmt::format(" ({} of each)", with_thousands(o.n)) : "", o.output,
                    duration_text(watch.seconds()));
   return ExitStatus::done;
 }

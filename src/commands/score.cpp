@@ -62,7 +62,8 @@ void add_options(OptionTable& table, ScoreOptions& o) {
             {.unit = "tokens",
              .meaning = "that pass through the model at a time, on each rank",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
 }
 
 std::vector<PromptRow> read_rows(const ScoreOptions& o, const HandedFiles& handed,

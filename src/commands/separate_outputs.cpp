@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/text.hpp"
+#include "base/list_text.hpp"
 #include "io/text_file.hpp"
 
 namespace precis {
@@ -25,7 +25,7 @@ std::vector<NamedFile> files_of(const OptionTable& options, FileUse use) {
       continue;
     }
     const bool is_list = option.type == "list";
-    for (std::string& name : is_list ? expand_files(split(text, ',')) : std::vector{text}) {
+    for (std::string& name : is_list ? expand_files(list_items(text)) : std::vector{text}) {
       files.push_back({"--" + option.key, std::move(name)});
     }
   }

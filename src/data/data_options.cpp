@@ -6,25 +6,23 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   const bool pairs = use == DataUse::reward;
   const bool trains = use == DataUse::sft || pairs;
   const std::string rows = pairs ? "comparisons" : "TL;DR or CNN/DM rows";
+  const std::string names = "names or globs with commas between (\\, for one within a name)";
   options.filter = use == DataUse::sft;
   options.max_response_tokens = pairs ? 128 : 48;
   if (trains) {
-    table.add(
-        "data.train", &options.train,
-        {.meaning = rows + " to train on, names or globs with commas between", .required = true});
+    table.add("data.train", &options.train,
+              {.meaning = rows + " to train on, " + names, .required = true});
   }
   if (use == DataUse::ppo) {
     table.add("data.prompts", &options.prompts,
-              {.meaning = rows + " whose posts are summarized, names or globs with commas between",
-               .required = true});
+              {.meaning = rows + " whose posts are summarized, " + names, .required = true});
   }
   if (use != DataUse::rows) {
     table.add("data.valid", &options.valid,
               {.meaning = use == DataUse::ppo
                               ? rows + " whose posts are summarized in samples.jsonl now and then; "
                                        "empty: the first of data.prompts"
-                              : rows + " held out for validation, names or globs with commas "
-                                       "between"});
+                              : rows + " held out for validation, " + names});
   }
   if (pairs) {
     table.add("data.train_split", &options.train_split,
@@ -45,9 +43,10 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   }
   table.add("data.max_query_tokens", &options.max_query_tokens,
             {.unit = "tokens",
-             .meaning = "longer queries are cut",
+             .meaning = "longer queries are cut; prompts that stand as they are, never",
              .source = "Stiennon 2020; OpenAI's released code",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
   if (use != DataUse::rows) {
     table.add(
         "data.max_response_tokens", &options.max_response_tokens,
@@ -56,7 +55,8 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
                         ? "the longest response that is generated, end token included"
                         : "rows with a longer response, end token included, are not trained on",
          .source = "Stiennon 2020; OpenAI's released code",
-         .minimum = 1});
+         .minimum = 1,
+         .maximum = 1e9});
   }
   if (use != DataUse::rows) {
     table.add(
@@ -78,7 +78,8 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
     table.add("data.limit", &options.limit,
               {.unit = "rows",
                .meaning = "use the first rows of each set only; 0: all",
-               .source = "precis"});
+               .source = "precis",
+               .maximum = 1e9});
   }
   table.add(
       "data.template", &options.query_template,

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "feedback/pair_id.hpp"
+#include "io/row_id.hpp"
 
 namespace precis {
 namespace {
@@ -29,8 +30,8 @@ const nlohmann::json& object_field(const nlohmann::json& object, const char* fie
 }
 
 /// The post of `info`, as far as it is given; else what stands for it.
-std::uint64_t post_of(const nlohmann::json& row, const std::string& summary) {
-  const nlohmann::json* info = find_field(row, "info");
+std::uint64_t post_of(const JsonRow& row, const std::string& summary) {
+  const nlohmann::json* info = find_field(row.value, "info");
   Post post;
   if (info != nullptr && info->is_object()) {
     const std::string article = optional_text(*info, "article");
@@ -39,7 +40,7 @@ std::uint64_t post_of(const nlohmann::json& row, const std::string& summary) {
       post.subreddit = optional_text(*info, "subreddit");
       post.title = optional_text(*info, "title");
     } else {
-      post.body = optional_text(*info, "id");
+      post.body = id_in(*info, row.where()).value_or("");
     }
   }
   if (post.body.empty()) {
@@ -139,7 +140,7 @@ AxisRating parse_axis_rating(const JsonRow& row) {
   const auto& axes = object_field(summary, "axes", where, "summary.axes");
   AxisRating rating{.policy = optional_text(summary, "policy"),
                     .text = optional_text(summary, "text"),
-                    .post = post_of(row.value, optional_text(summary, "text")),
+                    .post = post_of(row, optional_text(summary, "text")),
                     .worker = optional_text(row.value, "worker"),
                     .split = optional_text(row.value, "split"),
                     .scores = {}};

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.hpp"
+#include "base/list_text.hpp"
 #include "base/text.hpp"
 #include "data/response_text.hpp"
 #include "data/tokenizer.hpp"
@@ -177,7 +178,7 @@ std::vector<SampleColumn> sample_columns(const std::vector<ReportedRun>& runs) {
 std::vector<std::string> sampled_files(const ReportedRun& run) {
   for (const char* key : {"data.valid", "data.prompts", "data.train"}) {
     try {
-      if (const auto files = split(run.deck_value(key), ','); !run.deck_value(key).empty()) {
+      if (const auto files = list_items(run.deck_value(key)); !run.deck_value(key).empty()) {
         return expand_files(files);
       }
     } catch (const std::exception&) {

@@ -105,9 +105,7 @@ ReportFiles find_report_files(const std::vector<std::string>& folders) {
     std::error_code error;
     require(fs::exists(folder, error),
             "{}: there is no such folder. Give a run folder, or one that holds run folders{}.",
-            folder,
-            folders.size() > 1 ? "; a name with a comma is taken as two, so give the folder above"
-                               : "");
+            folder, folders.size() > 1 ? "; in a list, a comma within a name is written \\," : "");
     require(fs::is_directory(folder, error),
             "{} is not a folder. Give a run folder, or one that holds run folders.", folder);
     const std::size_t before = files.runs.size() + files.tables.size();

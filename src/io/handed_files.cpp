@@ -226,6 +226,12 @@ InputFile HandedFiles::of(const std::string& name) const {
 
 std::vector<InputFile> HandedFiles::expand(const std::vector<std::string>& patterns) const {
   std::vector<InputFile> files;
+  if (descriptors_.empty()) {
+    for (const std::string& file : expand_files(patterns)) {
+      files.push_back(of(file));
+    }
+    return files;
+  }
   for (const std::string& pattern : patterns) {
     if (has(pattern)) {
       files.push_back(of(pattern));

@@ -1,12 +1,14 @@
 #include "io/text_file.hpp"
 
 #include "base/error.hpp"
+#include "base/list_text.hpp"
 #include "base/system_call.hpp"
 
 #include <fcntl.h>
 #include <glob.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -53,6 +55,29 @@ GzipReader::Source open_file(const InputFile& input) {
     require_system(count >= 0, "{}: cannot be read", name);
     return static_cast<std::size_t>(count);
   };
+}
+
+/// The name of an existing file of which the list's item i and its neighbours are parts between
+/// commas; empty if there is none.
+std::string name_with_commas(const std::vector<std::string>& items, std::size_t i) {
+  constexpr std::size_t most_parts = 4;
+  for (std::size_t first = i - std::min(i, most_parts - 1); first <= i; ++first) {
+    std::vector<std::string> names = {items[first]};
+    for (std::size_t last = first + 1; last < std::min(items.size(), first + most_parts); ++last) {
+      std::vector<std::string> longer;
+      for (const std::string& name : names) {
+        for (const char* comma : {",", ", "}) {  // blanks around an item are not kept
+          longer.push_back(name + comma + items[last]);
+          std::error_code ignored;
+          if (last >= i && std::filesystem::exists(longer.back(), ignored)) {
+            return longer.back();
+          }
+        }
+      }
+      names = std::move(longer);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,7 +139,8 @@ bool names_open_file(std::string_view name) {
 
 std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
   std::vector<std::string> files;
-  for (const std::string& pattern : patterns) {
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    const std::string& pattern = patterns[i];
     if (pattern.empty()) {
       fail_usage("A list of files has an empty name. Write names or globs with commas between.");
     }
@@ -122,7 +148,14 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns) 
       files.push_back(pattern);
       continue;
     }
-    require_there(pattern.find_first_of("*?[") != std::string::npos, pattern);
+    if (pattern.find_first_of("*?[") == std::string::npos) {
+      const std::string whole = name_with_commas(patterns, i);
+      require_there(!whole.empty(), pattern);
+      fail(
+          "{}: the file does not exist, but {} does. In a list of files a comma within a name is "
+          "written \\, as here: '{}'.",
+          pattern, whole, list_text(std::vector{whole}));
+    }
     glob_t matches{};
     const int code = glob(pattern.c_str(), GLOB_ERR, nullptr, &matches);
     const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&matches, globfree);

@@ -243,22 +243,31 @@ void add_model_options(OptionTable& table, ModelConfig& c, const std::string& so
             {.meaning = "name of the architecture, kept in the model file",
              .source = "precis: random weights"});
   table.add("model.layers", &c.layers,
-            {.meaning = "transformer blocks", .source = source, .minimum = 1});
+            {.meaning = "transformer blocks", .source = source, .minimum = 1, .maximum = 1e3});
   table.add("model.width", &c.width,
-            {.meaning = "width of the residual stream", .source = source, .minimum = 1});
+            {.meaning = "width of the residual stream",
+             .source = source,
+             .minimum = 1,
+             .maximum = 1 << 20});
   table.add("model.heads", &c.heads,
-            {.meaning = "attention heads", .source = source, .minimum = 1});
+            {.meaning = "attention heads", .source = source, .minimum = 1, .maximum = 1 << 12});
   table.add("model.kv_heads", &c.kv_heads,
-            {.meaning = "key and value heads; 0: as many as heads", .source = "GPT-2"});
+            {.meaning = "key and value heads; 0: as many as heads",
+             .source = "GPT-2",
+             .maximum = 1 << 12});
   table.add("model.head_dim", &c.head_dim,
-            {.meaning = "numbers a head; 0: width / heads", .source = "GPT-2"});
+            {.meaning = "numbers a head; 0: width / heads", .source = "GPT-2", .maximum = 1 << 12});
   table.add("model.mlp_width", &c.mlp_width,
-            {.meaning = "width of the MLP; 0: 4 * width", .source = "GPT-2"});
+            {.meaning = "width of the MLP; 0: 4 * width", .source = "GPT-2", .maximum = 1 << 22});
   table.add("model.context", &c.context,
-            {.unit = "tokens", .meaning = "longest sequence", .source = "GPT-2", .minimum = 1});
+            {.unit = "tokens",
+             .meaning = "longest sequence",
+             .source = "GPT-2",
+             .minimum = 1,
+             .maximum = 1 << 24});
   table.add("model.norm", &c.norm, norm_words(), {.meaning = "normalisation", .source = "GPT-2"});
   table.add("model.norm_epsilon", &c.norm_epsilon,
-            {.meaning = "added to the variance", .source = "GPT-2", .above = 0});
+            {.meaning = "added to the variance", .source = "GPT-2", .maximum = 1, .above = 0});
   table.add("model.position", &c.position, position_words(),
             {.meaning = "how positions enter", .source = "GPT-2"});
   table.add("model.rotary_fraction", &c.rotary_fraction,
@@ -267,7 +276,10 @@ void add_model_options(OptionTable& table, ModelConfig& c, const std::string& so
              .maximum = 1,
              .above = 0});
   table.add("model.rotary_base", &c.rotary_base,
-            {.meaning = "base of the rotary wavelengths", .source = "Su et al. 2021", .above = 1});
+            {.meaning = "base of the rotary wavelengths",
+             .source = "Su et al. 2021",
+             .maximum = 1e30,
+             .above = 1});
   table.add("model.activation", &c.activation, activation_words(),
             {.meaning = "activation of the MLP", .source = "GPT-2"});
   table.add("model.attention_bias", &c.attention_bias, attention_bias_words(),

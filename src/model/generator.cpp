@@ -32,8 +32,12 @@ Generator::Generator(Device& device, const ModelConfig& config, const Parameters
     : device_(&device), stage_(device, config, layout), head_(device, layout), workspace_(device) {}
 
 void Generator::run(const Parameters& parameters, std::span<const Prompt> prompts,
-                    const GenerationRule& rule, const std::function<void(Generated&&)>& finished,
+                    const GenerationRule& asked, const std::function<void(Generated&&)>& finished,
                     const std::function<void()>& between_steps) {
+  GenerationRule rule = asked;
+  if (rule.sampling.temperature < smallest_temperature) {
+    rule.sampling.temperature = 0;
+  }
   if (!prompts.empty()) {
     reserve(prompts, rule);
   }

@@ -26,8 +26,12 @@ struct Generated {
   bool ended = false;                  ///< by an end token, not by the length
 };
 
+/// Below this a temperature counts as 0: the choice is the most likely token. It is finer than the
+/// rounding of f32 logits, and far below it a logit divided by it is infinite.
+inline constexpr double smallest_temperature = 1e-5;
+
 struct GenerationRule {
-  SamplingRule sampling;
+  SamplingRule sampling;               ///< see smallest_temperature
   std::int64_t max_new_tokens = 48;    ///< counts the end token
   std::int64_t max_sequences = 64;     ///< generated at the same time
   std::int64_t prefill_tokens = 4096;  ///< prompts taken in at once, in tokens

@@ -1,39 +1,50 @@
 #include "rlhf/options.hpp"
 
+#include "model/generator.hpp"
+
 namespace precis {
 
 void add_ppo_options(OptionTable& table, PpoOptions& o) {
   const std::string paper = "Stiennon 2020, appendix B";
   const std::string ziegler = "Ziegler 2019 (n/r in Stiennon 2020)";
   const std::string nplus = "N+ implementation details 2024";
-  table.add(
-      "ppo.batch", &o.batch,
-      {.unit = "episodes", .meaning = "of a step, over all ranks", .source = paper, .minimum = 1});
+  table.add("ppo.batch", &o.batch,
+            {.unit = "episodes",
+             .meaning = "of a step, over all ranks",
+             .source = paper,
+             .minimum = 1,
+             .maximum = 1e9});
   table.add("ppo.epochs", &o.epochs,
-            {.meaning = "passes over each batch", .source = paper, .minimum = 1});
-  table.add("ppo.mini_batches", &o.mini_batches,
-            {.meaning = "optimizer updates a pass", .source = ziegler, .minimum = 1});
+            {.meaning = "passes over each batch", .source = paper, .minimum = 1, .maximum = 1e9});
+  table.add(
+      "ppo.mini_batches", &o.mini_batches,
+      {.meaning = "optimizer updates a pass", .source = ziegler, .minimum = 1, .maximum = 1e9});
   table.add("ppo.kl", &o.kl,
             {.unit = "reward/nat",
              .meaning = "coefficient of the KL penalty (the first one if it adapts)",
-             .source = paper});
+             .source = paper,
+             .maximum = 1e6});
   table.add("ppo.kl_target", &o.kl_target,
             {.unit = "nats",
              .meaning = "adapt the coefficient to this KL a summary; 0: constant",
-             .source = paper + ": constant"});
+             .source = paper + ": constant",
+             .maximum = 1e6});
   table.add("ppo.kl_horizon", &o.kl_horizon,
             {.unit = "episodes",
              .meaning = "over which the coefficient adapts",
              .source = "Ziegler 2019",
+             .maximum = 1e30,
              .above = 0});
-  table.add("ppo.clip", &o.clip, {.meaning = "of the policy's ratio; 0: off", .source = ziegler});
+  table.add("ppo.clip", &o.clip,
+            {.meaning = "of the policy's ratio; 0: off", .source = ziegler, .maximum = 1e6});
   table.add("ppo.value_clip", &o.value_clip,
-            {.meaning = "of the change of a value; 0: off", .source = ziegler});
+            {.meaning = "of the change of a value; 0: off", .source = ziegler, .maximum = 1e6});
   table.add("ppo.value_coefficient", &o.value_coefficient,
-            {.meaning = "factor of the value loss", .source = ziegler});
+            {.meaning = "factor of the value loss", .source = ziegler, .maximum = 1e6});
   table.add("ppo.value_learning_rate", &o.value_learning_rate,
             {.meaning = "peak rate of the value network",
              .source = paper,
+             .maximum = 1e6,
              .default_text = "train.learning_rate"});
   table.add("ppo.gamma", &o.gamma, {.meaning = "discount", .source = paper, .maximum = 1});
   table.add("ppo.lambda", &o.lambda,
@@ -41,7 +52,10 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
   table.add("ppo.whiten", &o.whiten,
             {.meaning = "centre and scale the batch's advantages", .source = ziegler});
   table.add("ppo.temperature", &o.temperature,
-            {.meaning = "of sampling, log-probs, entropy and KL", .source = paper, .above = 0});
+            {.meaning = "of sampling, log-probs, entropy and KL",
+             .source = paper,
+             .minimum = smallest_temperature,
+             .maximum = 1e6});
   table.add(
       "ppo.missing_end", &o.missing_end,
       {{"replace", MissingEnd::replace},
@@ -49,13 +63,17 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
        {"none", MissingEnd::none}},
       {.meaning = "score of a summary without end token: the value, the value added, or as it is",
        .source = nplus});
-  table.add(
-      "ppo.missing_end_value", &o.missing_end_value,
-      {.unit = "reward", .meaning = "for ppo.missing_end", .source = nplus, .minimum = unbounded});
+  table.add("ppo.missing_end_value", &o.missing_end_value,
+            {.unit = "reward",
+             .meaning = "for ppo.missing_end",
+             .source = nplus,
+             .minimum = -1e6,
+             .maximum = 1e6});
   table.add("ppo.max_kl", &o.max_kl,
             {.unit = "nats",
              .meaning = "stop the run when the KL a summary is above this; 0: off",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e30});
   table.add("ppo.staleness", &o.staleness,
             {.unit = "steps",
              .meaning = "by which rollouts may lag behind; this version has 0 only",
@@ -64,14 +82,16 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
   table.add("ppo.log_episodes", &o.log_episodes,
             {.unit = "episodes",
              .meaning = "of each step written to episodes.jsonl",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("ppo.replay", &o.replay,
             {.meaning = "take the responses from this episodes.jsonl instead of sampling",
              .source = "precis: sample"});
   table.add("ppo.samples_every", &o.samples_every,
             {.unit = "steps",
              .meaning = "between summaries written to samples.jsonl; 0: at the end only",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   table.add("placement", &o.placement,
             {.meaning = "all roles on all ranks, or each on its own",
              .source = "precis",
@@ -79,11 +99,18 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
   table.add("rollout.grid", &o.rollout_grid,
             {.meaning = "layout of the rollout ranks", .source = "precis: the ranks left over"});
   table.add("rollout.max_sequences", &o.max_sequences,
-            {.meaning = "generated at the same time on a rank", .source = "precis", .minimum = 1});
+            {.meaning = "generated at the same time on a rank",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e6});
   table.add("reward.grid", &o.reward_grid,
             {.meaning = "layout of the reward ranks", .source = "precis: a quarter of the ranks"});
   table.add("reward.group", &o.reward_group,
-            {.unit = "episodes", .meaning = "scored together", .source = "precis", .minimum = 1});
+            {.unit = "episodes",
+             .meaning = "scored together",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e6});
   table.add("learner.grid", &o.learner_grid,
             {.meaning = "layout of the learner ranks", .source = "precis: a quarter of the ranks"});
 }

@@ -13,6 +13,9 @@
 namespace precis {
 namespace {
 
+/// Threads beyond it are a mistake: the system may refuse to start them, which ends the program.
+constexpr int most_threads_a_core = 32;
+
 /// The cores that this rank may run on.
 int allowed_cores() {
   cpu_set_t mine;
@@ -53,9 +56,16 @@ Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
   Device device = open_device(several ? "cpu" : options.device,
                               options.precision.empty() ? "auto" : options.precision);
   options.precision = name_of(device.precision());
+  const int cores = allowed_cores();
+  if (const std::int64_t most = std::int64_t{most_threads_a_core} * cores; options.threads > most) {
+    fail_usage(
+        "threads is {}, but this rank may use {}: at most {} are taken, {} a core. Give 0 for as "
+        "many as cores.",
+        options.threads, counted(cores, "core"), counted(most, "thread"), most_threads_a_core);
+  }
   const int threads =
       set_threads(options.threads > 0 ? static_cast<int>(options.threads) : threads_for(mpi));
-  if (const int cores = allowed_cores(); options.threads > cores) {
+  if (options.threads > cores) {
     log.warning("threads is {}, but this rank may use {}: more threads than cores are slower.",
                 options.threads, counted(cores, "core"));
   }

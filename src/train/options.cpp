@@ -7,7 +7,8 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
             {.meaning = "from which all random numbers follow", .source = "precis"});
   table.add("threads", &o.threads,
             {.meaning = "threads of each rank; 0: an equal part of the cores it may use",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e6});
   table.add(
       "grid", &o.grid,
       {.meaning =
@@ -29,7 +30,8 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
   table.add("watchdog_seconds", &o.watchdog_seconds,
             {.unit = "seconds",
              .meaning = "a rank without progress for so long ends the job; 0: off",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
 }
 
 void add_run_options(OptionTable& table, RunOptions& o) {
@@ -58,14 +60,21 @@ void add_run_options(OptionTable& table, RunOptions& o) {
 }
 
 void add_checkpoint_options(OptionTable& table, CheckpointOptions& o) {
-  table.add(
-      "checkpoint.every_steps", &o.every_steps,
-      {.unit = "steps", .meaning = "between checkpoints; 0: not by steps", .source = "precis"});
-  table.add(
-      "checkpoint.every_minutes", &o.every_minutes,
-      {.unit = "minutes", .meaning = "between checkpoints; 0: not by time", .source = "precis"});
+  table.add("checkpoint.every_steps", &o.every_steps,
+            {.unit = "steps",
+             .meaning = "between checkpoints; 0: not by steps",
+             .source = "precis",
+             .maximum = 1e9});
+  table.add("checkpoint.every_minutes", &o.every_minutes,
+            {.unit = "minutes",
+             .meaning = "between checkpoints; 0: not by time",
+             .source = "precis",
+             .maximum = 1e9});
   table.add("checkpoint.keep", &o.keep,
-            {.meaning = "newest checkpoints that are kept", .source = "precis", .minimum = 1});
+            {.meaning = "newest checkpoints that are kept",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e9});
   table.add("checkpoint.on_failure", &o.on_failure,
             {{"stop", OnFailure::stop}, {"warn", OnFailure::warn}},
             {.meaning = "when a checkpoint cannot be written", .source = "precis"});
@@ -95,57 +104,70 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
             {.unit = "steps",
              .meaning = supervised ? "optimizer steps; 0: by train.epochs" : "batches of rollouts",
              .source = paper + ": one epoch",
+             .maximum = 1e9,
              .required = !supervised});
   table.add("train.stop_after", &o.stop_after,
             {.unit = "steps",
              .meaning = "save and stop (status 75) after so many steps of this launch; 0: off",
-             .source = "precis"});
+             .source = "precis",
+             .maximum = 1e9});
   if (supervised) {
     table.add("train.epochs", &o.epochs,
-              {.meaning = "passes over the training rows", .source = paper, .minimum = 1});
+              {.meaning = "passes over the training rows",
+               .source = paper,
+               .minimum = 1,
+               .maximum = 1e9});
     table.add("train.batch", &o.batch,
               {.unit = use == TrainUse::sft ? "rows" : "pairs",
                .meaning = "of an optimizer step, over all ranks",
                .source = paper,
-               .minimum = 1});
+               .minimum = 1,
+               .maximum = 1e9});
   }
   table.add("train.micro_batch_tokens", &o.micro_batch_tokens,
             {.unit = "tokens",
              .meaning = "that pass through the model at a time, on each rank",
              .source = "precis",
-             .minimum = 1});
+             .minimum = 1,
+             .maximum = 1e9});
   table.add("train.learning_rate", &o.learning_rate,
-            {.meaning = "peak rate", .source = paper + ", 1.3B"});
+            {.meaning = "peak rate", .source = paper + ", 1.3B", .maximum = 1e6});
   table.add("train.schedule", &o.schedule,
             {{"constant", Schedule::constant},
              {"linear", Schedule::linear},
              {"cosine", Schedule::cosine}},
             {.meaning = "how the rate falls", .source = paper});
   table.add("train.warmup_steps", &o.warmup_steps,
-            {.unit = "steps", .meaning = "over which the rate rises", .source = "precis: none"});
+            {.unit = "steps",
+             .meaning = "over which the rate rises",
+             .source = "precis: none",
+             .maximum = 1e9});
   table.add("train.final_rate", &o.final_rate,
             {.meaning = "rate at the end, as a part of the peak",
              .source = supervised ? "precis" : paper,
              .maximum = 1});
   table.add("train.weight_decay", &o.weight_decay,
-            {.meaning = "decoupled, on matrices only", .source = "precis: none"});
+            {.meaning = "decoupled, on matrices only", .source = "precis: none", .maximum = 1e6});
   table.add("train.beta1", &o.beta1,
             {.meaning = "Adam's first decay", .source = "Kingma and Ba 2015", .below = 1});
   table.add("train.beta2", &o.beta2,
             {.meaning = "Adam's second decay", .source = "Kingma and Ba 2015", .below = 1});
   table.add("train.epsilon", &o.epsilon,
             {.meaning = "Adam's epsilon",
-             .source = use == TrainUse::ppo ? lm2019 : "Kingma and Ba 2015"});
+             .source = use == TrainUse::ppo ? lm2019 : "Kingma and Ba 2015",
+             .maximum = 1e6});
   table.add("train.epsilon_placement", &o.epsilon_placement,
             {{"pytorch", EpsilonPlace::pytorch}, {"tensorflow", EpsilonPlace::tensorflow}},
             {.meaning = "beside the corrected or the uncorrected root", .source = "PyTorch"});
-  table.add("train.clip_norm", &o.clip_norm,
-            {.meaning = "largest norm of the gradient; 0: off", .source = "precis"});
+  table.add(
+      "train.clip_norm", &o.clip_norm,
+      {.meaning = "largest norm of the gradient; 0: off", .source = "precis", .maximum = 1e30});
   if (supervised) {
     table.add("train.valid_every", &o.valid_every,
               {.unit = "steps",
                .meaning = "between validations; 0: at the end only",
-               .source = "precis"});
+               .source = "precis",
+               .maximum = 1e9});
     table.add("train.keep", &o.keep, {{"last", KeepModel::last}, {"best", KeepModel::best}},
               {.meaning = "the model that is kept at the end",
                .source = use == TrainUse::reward ? paper + ": best by validation" : "precis",

@@ -128,7 +128,7 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
                       with_thousands(rows), with_thousands(sum_of(plan.lengths)),
                       with_thousands(plan.validation_rows));
   text += fmt::format(
-      "steps       {} of {} rows, {:.2f} epochs\n", with_thousands(steps),
+      "steps       {} of {} rows each, {:.2f} epochs\n", with_thousands(steps),
       std::min(plan.train.batch, rows),
       static_cast<double>(steps) / static_cast<double>(steps_per_epoch(rows, plan.train.batch)));
   text +=

@@ -1,9 +1,10 @@
 #include "train/trace.hpp"
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/system_call.hpp"
 
 namespace precis {
 namespace {
@@ -21,6 +22,7 @@ std::string event_text(const std::string& name, int track, double begin, double 
 
 TraceFile::TraceFile(std::filesystem::path path)
     : path_(std::move(path)), file_(path_, std::ios::binary | std::ios::trunc) {
+  require_system(file_.is_open(), "cannot write {}", path_.string());
   write("[");
   end_ = file_.tellp();
   write("\n]\n");
@@ -45,8 +47,9 @@ void TraceFile::append(std::int64_t step, const PhaseTimer& phases) {
 }
 
 void TraceFile::write(const std::string& text) {
+  errno = 0;  // what is there is not of this file
   file_ << text << std::flush;
-  require(file_.good(), "{}", with_errno("cannot write " + path_.string()));
+  require_system(file_.good(), "cannot write {}", path_.string());
 }
 
 }  // namespace precis

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/deck.hpp"
+#include "base/list_text.hpp"
 #include "base/random.hpp"
 #include "support/expect_error.hpp"
 
@@ -225,6 +226,8 @@ TEST(Options, PositionalListTakesSeveralWords) {
   EXPECT_TRUE(verify);
   table.parse(Words{"--run", "e,f"});
   EXPECT_EQ(runs, (std::vector<std::string>{"e", "f"}));
+  table.parse(Words{"g,h", "i"});
+  EXPECT_EQ(runs, (std::vector<std::string>{"g,h", "i"})) << "a word is a name as it stands";
   EXPECT_THAT(message_of<UsageError>([&] {
                 table.parse(Words{"a", "--run", "b"});
               }),
@@ -279,6 +282,31 @@ TEST(Options, EffectiveDeckReadsBackToIdenticalValues) {
 TEST(Options, RegisteringAKeyTwiceIsAnError) {
   Options o;
   EXPECT_THAT(message_of<Error>([&] { o.table.add("seed", &o.steps, {}); }), HasSubstr("seed"));
+}
+
+TEST(Options, AnIntegerThatIsTooLargeIsNotCalledTooSmall) {
+  EXPECT_THAT(Options().usage_message({"--seed", "9223372036854775808"}),
+              HasSubstr("at least 0; the largest is 9223372036854775807"));
+  EXPECT_THAT(Options().usage_message({"--seed", "-1"}),
+              testing::Not(HasSubstr("9223372036854775807")));
+  Options largest;
+  largest.parse({"--seed", "9223372036854775807"});
+  EXPECT_EQ(largest.seed, 9223372036854775807);
+}
+
+TEST(Options, AnItemOfAListMayHoldACommaAndSurvivesTheDeck) {
+  using Items = std::vector<std::string>;
+  EXPECT_EQ(list_items("a, b\\,c ,\\ d\\\\,e\\[f"), Items({"a", "b,c", " d\\", "e\\[f"}));
+  EXPECT_EQ(list_items(" "), Items());
+  EXPECT_EQ(list_items(",a,"), Items({"", "a", ""}));
+  const Items odd = {"a,b", ",", "\\", "a\\,", " a b ", "\\\\x", "# \"q\""};
+  EXPECT_EQ(list_items(list_text(odd)), odd);
+  Options first;
+  first.train = odd;
+  const DeckFile deck(first.table.effective_deck());
+  Options second;
+  second.parse({deck.path()});
+  EXPECT_EQ(second.train, odd);
 }
 
 }  // namespace

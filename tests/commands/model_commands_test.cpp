@@ -103,15 +103,42 @@ TEST(ModelCommands, AnOutputIsNoFileOfAFolderThatIsRead) {
 }
 
 TEST(ModelCommands, MoreThreadsThanCoresAreWarnedOf) {
-  EXPECT_THAT(succeed({"sample", "--model", f() / "policy.h5", "--prompt", "a", "--threads", "1000",
+  const std::string more = std::to_string(2 * std::thread::hardware_concurrency());
+  EXPECT_THAT(succeed({"sample", "--model", f() / "policy.h5", "--prompt", "a", "--threads", more,
                        "--sampling.max_new_tokens", "1"}),
-              HasSubstr("threads is 1000, but this rank may use "));
+              HasSubstr("threads is " + more + ", but this rank may use "));
+}
+
+TEST(ModelCommands, CountsBeyondReasonAreRefused) {
+  const Words sample = {"sample", "--model", f() / "policy.h5"};
+  const auto with = [&](Words more) {
+    more.insert(more.begin(), sample.begin(), sample.end());
+    return more;
+  };
+  refuse(2, {"threads is 100000", "threads are taken", "a core"},
+         with({"--prompt", "a", "--threads", "100000"}));
+  refuse(2, {"--threads is '2147483647', expected an integer from 0 to 1000000"},
+         with({"--prompt", "a", "--threads", "2147483647"}));
+  refuse(2, {"--sampling.n is '4611686018427387904', expected an integer from 1 to 1000000"},
+         with({"--prompt", "a", "--sampling.n", "4611686018427387904"}));
+  refuse(2, {"--seed is '9223372036854775808'", "the largest is 9223372036854775807"},
+         with({"--prompt", "a", "--seed", "9223372036854775808"}));
+  const std::string rows = f() / "many.jsonl";
+  overwrite(rows, [] {
+    std::string text;
+    for (int row = 0; row < 101; ++row) {
+      text += "{\"prompt\":\"a\"}\n";
+    }
+    return text;
+  }());
+  refuse(2, {"sampling.n is 1000000, which for 101 rows are 101,000,000 samples"},
+         with({"--input", rows, "--output", f() / "many_out.jsonl", "--sampling.n", "1000000"}));
 }
 
 TEST(ModelCommands, SayWhatTheyWrote) {
   const std::string samples = f() / "said.jsonl";
   EXPECT_THAT(succeed(sample_of(samples, {"--sampling.n", "2"})),
-              AllOf(HasSubstr("Samples written to " + samples + ": 32 of 16 rows, in "),
+              AllOf(HasSubstr("32 samples of 16 rows (2 of each) written to " + samples + " in "),
                     HasSubstr("sample 32/32"), Not(HasSubstr("step"))));
   EXPECT_THAT(succeed({"score", "--model", f() / "policy.h5", "--input", samples, "--output",
                        f() / "said_scores.jsonl"}),

@@ -1,6 +1,7 @@
 #include "io/jsonl.hpp"
 
 #include "io/output_file.hpp"
+#include "io/row_id.hpp"
 #include "io/text_file.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
@@ -16,6 +17,7 @@
 namespace precis {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -127,6 +129,58 @@ TEST(Jsonl, WriterLeavesNothingUnlessCommitted) {
   writer.write({{"b", 1}, {"a", 2}});
   writer.commit();
   EXPECT_EQ(read_file(path), "{\"b\":1,\"a\":2}\n");
+}
+
+TEST(RowId, TextAndWholeNumbersOfAnyLengthAreKept) {
+  const TemporaryFolder folder;
+  const auto ids = [&](const std::string& text, const auto& id) {
+    std::vector<std::string> found;
+    for_each_row(folder.file("x", text), [&](const JsonRow& row) { found.push_back(id(row)); });
+    return found;
+  };
+  EXPECT_THAT(
+      ids("{\"id\":18446744073709551617}\n{\"id\":-5}\n{\"id\":\"t3_a\"}\n{\"id\":null}\n{}\n"
+          "{\"id\":18446744073709551615}\n{\"id\":\"\"}\n"
+          "{\"id\":" +
+              std::string(300, '9') + "}\n{\"id\":\"007\"}",
+          id_of),
+      ElementsAre("18446744073709551617", "-5", "t3_a", "3", "4", "18446744073709551615", "6",
+                  std::string(300, '9'), "007"));
+  for (const char* bad : {"1.5", "true", "{}", "[1]", "1e2", "1.0", "-1e400"}) {
+    const std::string rows = "{\"id\":1}\n{\"id\":" + std::string(bad) + "}\n";
+    EXPECT_THAT(message_of<BadRow>([&] { (void)ids(rows, id_of); }), HasSubstr("x:2: ")) << bad;
+  }
+  EXPECT_THAT(ids("{\"id\":7}\n{\"id\":\"7\"}", required_id), ElementsAre("7", "7"));
+  EXPECT_THAT(message_of<BadRow>([&] { (void)ids("{\"id\":null}", required_id); }),
+              HasSubstr("x:1: the field `id` is missing"));
+}
+
+TEST(Jsonl, OnlyIdsOfRowsKeepDigitsBeyondANumbers) {
+  const auto row =
+      parse_json(R"({"a":[{"id":99999999999999999999}],"id":[123456789012345678901],"x":1e3,)"
+                 R"("n":99999999999999999999,"id2":{"a":2},"t":"\u00e9"})",
+                 "w");
+  EXPECT_EQ(row["a"][0]["id"], "99999999999999999999");
+  EXPECT_TRUE(row["id"][0].is_number_float());
+  EXPECT_TRUE(row["n"].is_number_float());
+  EXPECT_EQ(row["x"], 1000.0);
+  EXPECT_EQ(row["id2"]["a"], 2);
+  EXPECT_EQ(row["t"], "\xC3\xA9");
+}
+
+TEST(TextFile, ANameWithACommaIsPointedOut) {
+  const TemporaryFolder folder;
+  const auto file = folder.file("a,b, c.jsonl", "");
+  EXPECT_THAT(expand_files({file}), ElementsAre(file));
+  for (const std::vector<std::string>& parts :
+       {std::vector<std::string>{folder / "a", "b", "c.jsonl"},
+        {file, folder / "a", "b, c.jsonl"}}) {
+    EXPECT_THAT(
+        message_of<Error>([&] { (void)expand_files(parts); }),
+        AllOf(HasSubstr("a: the file does not exist, but " + folder.path().string() + "/a,b"),
+              HasSubstr("/a\\,b\\, c.jsonl'")))
+        << parts.size();
+  }
 }
 
 TEST(TextFile, GlobsExpandSorted) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -62,6 +63,26 @@ void expect_same(const Results& a, const Results& b, bool bits) {
     EXPECT_EQ(result.ended, other.ended);
     if (bits) {
       EXPECT_EQ(result.logprobs, other.logprobs) << "episode " << episode;
+    }
+  }
+}
+
+TEST_P(GeneratorOn, ATemperatureBelowTheSmallestIsGreedy) {
+  const auto list = prompts(1);
+  GenerationRule greedy = rule();
+  greedy.sampling.temperature = 0;
+  const Results expected = run(list, greedy);
+  for (const double temperature : {5e-324, 1e-300, 1e-38, 1e-6, 0.999e-5}) {
+    GenerationRule low = rule();
+    low.sampling.temperature = temperature;
+    expect_same(run(list, low), expected, true);
+  }
+  GenerationRule smallest = rule();
+  smallest.sampling.temperature = smallest_temperature;
+  for (const auto& [episode, result] : run(list, smallest)) {
+    EXPECT_EQ(result.response, expected.at(episode).response) << "the logits are far apart here";
+    for (const float logprob : result.logprobs) {
+      EXPECT_TRUE(std::isfinite(logprob)) << logprob;
     }
   }
 }
