@@ -104,9 +104,11 @@ std::string name_of(std::string_view key) {
   if (where.empty()) {
     keys.emplace_back("help");
   }
-  const auto nearest = nearest_word(key, keys);
-  fail_usage("{}{} is not a key of this command. {}", where.empty() ? "--" : where + ": ", key,
-             nearest ? fmt::format("The nearest key is {}.", *nearest) : "It has no keys.");
+  const Hint hint = meant_by(key, keys, table.aliases());
+  fail_usage("{}{} is not a key of this command{}",
+             where.empty() ? std::string{"--"} : where + ": ", key,
+             hint.words.empty() ? "; --help lists its keys."
+                                : "." + question(hint, where.empty() ? "--" : ""));
 }
 
 /// Takes `--key VALUE` or `--key=VALUE` from the front of the remaining words. (Boost would guess
@@ -311,11 +313,13 @@ void OptionTable::read_value(const std::string& key, const std::string& value,
                              const std::string& where) {
   const Option& option = at(key);
   if (!option.read(value)) {
+    const std::string hint = question(meant_by(value, option.info.choices, aliases_));
     if (where.starts_with("--")) {
-      fail_usage("{} is '{}', expected {}.", where, value, expectation_instead_of(value, option));
+      fail_usage("{} is '{}', expected {}.{}", where, value, expectation_instead_of(value, option),
+                 hint);
     }
-    fail_usage("{}: {} is '{}', expected {}.", where, key, value,
-               expectation_instead_of(value, option));
+    fail_usage("{}: {} is '{}', expected {}.{}", where, key, value,
+               expectation_instead_of(value, option), hint);
   }
   given_.insert(key);
 }

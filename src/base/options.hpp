@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/hints.hpp"
 
 namespace precis {
 
@@ -59,6 +60,10 @@ struct Option {
 /// A key is `section.name`, or a plain `name` outside sections; letters, digits and `_`.
 class OptionTable {
  public:
+  /// `aliases` are names of keys and words elsewhere, for messages only; they must outlive the
+  /// table.
+  explicit OptionTable(std::span<const Alias> aliases = {}) : aliases_(aliases) {}
+
   /// Registers a key for a variable, whose present value is the default. Integers and numbers are
   /// finite and within [minimum, maximum]; a boolean is `true` or `false`; a string is any text, or
   /// one of `choices`; a list is text with commas between its items (see `list_items`).
@@ -81,7 +86,7 @@ class OptionTable {
 
   /// Reads the words after the command's name: `[DECK.cfg] [--key VALUE | --key=VALUE ...]`, and
   /// the deck. The command line wins over the deck; a boolean may stand alone for true. Throws
-  /// UsageError for an unknown key (naming the nearest one), a key given twice, a wrong value
+  /// UsageError for an unknown key (naming one that may be meant), a key given twice, a wrong value
   /// (naming key, value, what is expected, and file and line if it came from a deck), or a required
   /// key that is missing. Does nothing about `--help`: see `asks_for_help`. `deck_text` is the
   /// deck's content where it is known already.
@@ -106,6 +111,7 @@ class OptionTable {
   [[nodiscard]] const std::vector<Option>& options() const { return options_; }
   /// The option of a key, or null.
   [[nodiscard]] const Option* find(std::string_view key) const;
+  [[nodiscard]] std::span<const Alias> aliases() const { return aliases_; }
   /// The key that `set_positional` named, or empty.
   [[nodiscard]] const std::string& positional() const { return positional_; }
 
@@ -115,6 +121,7 @@ class OptionTable {
   void read_value(const std::string& key, const std::string& value, const std::string& where);
   void check_required() const;
 
+  std::span<const Alias> aliases_;
   std::vector<Option> options_;
   std::map<std::string, std::size_t, std::less<>> index_;
   std::set<std::string, std::less<>> given_;

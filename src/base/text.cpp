@@ -8,48 +8,6 @@
 
 namespace precis {
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Row i holds the distances of a's first i letters to every beginning of b.
-  std::vector<std::size_t> before_last(b.size() + 1);
-  std::vector<std::size_t> last(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::swap(before_last, last);
-    std::swap(last, row);
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({replaced, last[j] + 1, row[j - 1] + 1});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before_last[j - 2] + 1);
-      }
-    }
-  }
-  return row[b.size()];
-}
-
-std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> words) {
-  const auto name_of = [](std::string_view key) { return key.substr(key.rfind('.') + 1); };
-  std::optional<std::string> nearest;
-  std::pair<bool, std::size_t> smallest;
-  for (const std::string& candidate : words) {
-    const std::string_view name = name_of(candidate);
-    std::size_t distance = edit_distance(word, candidate);
-    if (word.find('.') == std::string_view::npos) {
-      distance = std::min(distance, edit_distance(word, name));
-    }
-    const std::pair<bool, std::size_t> rank{name != name_of(word), distance};
-    if (!nearest || rank < smallest) {
-      nearest = candidate;
-      smallest = rank;
-    }
-  }
-  return nearest;
-}
-
 std::optional<std::size_t> invalid_utf8_at(std::string_view text) {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   std::size_t i = 0;
@@ -114,6 +72,19 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 std::string joined(std::span<const std::string> parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string listed(std::span<const std::string> parts, std::size_t most) {
+  std::vector<std::string> shown(parts.begin(), parts.end());
+  if (shown.size() > most) {
+    shown.resize(most - 1);
+    shown.push_back(fmt::format("{} more", parts.size() - shown.size()));
+  }
+  if (shown.size() < 2) {
+    return joined(shown, "");
+  }
+  return fmt::format("{} and {}", joined(std::span{shown}.first(shown.size() - 1), ", "),
+                     shown.back());
 }
 
 std::string with_thousands(std::int64_t value) {

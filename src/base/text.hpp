@@ -11,16 +11,6 @@
 
 namespace precis {
 
-/// The number of letters to insert, delete, replace or swap with their neighbour to turn one word
-/// into the other (optimal string alignment).
-[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
-
-/// The word of `words` with the smallest edit distance to `word`, the first of several; nothing
-/// when there are no words. A word `section.name` is also compared by its name alone, and words
-/// whose name is that of `word` come before all others.
-[[nodiscard]] std::optional<std::string> nearest_word(std::string_view word,
-                                                      std::span<const std::string> words);
-
 /// The byte offset of the first sequence that is not UTF-8 (RFC 3629: no overlong forms, no
 /// surrogates, nothing above U+10FFFF), or nothing.
 [[nodiscard]] std::optional<std::size_t> invalid_utf8_at(std::string_view text);
@@ -32,6 +22,9 @@ namespace precis {
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
 [[nodiscard]] std::string joined(std::span<const std::string> parts, std::string_view separator);
+
+/// "ann, bob and cal"; of more than `most`, the first and how many more: "ann, bob and 12 more".
+[[nodiscard]] std::string listed(std::span<const std::string> parts, std::size_t most = 8);
 
 /// "1,234,567".
 [[nodiscard]] std::string with_thousands(std::int64_t value);

@@ -11,8 +11,10 @@
 #include <thread>
 
 #include "base/help.hpp"
+#include "base/hints.hpp"
 #include "base/system_call.hpp"
 #include "base/text.hpp"
+#include "commands/aliases.hpp"
 #include "commands/separate_outputs.hpp"
 #include "commands/slurm_tasks.hpp"
 #include "commands/version.hpp"
@@ -54,18 +56,20 @@ int launcher_rank() {
 
 /// What "label" alone stands for: the summaries of its second words. Empty if there are none.
 std::string group_help(const std::vector<Command>& table, const std::string& group) {
-  std::string text;
+  std::vector<std::pair<std::string, std::string>> summaries;
   for (const Command& command : table) {
     if (command.name.starts_with(group + " ")) {
-      text += fmt::format("  {:<18} {}\n", command.name, command.summary);
+      summaries.emplace_back(command.name, command.summary);
     }
   }
-  return text.empty() ? text : fmt::format("precis {} has these commands:\n\n{}", group, text);
+  return summaries.empty() ? ""
+                           : fmt::format("precis {} has these commands:\n\n{}", group,
+                                         listed_help(summaries, help_width()));
 }
 
 int run_alone(const Command& command, const std::string& program,
               std::span<const std::string> words, Log& log) {
-  OptionTable options;
+  OptionTable options{known_aliases()};
   const Command::Run run = command.prepare(options);
   options.parse(words);
   require_separate_outputs(options);
@@ -127,7 +131,7 @@ int run_on_ranks(const Command& command, const std::string& program,
   MpiSession mpi;
   log.set_rank(mpi.rank());
   try {
-    OptionTable options;
+    OptionTable options{known_aliases()};
     const Command::Run run = command.prepare(options);
     parse_on_ranks(options, words, mpi);
     agree_on_command(mpi.world(), command, options);
@@ -215,7 +219,7 @@ int run_words(const std::vector<Command>& table, const std::string& program,
     if (first_rank) {
       OptionTable options;
       const Command::Run owns_the_variables = command.prepare(options);
-      print_results(command_help(command.name, command.summary, options));
+      print_results(command_help(command.name, command.summary, options, help_width()));
     }
     return static_cast<int>(ExitStatus::done);
   }
@@ -225,6 +229,34 @@ int run_words(const std::vector<Command>& table, const std::string& program,
   // Started on several ranks, a command without MPI still runs once: its outputs have one name.
   return first_rank ? run_alone(command, program, arguments, log)
                     : static_cast<int>(ExitStatus::done);
+}
+
+/// What may have been meant by the first word, or the first two. A command of two words is looked
+/// for as a key is, the first word being its section.
+Hint command_meant_by(const std::vector<Command>& table, std::span<const std::string> words) {
+  std::vector<std::string> names;
+  for (const Command& command : table) {
+    const auto blank = command.name.find(' ');
+    names.push_back(command.name);
+    if (blank != std::string::npos) {
+      names.back()[blank] = '.';
+      if (const std::string group = command.name.substr(0, blank);
+          std::find(names.begin(), names.end(), group) == names.end()) {
+        names.push_back(group);
+      }
+    }
+  }
+  Hint hint;
+  if (words.size() > 1 && words[1].find('.') == std::string::npos && !words[1].starts_with('-')) {
+    hint = meant_by(words[0] + "." + words[1], names);
+  }
+  if (hint.words.empty()) {
+    hint = meant_by(words[0], names, command_aliases());
+  }
+  for (std::string& name : hint.words) {
+    std::replace(name.begin(), name.end(), '.', ' ');
+  }
+  return hint;
 }
 
 }  // namespace
@@ -237,6 +269,7 @@ FoundCommand find_command(const std::vector<Command>& table, std::span<const std
   const std::string two = words.size() > 1 ? one + " " + words[1] : one;
   std::vector<std::string> names;
   std::vector<std::string> seconds;
+  std::vector<std::string> second_words;
   for (const Command& command : table) {
     if (command.name == one || command.name == two) {
       return {&command, command.name == one ? 1U : 2U};
@@ -244,38 +277,34 @@ FoundCommand find_command(const std::vector<Command>& table, std::span<const std
     names.push_back(command.name);
     if (command.name.starts_with(one + " ")) {
       seconds.push_back(command.name);
+      second_words.push_back(command.name.substr(one.size() + 1));
     }
   }
   if (!seconds.empty()) {
-    fail_usage("{} is not a command. Expected one of: {}.", two, joined(seconds, ", "));
+    const Hint hint = words.size() > 1 ? meant_by(words[1], second_words) : Hint{};
+    fail_usage("{} is not a command. Expected one of: {}.{}", two, joined(seconds, ", "),
+               question(hint, one + " "));
   }
-  // More than one slip of the hand is another word: a guess would mislead.
-  const auto nearest = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-    return edit_distance(one, name.substr(0, name.find(' '))) <= 1;
-  });
   fail_usage("{} is not a command.{} The commands are: {}.", one,
-             nearest != names.end() ? fmt::format(" The nearest one is {}.", *nearest) : "",
-             joined(names, ", "));
+             question(command_meant_by(table, words)), joined(names, ", "));
 }
 
 std::string program_help(const std::vector<Command>& table) {
   std::string text =
       "precis COMMAND [DECK.cfg] [--key VALUE | --key=VALUE ...]\n\n"
-      "Learning to summarize from human feedback: supervised fine-tuning, a reward model, PPO.\n\n";
-  std::size_t width = 0;
+      "Learning to summarize from human feedback: fine-tuning, a reward model, PPO.\n\n";
+  std::vector<std::pair<std::string, std::string>> summaries;
   for (const Command& command : table) {
-    width = std::max(width, command.name.size());
+    summaries.emplace_back(command.name, command.summary);
   }
-  for (const Command& command : table) {
-    text += fmt::format("  {:<{}}  {}\n", command.name, width, command.summary);
-  }
-  return text +
+  return text + listed_help(summaries, help_width()) +
          "\nprecis COMMAND --help shows every key of a command; precis --version the libraries.\n\n"
          "  precis synthesize --output data --posts 32000 --seed 1\n"
          "  precis tokenizer --input data/train.jsonl --vocab 1024 --output tokenizer.json\n"
-         "  mpirun -n 4 precis sft inputs/quickstart_sft.cfg --tokenizer tokenizer.json \\\n"
-         "    --data.train data/train.jsonl --run runs/sft\n"
-         "  precis sample --model runs/sft/model.h5 --input data/test.jsonl --output out.jsonl\n";
+         "  mpirun -n 2 precis sft inputs/quickstart_sft.cfg --run runs/sft \\\n"
+         "    --tokenizer tokenizer.json --data.train data/train.jsonl\n"
+         "  precis sample --model runs/sft/model.h5 --input data/test.jsonl \\\n"
+         "    --output out.jsonl\n";
 }
 
 int run_program(const std::vector<Command>& table, const std::string& program,

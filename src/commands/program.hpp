@@ -21,7 +21,7 @@ namespace precis {
 [[nodiscard]] std::string program_help(const std::vector<Command>& table);
 
 /// The command that the first word, or the first two, name, and how many words that took. Throws
-/// UsageError with the commands, naming one that differs by one letter.
+/// UsageError with the commands, naming one that may be meant.
 struct FoundCommand {
   const Command* command;
   std::size_t words;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hints.hpp"
 #include "base/text.hpp"
 #include "io/text_file.hpp"
 
@@ -71,9 +72,10 @@ void WorkerChoice::check_excluded(const std::string& files) const {
   for (const std::string& worker : excluded_) {
     if (!seen_.contains(worker)) {
       const std::vector<std::string> there(seen_.begin(), seen_.end());
-      const auto nearest = nearest_word(worker, there);
-      fail("data.exclude_workers names \"{}\", but {} has no comparison of this worker{}.", worker,
-           files, nearest ? fmt::format("; the nearest name there is \"{}\"", *nearest) : "");
+      fail(
+          "data.exclude_workers names \"{}\", but {} has no comparison of this worker, only of "
+          "{}.{}",
+          worker, files, listed(there), question(meant_by(worker, there)));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/error.hpp"
+#include "base/hints.hpp"
 #include "base/text.hpp"
 #include "feedback/grammar.hpp"
 
@@ -16,11 +17,8 @@ std::vector<bool> find_researchers(const JudgedPairs& pairs,
   for (const std::string& name : names) {
     const auto found = std::find(pairs.labelers.begin(), pairs.labelers.end(), name);
     if (found == pairs.labelers.end()) {
-      const auto nearest = nearest_word(name, pairs.labelers);
-      fail_usage(
-          "researchers names \"{}\", who made none of the comparisons; the nearest name is "
-          "\"{}\".",
-          name, nearest.value_or(""));
+      fail_usage("researchers names \"{}\", who made none of the comparisons; {} did.{}", name,
+                 listed(pairs.labelers), question(meant_by(name, pairs.labelers)));
     }
     researchers[static_cast<std::size_t>(found - pairs.labelers.begin())] = true;
   }

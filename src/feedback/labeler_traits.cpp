@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/hints.hpp"
 #include "base/text.hpp"
 
 namespace precis {
@@ -58,9 +59,8 @@ const Trait& trait_named(std::string_view name, const std::string& item) {
     for (const Trait& trait : traits) {
       names.emplace_back(trait.name);
     }
-    fail_usage(
-        "label.workers has '{}', but '{}' is not a trait. The nearest one is {}; known are {}.",
-        item, name, *nearest_word(name, names), joined(names, ", "));
+    fail_usage("label.workers has '{}', but '{}' is not a trait. The traits are {}.{}", item, name,
+               joined(names, ", "), question(meant_by(name, names)));
   }
   return *found;
 }

@@ -133,12 +133,18 @@ TEST(Options, WrongValuesNameKeyValueAndExpectation) {
   }
 }
 
-TEST(Options, UnknownAndMisspeltKeysNameTheNearest) {
+TEST(Options, UnknownKeysNameWhatIsClose) {
   EXPECT_THAT(Options{}.usage_message({"--train.step", "3"}),
-              AllOf(HasSubstr("--train.step "), HasSubstr("nearest key is train.steps")));
-  EXPECT_THAT(Options{}.usage_message({"--learning_rate=3"}), HasSubstr("train.learning_rate"));
-  EXPECT_THAT(Options{}.usage_message({"--ru", "x"}), HasSubstr("nearest key is run"));
-  EXPECT_THAT(Options{}.usage_message({"--hlep"}), HasSubstr("nearest key is help"));
+              AllOf(HasSubstr("--train.step "), HasSubstr("mean --train.steps?")));
+  EXPECT_THAT(Options{}.usage_message({"--learning_rate=3"}),
+              HasSubstr("mean --train.learning_rate?"));
+  EXPECT_THAT(Options{}.usage_message({"--ru", "x"}), HasSubstr("mean --run?"));
+  EXPECT_THAT(Options{}.usage_message({"--hlep"}), HasSubstr("mean --help?"));
+  EXPECT_EQ(Options{}.usage_message({"--train.lr", "1"}),
+            "--train.lr is not a key of this command; --help lists its keys.");
+  EXPECT_THAT(Options{}.usage_message({"--train.schedule", "Cosin"}),
+              HasSubstr("expected one of: linear, cosine. Did you mean cosine?"));
+  EXPECT_THAT(Options{}.usage_message({"--train.schedule", "step"}), Not(HasSubstr("mean")));
 }
 
 TEST(Options, OtherMistakesOnTheCommandLine) {
@@ -169,7 +175,7 @@ TEST(Options, DeckErrorsNameFileAndLine) {
   const DeckFile unknown("seed = 5\n\n[train]\nstep = 7\n");
   EXPECT_THAT(Options{}.usage_message({unknown.path()}),
               AllOf(HasSubstr(unknown.path() + ":4"), HasSubstr("train.step "),
-                    HasSubstr("nearest key is train.steps")));
+                    HasSubstr("Did you mean train.steps?")));
 }
 
 TEST(Options, WrongValueInADeckNamesFileAndLine) {

@@ -5,25 +5,6 @@
 namespace precis {
 namespace {
 
-TEST(Text, EditDistance) {
-  EXPECT_EQ(edit_distance("", ""), 0U);
-  EXPECT_EQ(edit_distance("", "abc"), 3U);
-  EXPECT_EQ(edit_distance("abc", ""), 3U);
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
-  EXPECT_EQ(edit_distance("setps", "steps"), 1U);  // neighbours swapped
-  EXPECT_EQ(edit_distance("same", "same"), 0U);
-}
-
-TEST(Text, NearestWord) {
-  const std::vector<std::string> words{"train.steps", "train.stop_after", "seed", "run"};
-  EXPECT_EQ(nearest_word("train.setps", words), "train.steps");
-  EXPECT_EQ(nearest_word("sed", words), "seed");
-  EXPECT_EQ(nearest_word("stop_after", words), "train.stop_after");
-  const std::vector<std::string> sections{"trace", "train.rate", "ppo.batch"};
-  EXPECT_EQ(nearest_word("train.batch", sections), "ppo.batch");  // a name counts more
-  EXPECT_EQ(nearest_word("x", {}), std::nullopt);
-}
-
 TEST(Text, ValidUtf8) {
   for (const char* text :
        {"", "plain", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
@@ -58,6 +39,14 @@ TEST(Text, Split) {
   EXPECT_EQ(split("  ", ','), Parts{});
   EXPECT_EQ(split("a", ','), Parts{"a"});
   EXPECT_EQ(split(" a , b c,", ','), (Parts{"a", "b c", ""}));
+}
+
+TEST(Text, Listed) {
+  EXPECT_EQ(listed({}), "");
+  EXPECT_EQ(listed(std::vector<std::string>{"a"}), "a");
+  EXPECT_EQ(listed(std::vector<std::string>{"a", "b"}), "a and b");
+  EXPECT_EQ(listed(std::vector<std::string>{"a", "b", "c"}, 3), "a, b and c");
+  EXPECT_EQ(listed(std::vector<std::string>{"a", "b", "c", "d"}, 3), "a, b and 2 more");
 }
 
 TEST(Text, NumbersForPeople) {

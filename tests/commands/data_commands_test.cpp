@@ -136,7 +136,7 @@ TEST_F(DataCommands, BadRowsAreNamedOrSkipped) {
 TEST_F(DataCommands, MistakesOnTheCommandLine) {
   const std::string rows = file("data/test.jsonl");
   refuse(2, "--input", {"encode", "--tokenizer", file("tokenizer.json"), "--output", file("out")});
-  refuse(2, "nearest key is tokenizer", {"encode", "--tokeniser", "x"});
+  refuse(2, "Did you mean --tokenizer?", {"encode", "--tokeniser", "x"});
   refuse(2, "--vocab is '256'",
          {"tokenizer", "--input", rows, "--vocab", "256", "--output", file("out")});
   refuse(2, "--posts is '0'", {"synthesize", "--output", file("out"), "--posts", "0"});

@@ -1,8 +1,12 @@
 // What every command's keys have in common.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <set>
 
+#include "commands/aliases.hpp"
 #include "commands/commands.hpp"
 
 namespace precis {
@@ -68,6 +72,89 @@ TEST(HelpOfCommands, NumbersAtTheEndsOfTheirTypesAreTakenOrRefused) {
         try_words(command, {"--" + option.key + "=" + value});
       }
     }
+  }
+}
+
+std::vector<std::string> keys_of(const Command& command) {
+  OptionTable options;
+  const Command::Run owner = command.prepare(options);
+  std::vector<std::string> keys;
+  for (const Option& option : options.options()) {
+    keys.push_back(option.key);
+  }
+  return keys;
+}
+
+// An alias that no command can ever show is a mistake in the table.
+TEST(HelpOfCommands, EveryAliasIsMeantSomewhere) {
+  std::set<const Alias*> meant;
+  std::vector<std::vector<std::string>> sets;
+  for (const Command& command : command_table()) {
+    sets.push_back(keys_of(command));
+    OptionTable options;
+    const Command::Run owner = command.prepare(options);
+    for (const Option& option : options.options()) {
+      sets.push_back(option.info.choices);
+    }
+  }
+  for (const std::vector<std::string>& words : sets) {
+    for (const Alias& alias : known_aliases()) {
+      const Hint hint = meant_by(alias.name, words, known_aliases());
+      if (hint.words == std::vector<std::string>{std::string{alias.word}} &&
+          hint.note == alias.note) {
+        meant.insert(&alias);
+      }
+    }
+  }
+  for (const Alias& alias : known_aliases()) {
+    EXPECT_TRUE(meant.contains(&alias)) << alias.name << " for " << alias.word;
+  }
+}
+
+TEST(HelpOfCommands, EveryAliasOfACommandNamesOne) {
+  const std::vector<Command> commands = command_table();
+  for (const Alias& alias : command_aliases()) {
+    std::string name{alias.word};
+    std::replace(name.begin(), name.end(), '.', ' ');
+    const auto named = [&name](const Command& command) { return command.name == name; };
+    EXPECT_EQ(std::count_if(commands.begin(), commands.end(), named), 1) << alias.name;
+  }
+}
+
+// What people who come from other programs type.
+TEST(HelpOfCommands, NamesOfOtherProgramsPointToKeys) {
+  const std::vector<std::array<const char*, 3>> expected{
+      {"sft", "lr", "train.learning_rate"},
+      {"sft", "learning-rate", "train.learning_rate"},
+      {"sft", "batch_size", "train.batch"},
+      {"ppo", "batch_size", "ppo.batch"},
+      {"sft", "num_train_epochs", "train.epochs"},
+      {"ppo", "num_ppo_epochs", "ppo.epochs"},
+      {"ppo", "ppo_epochs", "ppo.epochs"},
+      {"ppo", "cliprange", "ppo.clip"},
+      {"ppo", "kl_coef", "ppo.kl"},
+      {"ppo", "gamma", "ppo.gamma"},
+      {"ppo", "lam", "ppo.lambda"},
+      {"ppo", "vf_coef", "ppo.value_coefficient"},
+      {"ppo", "max_new_tokens", "data.max_response_tokens"},
+      {"sample", "max_new_tokens", "sampling.max_new_tokens"},
+      {"sample", "max_tokens", "sampling.max_new_tokens"},
+      {"sample", "temperature", "sampling.temperature"},
+      {"reward", "output_dir", "run"},
+      {"sample", "output_dir", "output"},
+      {"ppo", "algorithm.kl_ctrl.kl_coef", "ppo.kl"},
+      {"sft", "warmup", "train.warmup_steps"},
+      {"sft", "dry-run", "dry_run"},
+  };
+  for (const auto& [name, word, key] : expected) {
+    const std::vector<Command> commands = command_table();
+    const auto command = std::find_if(
+        commands.begin(), commands.end(),
+        [wanted = std::string{name}](const Command& one) { return one.name == wanted; });
+    ASSERT_NE(command, commands.end()) << name;
+    EXPECT_EQ(meant_by(word, keys_of(*command), known_aliases()).words,
+              std::vector<std::string>{key})
+        << name << " --" << word;
   }
 }
 

@@ -47,10 +47,14 @@ TEST(Program, UsageErrorsHaveStatus2AndOneMessage) {
     EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
     EXPECT_EQ(count_of(outcome.output, "\n"), 1) << outcome.output;
   }
-  EXPECT_THAT(alone("prnt").output, HasSubstr("nearest one is print"));
-  EXPECT_THAT(alone("plan").output,
-              AllOf(HasSubstr("plan is not a command"), HasSubstr("print, group one"),
-                    Not(HasSubstr("nearest"))));
+  EXPECT_THAT(alone("prnt").output, HasSubstr("Did you mean print?"));
+  EXPECT_THAT(alone("plan").output, AllOf(HasSubstr("plan is not a command"),
+                                          HasSubstr("print, group one"), Not(HasSubstr("mean"))));
+  EXPECT_THAT(alone("grop two --x").output, HasSubstr("Did you mean group two?"));
+  EXPECT_THAT(alone("group oen").output, HasSubstr("Did you mean group one?"));
+  EXPECT_THAT(alone("two").output, HasSubstr("Did you mean group two?"));
+  EXPECT_THAT(alone("grup").output, HasSubstr("Did you mean group?"));
+  EXPECT_THAT(alone("prnt some.cfg").output, HasSubstr("Did you mean print?"));
 }
 
 TEST(Program, OtherStatuses) {

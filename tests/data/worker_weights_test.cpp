@@ -65,7 +65,8 @@ TEST_F(WorkerWeightsOfRows, WorkersCanBeExcluded) {
   EXPECT_EQ(read(RowUse::validation).pairs.size(), 3U);
   options.exclude_workers = {"bobb"};
   EXPECT_THAT(message_of<Error>([&] { (void)read(RowUse::validation); }),
-              HasSubstr("names \"bobb\", but"));
+              AllOf(HasSubstr("names \"bobb\", but"),
+                    HasSubstr("only of ann, bob and cal. Did you mean bob?")));
 }
 
 TEST_F(WorkerWeightsOfRows, AWorkerWithoutAWeightIsAnError) {

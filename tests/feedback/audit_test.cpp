@@ -16,6 +16,7 @@
 namespace precis {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 
 std::pair<std::int64_t, std::int64_t> counts(const AgreementCount& of) {
@@ -284,7 +285,10 @@ TEST(Audit, WithoutResearchersTheMajorityAndWithoutOverlapGold) {
   EXPECT_EQ(counts(found.by_batch.at(0).count), Counts(0, 1));
   EXPECT_THAT(
       message_of<UsageError>([&] { (void)audit_labelers(alone, {.researchers = {"anna"}}); }),
-      HasSubstr("the nearest name is \"ann\""));
+      HasSubstr("ann and bob did. Did you mean ann?"));
+  EXPECT_THAT(
+      message_of<UsageError>([&] { (void)audit_labelers(alone, {.researchers = {"rita"}}); }),
+      EndsWith("; ann and bob did."));
 }
 
 // Four labelers of whom "eve" says the contrary of the truth, on 60 pairs.

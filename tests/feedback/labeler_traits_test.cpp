@@ -39,7 +39,7 @@ TEST(LabelerTraits, MistakesAreNamed) {
   const auto refused = [](const std::vector<std::string>& items) {
     return message_of<UsageError>([&] { (void)parse_labelers(items, {}); });
   };
-  EXPECT_THAT(refused({"ann:lenght"}), HasSubstr("The nearest one is length"));
+  EXPECT_THAT(refused({"ann:lenght"}), HasSubstr("Did you mean length?"));
   EXPECT_THAT(refused({"ann:drift=2"}), HasSubstr("drift must be a number from 0 to 1, not '2'"));
   EXPECT_THAT(refused({"ann:length=-1"}), HasSubstr("of at least 0"));
   EXPECT_THAT(refused({"ann:length=inf"}), HasSubstr("'inf'"));

@@ -116,7 +116,7 @@ TEST_F(RewardWorkers, TheAuditRefusesWhatItCannotUse) {
     EXPECT_THAT(outcome.output, HasSubstr(message));
     EXPECT_FALSE(std::filesystem::exists(f() / "out.json"));
   };
-  refuse(2, "the nearest name is \"ann\"", {"--researchers", "anne"});
+  refuse(2, "Did you mean ann?", {"--researchers", "anne"});
   refuse(1, "judged.jsonl:1: the fields `pair`", {"--rewards", f() / "judged.jsonl"});
   refuse(1, "a file of that name exists", {"--sheets", f() / "weights.json"});
 }

@@ -50,7 +50,8 @@ void refuse_sft(int status, const std::string& message, Words keys) {
 }
 
 TEST(BadInput, KeysOfSft) {
-  refuse_sft(2, "nearest", {"--train.btach", "3"});
+  refuse_sft(2, "mean --train.batch?", {"--train.btach", "3"});
+  refuse_sft(2, "mean --train.learning_rate?", {"--lr", "3"});
   refuse_sft(2, "train.batch", {"--train.batch", "many"});
   refuse_sft(2, "train.batch", {"--train.batch", "-1"});
   refuse_sft(2, "train.learning_rate", {"--train.learning_rate", "nan"});
