@@ -8,14 +8,14 @@ std::string_view style_sheet() {
   --ground: #f6f7f7; --surface: #ffffff; --ink: #1c2429; --muted: #5f6b73; --line: #dfe4e6; --under: var(--ground);
   --c0: #0a6fb3; --c1: #c8540a; --c2: #0b8461; --c3: #b04f8f;
   --c4: #8a6a00; --c5: #3f9fd6; --c6: #5a5f66; --c7: #7b5fc0;
-  --on-colour: #ffffff; --warning: #8a5a00; --error: #b3261e;
+  --on-colour: #ffffff; --warning: #8a5a00; --error: #b3261e; --shade: rgb(0 0 0 / .22);
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --ground: #121517; --surface: #1a1e21; --ink: #e3e7e9; --muted: #98a3aa; --line: #2d3438;
     --c0: #56a8e6; --c1: #ef8a4c; --c2: #3fbf95; --c3: #dd8cbf;
     --c4: #d3b04a; --c5: #9bd3f5; --c6: #a9b0b6; --c7: #b3a0ee;
-    --on-colour: #101315; --warning: #e0b252; --error: #f08a80;
+    --on-colour: #101315; --warning: #e0b252; --error: #f08a80; --shade: rgb(255 255 255 / .2);
   }
 }
 * { box-sizing: border-box; }
@@ -75,7 +75,7 @@ figure.wide svg { min-width: 34rem; max-width: 62rem; }
   overflow-x: auto; scroll-timeline: --sideways inline;
   background:
     linear-gradient(to left, var(--under) 40%, transparent) right / 48px 100% no-repeat local,
-    linear-gradient(to left, rgb(0 0 0 / .22), transparent) right / 14px 100% no-repeat scroll;
+    linear-gradient(to left, var(--shade), transparent) right / 14px 100% no-repeat scroll;
 }
 .scroll:focus-visible { outline: 2px solid var(--c0); outline-offset: 2px; }
 @supports (animation-timeline: --sideways) and (timeline-scope: --sideways) {

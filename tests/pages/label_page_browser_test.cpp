@@ -621,7 +621,7 @@ TEST_F(LabelPage, OnAPhoneABarLeadsToThePostAndTheSummaries) {
         "document.querySelector('#jump [data-to={}]').classList.contains('seen')", part));
   };
   EXPECT_TRUE(is_marked("post"));
-  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#jump .seen').length"), 1);
+  EXPECT_TRUE(browser().wait_for("document.querySelectorAll('#jump .seen').length === 1"));
   const auto below_bar = [&](const std::string& part) {
     return browser()
         .evaluate(fmt::format("document.querySelector('{}').getBoundingClientRect().top - "
@@ -673,6 +673,16 @@ TEST_F(LabelPage, FitsPhonesAndDesktopsInLightAndDark) {
       EXPECT_EQ(background, dark ? "rgb(21, 24, 27)" : "rgb(250, 249, 246)");
       picture(fmt::format("{}-{}", width, dark ? "dark" : "light"), width < 700);
     }
+  }
+  // On paper the whole post, which has no box of its own there.
+  browser().set_screen({.width = 718, .height = 1000, .paper = true});
+  EXPECT_LE(browser().evaluate("document.documentElement.scrollWidth"), 718);
+  EXPECT_EQ(browser().evaluate("(() => { const post = document.getElementById('post'); "
+                               "return post.scrollHeight > post.clientHeight; })()"),
+            false);
+  EXPECT_FALSE(is_visible("#bar"));
+  if (const char* folder = std::getenv("PRECIS_SCREENSHOTS")) {
+    browser().print(Path(folder) / "label-page.pdf");
   }
   EXPECT_THAT(browser().complaints(), IsEmpty());
 }
