@@ -61,7 +61,8 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
     double sum = 0;
     double rows = 0;
     for (const Run& run : own) {
-      const auto times = static_cast<double>(run.count / by);
+      const std::int64_t count = run.count / by;
+      const auto times = static_cast<double>(count);
       sum += times * run.of.value;
       rows += times;
     }

@@ -69,8 +69,8 @@ std::vector<AxisRating> distinct(std::span<const AxisRating> ratings) {
   };
   std::vector<AxisRating> list(ratings.begin(), ratings.end());
   std::ranges::sort(list, {}, key);
-  const auto again = std::ranges::unique(list, {}, key);
-  list.erase(again.begin(), again.end());
+  const auto equal = [&](const AxisRating& a, const AxisRating& b) { return key(a) == key(b); };
+  list.erase(std::unique(list.begin(), list.end(), equal), list.end());
   return list;
 }
 
@@ -163,13 +163,13 @@ AxisRating parse_axis_rating(const JsonRow& row) {
   return rating;
 }
 
-AxesReport report_axes(std::span<const AxisRating> all) {
-  const std::vector<AxisRating> ratings = distinct(all);
+AxesReport report_axes(std::span<const AxisRating> ratings) {
+  const std::vector<AxisRating> counting = distinct(ratings);
   return {.by_policy = grouped(
-              ratings, [](const AxisRating& of) -> const std::string& { return of.policy; }),
+              counting, [](const AxisRating& of) -> const std::string& { return of.policy; }),
           .by_worker = grouped(
-              ratings, [](const AxisRating& of) -> const std::string& { return of.worker; }),
-          .repeated = static_cast<std::int64_t>(all.size() - ratings.size())};
+              counting, [](const AxisRating& of) -> const std::string& { return of.worker; }),
+          .repeated = static_cast<std::int64_t>(ratings.size() - counting.size())};
 }
 
 std::string to_text(const AxesReport& report) {

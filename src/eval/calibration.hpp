@@ -40,8 +40,8 @@ struct Calibration {
   Mean log_loss;  ///< mean -ln(probability of the chosen one); 0.693 is that of a coin
 };
 
-/// The same in any order of `of`, which must not be empty.
-[[nodiscard]] Calibration calibration_of(std::span<const Prediction> of);
+/// The same in any order of `predictions`, which must not be empty.
+[[nodiscard]] Calibration calibration_of(std::span<const Prediction> predictions);
 
 [[nodiscard]] std::string to_text(const Calibration& of);
 [[nodiscard]] nlohmann::ordered_json to_json(const Calibration& of);

@@ -185,7 +185,8 @@ std::string workers_html(const Json& workers) {
                           {"with the majority", true},
                           {"with gold", true},
                           {"chose the first", true},
-                          {"chose the longer", true}},
+                          {"chose the longer", true},
+                          {"remark"}},
               .rows = {}};
   const auto share = [](const Json& worker, const char* field) {
     const auto rate = worker.contains(field) ? estimate_in(worker[field]) : std::nullopt;
@@ -201,7 +202,8 @@ std::string workers_html(const Json& workers) {
                           accuracy && low && high ? rate_text({*accuracy, *low, *high}) : "",
                           weight ? number_text(*weight) : "", share(worker, "researchers"),
                           share(worker, "majority"), share(worker, "gold"),
-                          share(worker, "first_shown"), share(worker, "longer")});
+                          share(worker, "first_shown"), share(worker, "longer"),
+                          text_in(worker, "verdict")});
   }
   return table.rows.empty() ? "" : to_html(table);
 }

@@ -181,7 +181,7 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
        {"agreement.json",
         R"({"pairs":100,"accuracy":0.7,"gold_agreement":0.8,"gold_agreement_low":0.71,"gold_agreement_high":0.87,"by_confidence":{"1":{"pairs":50,"accuracy":0.8,"accuracy_low":0.67,"accuracy_high":0.89},"9":{"pairs":50,"accuracy":0.9,"accuracy_low":0.79,"accuracy_high":0.96}},"calibration":{"ece":0.0417,"ece_if_calibrated":{"low":0.011,"high":0.052},"brier":{"mean":0.19,"low":0.15,"high":0.23},"bins":[{"low":0.5,"high":0.55,"pairs":0},{"low":0.7,"high":0.75,"pairs":9,"predicted":0.72,"chosen":{"rate":0.66,"low":0.35,"high":0.88}}]}})"},
        {"audit.json",
-        R"({"judgements":20,"pairs":10,"judged_by_several":10,"matrix":{"judges":[{"name":"ann","kind":"labeler"},{"name":"bob","kind":"labeler"}],"cells":[[null,{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89}],[{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89},null]]},"workers":[{"worker":"ann","judgements":10,"accuracy":0.8,"accuracy_low":0.6,"accuracy_high":0.9,"weight":0.6,"longer":{"share":0.5,"low":0.2,"high":0.8}}],"by_batch":[{"name":"b1","agreed":3,"pairs":5,"share":0.6,"low":0.2,"high":0.9},{"name":"b2","agreed":4,"pairs":5,"share":0.8,"low":0.4,"high":0.96}]})"},
+        R"({"judgements":20,"pairs":10,"judged_by_several":10,"matrix":{"judges":[{"name":"ann","kind":"labeler"},{"name":"bob","kind":"labeler"}],"cells":[[null,{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89}],[{"agreed":7,"pairs":10,"share":0.7,"low":0.4,"high":0.89},null]]},"workers":[{"worker":"ann","judgements":10,"accuracy":0.8,"accuracy_low":0.6,"accuracy_high":0.9,"weight":0.6,"verdict":"too few judgements to tell","longer":{"share":0.5,"low":0.2,"high":0.8}}],"by_batch":[{"name":"b1","agreed":3,"pairs":5,"share":0.6,"low":0.2,"high":0.9},{"name":"b2","agreed":4,"pairs":5,"share":0.8,"low":0.4,"high":0.96}]})"},
        {"overoptimize.jsonl",
         "{\"name\":\"a\",\"kl\":0,\"reward\":0,\"gold\":0.5}\n{\"name\":\"b\",\"kl\":4,\"reward\":"
         "1,\"gold\":0.7,\"gold_low\":0.6,\"gold_high\":0.8}\n{\"name\":\"c\",\"kl\":25,\"reward\":"
@@ -202,6 +202,7 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   EXPECT_THAT(report.html, HasSubstr("0.8 (0.71 to 0.87)"));
   EXPECT_THAT(report.html, Not(HasSubstr("agreement low")));
   EXPECT_THAT(report.html, HasSubstr("batch, b1 to b2"));
+  EXPECT_THAT(report.html, HasSubstr(">too few judgements to tell</td>"));
   // A share alone does not say how its pairs are spread over posts: it gets no interval.
   EXPECT_THAT(report.html, Not(HasSubstr("0.7 (0.6042")));
 }
