@@ -17,7 +17,7 @@ void take_pictures(const char* report, const char* label_page,
           "No Chromium is installed: apt-get install chromium, or set "
           "PRECIS_CHROMIUM.");
   Chromium browser(*program);
-  browser.set_screen({.width = 1100, .height = 850});
+  browser.set_screen({.width = 1100, .height = 890});
   browser.open(report);
   browser.evaluate(
       "[...document.querySelectorAll('h2')].find((h) => h.textContent === 'PPO')"
