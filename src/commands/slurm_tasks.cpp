@@ -1,6 +1,5 @@
 #include "commands/slurm_tasks.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
@@ -33,18 +32,17 @@ std::int64_t tasks_of_step(std::int64_t task) {
   return in_step ? number_in("SLURM_NTASKS").value_or(1) : 1;
 }
 
-/// Whether the number stands in the text with no digit beside it.
+/// Whether the number stands in the text by itself: in "runs/3", "run-3" and "run_3.jsonl", but not
+/// in "run3", as many names end in a digit by chance.
 bool has_number(std::string_view text, std::int64_t number) {
-  const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
-  auto begin = text.begin();
-  while ((begin = std::find_if(begin, text.end(), is_digit)) != text.end()) {
-    const auto end = std::find_if_not(begin, text.end(), is_digit);
-    std::int64_t found = 0;
-    const auto parsed = std::from_chars(&*begin, &*begin + (end - begin), found);
-    if (parsed.ec == std::errc() && found == number) {
+  const std::string wanted = std::to_string(number);
+  const auto is_bound = [&](std::size_t place) {
+    return place >= text.size() || std::isalnum(static_cast<unsigned char>(text[place])) == 0;
+  };
+  for (auto at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1)) {
+    if ((at == 0 || is_bound(at - 1)) && is_bound(at + wanted.size())) {
       return true;
     }
-    begin = end;
   }
   return false;
 }
@@ -74,7 +72,8 @@ void require_own_outputs_of_task(const OptionTable& options, Log& log) {
     if (!has_number(name, task)) {
       fail_usage(
           "{} All would write --{} {}. {} If each is to work for itself, give each a name of its "
-          "own with the task's number in it, as in `bash -c 'precis ... --{} NAME-$SLURM_PROCID'`.",
+          "own with the task's number behind a -, _ or /: `bash -c 'precis ... --{} "
+          "NAME-$SLURM_PROCID'`.",
           found, option.key, name, remedy, option.key);
     }
   }

@@ -59,7 +59,8 @@ TEST(FinishedRun, WithoutCheckpointsIsCompleteOrAnError) {
       for (const int ranks : {1, 2}) {
         const Outcome again = succeed(command(name, {"--train.steps", "4"}, ranks));
         EXPECT_THAT(again.output, HasSubstr("is complete: model.h5 is there"));
-        expect_refused(command(name, {"--train.steps", "8"}, ranks), "train.steps (was '4', now '8')");
+        expect_refused(command(name, {"--train.steps", "8"}, ranks),
+                       "train.steps (was '4', now '8')");
       }
       // How it is done may differ.
       succeed(command(name, {"--train.steps", "4", "--threads", "2", "--checkpoint.keep", "5"}, 1));
@@ -86,12 +87,17 @@ TEST(FinishedRun, OfAnotherCommandOrWithoutItsDeckIsLeftAlone) {
   succeed(f().sft("of_sft", {"--train.steps", "2"}));
   std::filesystem::remove_all(f() / "of_sft/checkpoints");
   expect_untouched(f() / "of_sft", [&] {
-    expect_refused(f().reward("of_sft", {"--train.steps", "2"}), "sft.loss (was 'response'");
-    const Words ppo{"ppo",      "--policy",
-                    f() / "policy/model.h5", "--reward",
-                    f() / "reward/model.h5", "--data.prompts",
-                    f() / "data/test.jsonl", "--run",
-                    f() / "of_sft",          "--train.steps",
+    expect_refused(f().reward("of_sft", {"--train.steps", "2"}), "tokenizer (was '");
+    const Words ppo{"ppo",
+                    "--policy",
+                    f() / "policy/model.h5",
+                    "--reward",
+                    f() / "reward/model.h5",
+                    "--data.prompts",
+                    f() / "data/test.jsonl",
+                    "--run",
+                    f() / "of_sft",
+                    "--train.steps",
                     "1"};
     expect_refused(f().command(ppo), "no run of `ppo`", 1);
   });

@@ -1,4 +1,5 @@
-// One rank of four that fails, at each place where a rank can: its message is first, all end at once.
+// One rank of four that fails, at each place where a rank can: its message is first, all end at
+// once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,16 +14,15 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 /// Ranks 0 and 1 generate, 2 scores, 3 learns.
-const std::vector<std::string> roles{"--placement",  "dedicated", "--rollout.grid",
-                                     "dp=2",         "--reward.grid", "dp=1",
-                                     "--learner.grid", "dp=1"};
+const std::vector<std::string> roles{"--placement",   "dedicated", "--rollout.grid", "dp=2",
+                                     "--reward.grid", "dp=1",      "--learner.grid", "dp=1"};
 
 struct Fault {
   std::string place;
   int rank;
-  std::string what;    // as fault.c takes it
-  bool in_a_step;      // not before the run has begun
-  std::string cause;   // in the message
+  std::string what;   // as fault.c takes it
+  bool in_a_step;     // not before the run has begun
+  std::string cause;  // in the message
 };
 
 const Fault faults[]{

@@ -20,8 +20,8 @@ const TrainingFixture& f() { return training_fixture(); }
 
 /// Other words for the last rank, those that begin with PRECIS_PROGRAM.
 Words with_other_last_rank(int ranks, const Words& words, const Words& last) {
-  Words all{PRECIS_MPIEXEC, "--oversubscribe", "--bind-to", "none", "-n",
-            std::to_string(ranks - 1)};
+  Words all{PRECIS_MPIEXEC, "--oversubscribe",        "--bind-to", "none",
+            "-n",           std::to_string(ranks - 1)};
   all.insert(all.end(), words.begin(), words.end());
   all.insert(all.end(), {":", "-n", "1"});
   all.insert(all.end(), last.begin(), last.end());
@@ -81,6 +81,7 @@ std::string changed(const Path& file, const std::string& from, const std::string
 TEST(Ranks, OtherKeysAreNamedWithBothValues) {
   refuse_sft({"--seed", "7"}, "Seed is 1 on rank 0");
   refuse_sft({"--train.learning_rate", "1e-3"}, "Train.learning_rate is 0.003 on rank 0");
+  refuse_reward({"--train.learning_rate", "1e-2"}, "Train.learning_rate is 0.001 on rank 0");
   refuse_sft({"--train.steps", "24"}, "Train.steps is 12 on rank 0");
   refuse_sft({"--data.limit", "3", "--train.keep", "best", "--data.valid", "", "--seed", "2",
               "--train.beta1", "0.5"},
@@ -187,9 +188,8 @@ TEST(Streams, SampleAndScoreReadThemOnceOnAnyNumberOfRanks) {
   const Path pipe = f() / "pipe";
   for (const std::string command : {"sample", "score"}) {
     const auto words = [&](const Path& input, int ranks) {
-      return f().command({command, "--model", f() / "policy/model.h5", "--input", input,
-                          "--output", f() / "streamed.jsonl", "--threads", "1", "--log.level",
-                          "warning"},
+      return f().command({command, "--model", f() / "policy/model.h5", "--input", input, "--output",
+                          f() / "streamed.jsonl", "--threads", "1", "--log.level", "warning"},
                          ranks);
     };
     succeed(words(rows, 1));
@@ -228,8 +228,8 @@ TEST(Streams, TrainingTakesOneForTwoKeysAndForItsDeck) {
   for (const int ranks : {1, 2}) {
     const Words keys{"--train.steps", "4"};
     const std::string n = std::to_string(ranks);
-    succeed(f().sft("by_file_" + n, {"--train.steps", "4", "--data.valid", f() / "data/train.jsonl"},
-                    ranks));
+    succeed(f().sft("by_file_" + n,
+                    {"--train.steps", "4", "--data.valid", f() / "data/train.jsonl"}, ranks));
     const Outcome sft = run_with_pipe(
         f() / "data/train.jsonl", pipe,
         f().sft("by_pipe_" + n, {"--train.steps", "4", "--data.train", pipe, "--data.valid", pipe},
@@ -239,17 +239,16 @@ TEST(Streams, TrainingTakesOneForTwoKeysAndForItsDeck) {
 
     succeed(f().reward("pairs_by_file_" + n, keys, ranks));
     const Outcome reward = run_with_stdin(
-        f() / "comparisons.jsonl",
-        f().reward("pairs_by_stdin_" + n,
-                   {"--train.steps", "4", "--data.train", "/dev/stdin", "--data.valid",
-                    "/dev/stdin"},
-                   ranks));
+        f() / "comparisons.jsonl", f().reward("pairs_by_stdin_" + n,
+                                              {"--train.steps", "4", "--data.train", "/dev/stdin",
+                                               "--data.valid", "/dev/stdin"},
+                                              ranks));
     EXPECT_EQ(reward.status, 0) << reward.output;
     expect_same_training(f() / ("pairs_by_file_" + n), f() / ("pairs_by_stdin_" + n), 4);
 
-    const Outcome deck = run_with_pipe(
-        f() / ("by_file_" + n) / "deck.cfg", pipe,
-        f().command({"sft", pipe, "--run", f() / ("by_deck_" + n)}, ranks));
+    const Outcome deck =
+        run_with_pipe(f() / ("by_file_" + n) / "deck.cfg", pipe,
+                      f().command({"sft", pipe, "--run", f() / ("by_deck_" + n)}, ranks));
     EXPECT_EQ(deck.status, 0) << deck.output;
     expect_same_training(f() / ("by_file_" + n), f() / ("by_deck_" + n), 4);
   }
@@ -267,7 +266,8 @@ TEST(Streams, WhatCannotComeByThemIsRefused) {
   EXPECT_EQ(model.status, 1) << model.output;
   EXPECT_THAT(model.output, HasSubstr("is a pipe or a device"));
   overwrite(f() / "bad_rows", "{\"prompt\": \"a\", \"response\": 3}\n");
-  const Outcome rows = run_with_stdin(f() / "bad_rows", score(f() / "policy/model.h5", "/dev/stdin"));
+  const Outcome rows =
+      run_with_stdin(f() / "bad_rows", score(f() / "policy/model.h5", "/dev/stdin"));
   EXPECT_EQ(rows.status, 1) << rows.output;
   EXPECT_THAT(rows.output, HasSubstr("/dev/stdin:1: the field `response` is number"));
 }
@@ -289,10 +289,12 @@ TEST(SlurmTasks, ThatMpiDoesNotKnowAreRefusedUnlessTheyWriteApart) {
   }
   EXPECT_EQ(score(step + "3", "task_3.jsonl").status, 0);
   EXPECT_EQ(score(step + "1", "task_3.jsonl").status, 2);
+  EXPECT_EQ(score(step + "3", "task3.jsonl").status, 2);
   // A batch script, and a step of one task.
   EXPECT_EQ(score("SLURM_NTASKS=4 SLURM_PROCID=0", "all.jsonl").status, 0);
   EXPECT_EQ(score("SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0", "all.jsonl").status, 0);
-  const Outcome run = shell("env -u OMPI_COMM_WORLD_SIZE " + step + "1 " + quoted(f().sft("tasks")));
+  const Outcome run =
+      shell("env -u OMPI_COMM_WORLD_SIZE " + step + "1 " + quoted(f().sft("tasks")));
   EXPECT_EQ(run.status, 2) << run.output;
   EXPECT_THAT(run.output, HasSubstr("--run"));
 }
