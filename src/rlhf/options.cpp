@@ -67,8 +67,8 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
             {.unit = "reward",
              .meaning = "for ppo.missing_end",
              .source = nplus,
-             .minimum = -1e6,
-             .maximum = 1e6});
+             .minimum = -1e30,
+             .maximum = 1e30});
   table.add("ppo.max_kl", &o.max_kl,
             {.unit = "nats",
              .meaning = "stop the run when the KL a summary is above this; 0: off",
