@@ -178,16 +178,17 @@ using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum,
 
 struct SamplingRule {
   std::uint64_t seed = 0;
-  double temperature = 1.0;  ///< 0: arg max, ties to the lower id.
-  std::int64_t top_k = 0;    ///< 0: off.
-  double top_p = 1.0;        ///< 1: off.
+  double temperature = 1.0;     ///< 0: arg max, ties to the lower id.
+  std::int64_t top_k = 0;       ///< 0: off.
+  double top_p = 1.0;           ///< 1: off.
+  std::int64_t drawn_from = 0;  ///< The first so many tokens; 0: all.
 
   friend bool operator==(const SamplingRule&, const SamplingRule&) = default;
 };
 
 /// Draws tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the tokens
-/// that top-k, then top-p on the renormalised rest (the crossing token included, ties to the lower
-/// id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
+/// drawn from that top-k, then top-p on the renormalised rest (the crossing token included, ties to
+/// the lower id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
 /// Purpose::sampling, episodes[b], positions[b], v / 4) and u = min((x >> 1) * 2^-31 + 2^-32, 1 -
 /// 2^-24) in f32, g = -log(-log1p(-u)). logprob (B): of the token under the full softmax at this
 /// temperature (at temperature 0: at 1), with the bits of LogSoftmaxForward. episodes (B) i64,

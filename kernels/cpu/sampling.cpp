@@ -159,18 +159,22 @@ void sample_row(std::int32_t* token, float* logprob, const float* logits, std::i
   const bool is_greedy = rule.temperature == 0.0;
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
   const RowStatistics statistics = row_statistics<false>(logits, vocabulary, temperature);
-  const bool is_filtered = (rule.top_k > 0 && rule.top_k < vocabulary) || rule.top_p < 1.0;
+  const std::int64_t among =
+      rule.drawn_from > 0 ? std::min(rule.drawn_from, vocabulary) : vocabulary;
+  const bool is_filtered = (rule.top_k > 0 && rule.top_k < among) || rule.top_p < 1.0;
   std::int64_t choice = 0;
   if (is_greedy) {
     ArgMax best;
-    best.offer(logits, vocabulary, 0);
+    best.offer(logits, among, 0);
     choice = best.place();
   } else if (is_filtered) {
-    keep_tokens(scratch, logits, vocabulary, temperature, statistics.max, statistics.sum,
-                rule.top_k, rule.top_p);
+    const RowStatistics of_drawn =
+        among == vocabulary ? statistics : row_statistics<false>(logits, among, temperature);
+    keep_tokens(scratch, logits, among, temperature, of_drawn.max, of_drawn.sum, rule.top_k,
+                rule.top_p);
     choice = draw_from_kept(logits, scratch.kept, episode, position, rule);
   } else {
-    choice = draw_from_all(logits, vocabulary, episode, position, rule);
+    choice = draw_from_all(logits, among, episode, position, rule);
   }
   *token = static_cast<std::int32_t>(choice);
   *logprob = row_logprob(logits, choice, temperature, statistics);

@@ -54,18 +54,25 @@ __global__ void __launch_bounds__(row_threads)
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
   const RowStatistics statistics = row_statistics<false>(row, vocabulary, temperature);
   const bool is_filtered = rule.top_k > 0 || rule.top_p < 1.0;
+  const std::int64_t among =
+      rule.drawn_from > 0 && rule.drawn_from < vocabulary ? rule.drawn_from : vocabulary;
   std::int64_t choice = 0;
   if (is_greedy) {
-    choice = arg_max(row, vocabulary, 1.0F, 0, [](std::int64_t) { return Quad{}; });
+    choice = arg_max(row, among, 1.0F, 0, [](std::int64_t) { return Quad{}; });
   } else {
     Key lowest = 0;
-    if (is_filtered && statistics.max > -INFINITY) {
-      lowest = lowest_kept_key({row, vocabulary, temperature, static_cast<float>(statistics.max)},
-                               reinterpret_cast<Mass*>(shared_memory()), rule.top_k, rule.top_p);
+    if (is_filtered) {
+      const auto max = static_cast<float>(among == vocabulary
+                                              ? statistics.max
+                                              : row_statistics<false>(row, among, temperature).max);
+      if (max > -INFINITY) {
+        lowest = lowest_kept_key({row, among, temperature, max},
+                                 reinterpret_cast<Mass*>(shared_memory()), rule.top_k, rule.top_p);
+      }
     }
     const auto episode = static_cast<std::uint64_t>(episodes[b]);
     const auto position = static_cast<std::uint32_t>(positions[b]);
-    choice = arg_max(row, vocabulary, temperature, lowest, [&](std::int64_t i) {
+    choice = arg_max(row, among, temperature, lowest, [&](std::int64_t i) {
       const uint4 words = random_words(rule.seed, Purpose::sampling, episode, position,
                                        static_cast<std::uint32_t>(i));
       return Quad{{gumbel(words.x), gumbel(words.y), gumbel(words.z), gumbel(words.w)}};

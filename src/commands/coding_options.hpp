@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "commands/command.hpp"
+#include "data/tokenizer.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {
@@ -35,6 +36,15 @@ inline void add_coding_options(OptionTable& table, CodingOptions& options,
   table.add("data.skip_bad", &options.skip_bad,
             {.meaning = "skip and count rows that cannot be read instead of stopping",
              .source = "precis"});
+}
+
+/// The tokenizer, after saying what was chosen in reading it.
+inline Tokenizer load_tokenizer(Context& context, const std::string& path) {
+  Tokenizer tokenizer = Tokenizer::load(path);
+  for (const std::string& note : tokenizer.notes()) {
+    context.log.warning("{}", note);
+  }
+  return tokenizer;
 }
 
 /// Writes `code(row)` of every row of the input, and says how many.

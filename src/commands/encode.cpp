@@ -1,6 +1,7 @@
 // `precis encode`: text to token ids.
 #include "commands/coding_options.hpp"
 #include "commands/commands.hpp"
+#include "data/data_options.hpp"
 #include "data/tokenizer.hpp"
 
 namespace precis {
@@ -8,6 +9,7 @@ namespace {
 
 struct EncodeOptions : CodingOptions {
   bool special = false;
+  BeginToken begin = BeginToken::automatic;
 };
 
 void add_options(OptionTable& table, EncodeOptions& options) {
@@ -15,12 +17,14 @@ void add_options(OptionTable& table, EncodeOptions& options) {
   table.add("special", &options.special,
             {.meaning = "take special tokens such as <|endoftext|> from the text",
              .source = "precis: text is never taken for a special token"});
+  add_begin_option(table, options.begin);
 }
 
 ExitStatus run(Context& context, EncodeOptions& options) {
-  const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
+  const Tokenizer tokenizer = with_begin_token(load_tokenizer(context, options.tokenizer),
+                                               options.begin, options.tokenizer);
   return code_rows(context, options, [&](const JsonRow& row) -> nlohmann::ordered_json {
-    return {{"ids", tokenizer.encode(row.text("text"), options.special)}};
+    return {{"ids", tokenizer.encode_beginning(row.text("text"), options.special)}};
   });
 }
 

@@ -8,6 +8,7 @@
 #include "commands/commands.hpp"
 #include "io/compare.hpp"
 #include "io/state_file.hpp"
+#include "model/finite.hpp"
 
 namespace precis {
 
@@ -23,8 +24,10 @@ void add_options(OptionTable& table, InspectOptions& options) {
   table.add("file", &options.file,
             {.meaning = "the model file or checkpoint; also the first word", .required = true});
   table.set_positional("file");
-  table.add("verify", &options.verify,
-            {.meaning = "read everything and compare with its digests", .source = "precis"});
+  table.add(
+      "verify", &options.verify,
+      {.meaning = "read everything, compare with its digests, and see that all numbers are finite",
+       .source = "precis"});
   table.add("diff", &options.diff, {.meaning = "another file, to be compared with the first"});
 }
 
@@ -70,7 +73,27 @@ void print_file(const StateReader& file) {
              content_digest(file));
 }
 
-/// Throws Error with every dataset that is damaged, at most ten by name.
+/// What is wrong with a tensor whose numbers are not all finite; empty: nothing is.
+std::string not_finite(const StateReader& file, const DatasetInfo& info) {
+  if (info.dtype != "f32") {
+    return "";
+  }
+  std::int64_t count = 1;
+  for (const std::int64_t extent : info.shape) {
+    count *= extent;
+  }
+  std::vector<float> values(static_cast<std::size_t>(count));
+  Shape shape;
+  for (const std::int64_t extent : info.shape) {
+    shape.append(extent);
+  }
+  file.tensor(info.path, view_of(values.data(), shape));
+  const std::string found = not_finite_text(values);
+  return found.empty() ? ""
+                       : fmt::format("{}, dataset {}: {}.", file.path().string(), info.path, found);
+}
+
+/// Throws Error with every dataset that is damaged or not finite, at most ten by name.
 void verify(const StateReader& file) {
   std::string damage;
   std::size_t damaged = 0;
@@ -78,7 +101,11 @@ void verify(const StateReader& file) {
   const std::vector<DatasetInfo> datasets = file.datasets();
   for (const DatasetInfo& info : datasets) {
     without_digest += info.digest ? 0 : 1;
-    if (const std::string found = file.verify(info.path); !found.empty() && ++damaged <= 10) {
+    std::string found = file.verify(info.path);
+    if (found.empty()) {
+      found = not_finite(file, info);
+    }
+    if (!found.empty() && ++damaged <= 10) {
       damage += (damage.empty() ? "" : "\n") + found;
     }
   }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/error.hpp"
+#include "model/finite.hpp"
 #include "train/input_digests.hpp"
 
 namespace precis {
@@ -23,11 +24,40 @@ std::optional<Tokenizer> tokenizer_of(const ModelConfig& config,
   if (!config.end_tokens.empty()) {
     tokenizer.set_end_token(config.end_token());
   }
+  if (!config.begin_tokens.empty()) {
+    tokenizer.set_begin_token(config.begin_tokens.front());
+  }
+  tokenizer.set_model_vocabulary(config.vocabulary);
   return tokenizer;
 }
 
 std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& where) {
   return tokenizer_of(model.config, model.tokenizer, where);
+}
+
+std::optional<Tokenizer> tokenizer_of(const Model& model, BeginToken begin,
+                                      const std::string& where) {
+  auto tokenizer = tokenizer_of(model, where);
+  return tokenizer ? std::optional(with_begin_token(*tokenizer, begin, where)) : std::nullopt;
+}
+
+void set_begin_token(Model& model, BeginToken begin, const std::string& where) {
+  if (begin == BeginToken::automatic) {
+    return;
+  }
+  if (const auto tokenizer = tokenizer_of(model, begin, where)) {
+    const std::string& json = tokenizer->to_json();
+    model.tokenizer.assign(json.begin(), json.end());
+  }
+}
+
+void require_finite_results(std::span<const float> values, std::string_view results,
+                            const std::string& model, const std::string& row) {
+  const std::string found = not_finite_text(values);
+  require(found.empty(),
+          "{}: of the {} that {} gives, {}. Its weights are finite, but what it computes with them "
+          "grows too large: it is of no use as it is.",
+          row, results, model, found);
 }
 
 Tokenizer required_tokenizer(const Model& model, const std::string& where) {

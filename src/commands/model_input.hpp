@@ -3,11 +3,13 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
+#include "data/data_options.hpp"
 #include "data/tokenizer.hpp"
 #include "model/model.hpp"
 #include "parallel/communicator.hpp"
@@ -22,6 +24,13 @@ namespace precis {
                                                     const std::vector<std::uint8_t>& json,
                                                     const std::string& where);
 
+/// The same, with the begin token that `data.bos` asks for.
+[[nodiscard]] std::optional<Tokenizer> tokenizer_of(const Model& model, BeginToken begin,
+                                                    const std::string& where);
+/// Gives a model that is to be trained the tokenizer that `data.bos` asks for: what comes of it is
+/// used with the begin token that it was trained with.
+void set_begin_token(Model& model, BeginToken begin, const std::string& where);
+
 /// The same for commands that read text. Throws Error if the model has none.
 [[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);
 
@@ -33,6 +42,11 @@ void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> d
 /// The items of all lists, without empty ones.
 [[nodiscard]] std::vector<std::string> joined_lists(
     const std::vector<std::vector<std::string>>& lists);
+
+/// Throws Error naming the row if what a model made of it is NaN or infinite: weights that are too
+/// large give that even if each is finite. `results` is a word for them, `model` the file.
+void require_finite_results(std::span<const float> values, std::string_view results,
+                            const std::string& model, const std::string& row);
 
 /// Whether the file that a run was begun with under this key can be looked at. One that goes on
 /// does not need it any more, so that one that is gone is only warned of.

@@ -104,8 +104,9 @@ Heads read_heads(const PpoCommand& o) {
               .reward = read_head(o.reward, {ModelKind::reward}),
               .value = read_head(o.value, {ModelKind::reward, ModelKind::value}),
               .tokenizer = std::nullopt};
-  const auto tokenizer = [](const ModelHead& head, const std::string& file) {
-    return tokenizer_of(head.config, head.tokenizer, file);
+  const auto tokenizer = [&](const ModelHead& head, const std::string& file) {
+    auto of_head = tokenizer_of(head.config, head.tokenizer, file);
+    return of_head ? std::optional(with_begin_token(*of_head, o.data.begin, file)) : of_head;
   };
   heads.tokenizer = tokenizer(heads.policy, o.policy);
   // Without one, no summary would ever be finished.
@@ -114,6 +115,12 @@ Heads read_heads(const PpoCommand& o) {
       {o.reference, heads.reference}, {o.reward, heads.reward}, {o.value, heads.value}};
   for (const auto& [file, head] : others) {
     const auto other = tokenizer(head, file);
+    require(
+        !heads.tokenizer || !other || heads.tokenizer->begin() == other->begin() ||
+            !heads.tokenizer->with_begin({}).same_as(other->with_begin({})),
+        "Of {} and {} one has a begin token before its queries, the other none, or another: they "
+        "were trained differently. data.bos makes it the same for all.",
+        o.policy, file);
     const bool same = heads.tokenizer && other ? heads.tokenizer->same_as(*other)
                                                : heads.tokenizer.has_value() == other.has_value();
     require(
@@ -129,13 +136,13 @@ Heads read_heads(const PpoCommand& o) {
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
   const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);
-  const ModelReader reader(file);
-  std::vector<float> host(static_cast<std::size_t>(head.at(0).numel()));
-  reader.weight(specs.front().name, view_of(host.data(), head.at(0).shape()), specs.front().shard);
-  device.backend().copy_to_device(device.queue(), head.at(0),
-                                  view_of(host.data(), head.at(0).shape()));
+  read_weight(device, head.at(0), ModelReader(file), specs.front());
   head.changed();
   return head;
+}
+
+std::vector<std::uint8_t> json_of(const Tokenizer& tokenizer) {
+  return {tokenizer.to_json().begin(), tokenizer.to_json().end()};
 }
 
 RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout, int rank,
@@ -145,9 +152,13 @@ RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout
   if (learner || layout.rollout.contains(rank)) {
     models.policy = load_model(device, o.policy, {ModelKind::language});
   }
+  if (models.policy) {
+    models.policy->tokenizer = json_of(*heads.tokenizer);
+  }
   if (learner) {
     models.value = load_model(device, o.value, {ModelKind::reward, ModelKind::value});
     models.value->config.kind = ModelKind::value;
+    models.value->tokenizer = json_of(*heads.tokenizer);
     models.reference_head = load_head(device, o.reference, heads.reference.config);
   }
   if (layout.reward.contains(rank)) {

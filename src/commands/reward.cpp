@@ -65,6 +65,7 @@ void check_keys(const OptionTable& table, RewardOptions& o) {
 /// The model that training starts from: of kind reward, without shift.
 Model start_model(const RewardOptions& o, Device& device, Log& log) {
   Model model = load_model(device, o.model, {ModelKind::language, ModelKind::reward}, o.part);
+  set_begin_token(model, o.data.begin, o.model);
   if (model.config.kind == ModelKind::language) {
     return with_scalar_head(device, model, ModelKind::reward,
                             static_cast<std::uint64_t>(o.run.machine.seed));

@@ -41,6 +41,7 @@ struct SampleOptions {
   double top_p = 1;
   std::int64_t max_new_tokens = 48;
   std::int64_t n = 1;
+  bool padded_vocabulary = false;
   std::int64_t max_sequences = 64;
 };
 
@@ -91,6 +92,10 @@ void add_options(OptionTable& table, SampleOptions& o) {
              .source = "precis",
              .minimum = 1,
              .maximum = 1e6});
+  table.add("sampling.padded_vocabulary", &o.padded_vocabulary,
+            {.meaning = "also draw ids that the tokenizer has no token for, where the model's "
+                        "vocabulary is padded beyond it",
+             .source = "precis"});
   table.add("sampling.max_sequences", &o.max_sequences,
             {.meaning = "generated at the same time on a rank; the samples do not depend on it",
              .source = "precis",
@@ -141,7 +146,7 @@ std::vector<PromptRow> read_prompts(const SampleOptions& o, const HandedFiles& h
     return std::move(rows.rows);
   }
   require(tokenizer != nullptr, "{} has no tokenizer, which --prompt needs.", o.model);
-  PromptRow row{.id = "0", .prompt_ids = tokenizer->encode(o.prompt), .response_ids = {}};
+  PromptRow row{.id = "0", .prompt_ids = tokenizer->encode_beginning(o.prompt), .response_ids = {}};
   const auto most = config.context - o.max_new_tokens;
   require(static_cast<std::int64_t>(row.prompt_ids.size()) <= most,
           "The prompt has {} tokens; with {} new ones at most {} fit the model's context of {}.",
@@ -164,7 +169,8 @@ void check_count(const SampleOptions& o, std::size_t rows) {
 /// The samples of this rank's rows, those of a row by index.
 std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
                                 MpiCommunicator& world, const std::vector<PromptRow>& rows,
-                                std::span<const std::int64_t> mine, Log& log) {
+                                std::span<const std::int64_t> mine, std::int64_t drawn_from,
+                                Log& log) {
   std::vector<Prompt> prompts;
   std::map<std::int64_t, std::size_t> place;  // of an episode's sample in the result
   for (const std::int64_t row : mine) {
@@ -178,7 +184,8 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
   const GenerationRule rule{.sampling = {.seed = static_cast<std::uint64_t>(o.machine.seed),
                                          .temperature = o.temperature,
                                          .top_k = o.top_k,
-                                         .top_p = o.top_p},
+                                         .top_p = o.top_p,
+                                         .drawn_from = drawn_from},
                             .max_new_tokens = o.max_new_tokens,
                             .max_sequences = o.max_sequences};
   std::vector<Generated> samples(place.size());
@@ -194,6 +201,10 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
         tokens += static_cast<std::int64_t>(sample.response.size());
         progress.report(++done,
                         {.tokens_per_second = static_cast<double>(tokens) / watch.seconds()});
+        const PromptRow& row = rows[static_cast<std::size_t>(sample.episode / o.n)];
+        require_finite_results(
+            sample.logprobs, "log-probs", o.model,
+            o.prompt.empty() ? fmt::format("{}:{}", o.input, row.line) : "--prompt");
         samples[place.at(sample.episode)] = std::move(sample);
       },
       [&] { world.progress().tick("sampling"); });
@@ -237,7 +248,8 @@ ExitStatus run(Context& context, SampleOptions& o) {
     check_model(o, loaded);
     return loaded;
   });
-  const auto tokenizer = collectively(world, [&] { return tokenizer_of(model, o.model); });
+  const auto tokenizer =
+      collectively(world, [&] { return tokenizer_of(model, o.data.begin, o.model); });
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
   const auto rows =
       collectively(world, [&] { return read_prompts(o, handed, model.config, text, context.log); });
@@ -254,7 +266,11 @@ ExitStatus run(Context& context, SampleOptions& o) {
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
   const auto mine = rank_part(all, world.rank(), world.size());
-  const auto samples = generate(o, model, machine, world, rows, mine, context.log);
+  const std::int64_t drawn_from =
+      text == nullptr || o.padded_vocabulary ? 0 : unpadded(model.config, text->vocabulary());
+  const auto samples = collectively(world, [&] {
+    return generate(o, model, machine, world, rows, mine, drawn_from, context.log);
+  });
   log_peak_memory(context.log, world, machine.device.memory());
   if (!output) {
     for (const Generated& sample : samples) {

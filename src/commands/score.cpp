@@ -68,7 +68,7 @@ void add_options(OptionTable& table, ScoreOptions& o) {
 
 std::vector<PromptRow> read_rows(const ScoreOptions& o, const HandedFiles& handed,
                                  const Model& model, Log& log) {
-  const auto tokenizer = tokenizer_of(model, o.model);
+  const auto tokenizer = tokenizer_of(model, o.data.begin, o.model);
   PromptRows rows = read_prompt_rows(handed.of(o.input), tokenizer ? &*tokenizer : nullptr,
                                      {.with_response = true,
                                       .append_end = o.append_end,
@@ -84,13 +84,16 @@ std::vector<PromptRow> read_rows(const ScoreOptions& o, const HandedFiles& hande
 }
 
 /// The lines of these rows, in their order.
-std::vector<std::string> score(Evaluator& evaluator, const Model& model,
+std::vector<std::string> score(Evaluator& evaluator, const Model& model, const ScoreOptions& o,
                                std::span<const PromptRow* const> rows) {
   std::vector<Sequence> sequences;
   for (const PromptRow* row : rows) {
     sequences.push_back({row->prompt_ids, row->response_ids});
   }
   std::vector<std::string> lines;
+  const auto check = [&](std::span<const float> values, const char* results, std::size_t i) {
+    require_finite_results(values, results, o.model, fmt::format("{}:{}", o.input, rows[i]->line));
+  };
   const auto add = [&](std::size_t i, nlohmann::ordered_json result) {
     nlohmann::ordered_json line{{"id", rows[i]->id}};
     line.update(result);
@@ -100,6 +103,7 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model,
     case ModelKind::language: {
       const auto logprobs = evaluator.statistics(model.parameters, sequences, 1.0).logprobs;
       for (std::size_t i = 0; i < rows.size(); ++i) {
+        check(logprobs[i], "log-probs", i);
         add(i, {{"logprob", std::accumulate(logprobs[i].begin(), logprobs[i].end(), 0.0)},
                 {"logprobs", float_array(logprobs[i])}});
       }
@@ -108,6 +112,7 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model,
     case ModelKind::reward: {
       const auto rewards = evaluator.rewards(model.parameters, sequences);
       for (std::size_t i = 0; i < rows.size(); ++i) {
+        check({&rewards[i], 1}, "rewards", i);
         add(i, {{"reward", shortest(rewards[i])}});
       }
       break;
@@ -115,6 +120,7 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model,
     case ModelKind::value: {
       const auto values = evaluator.values(model.parameters, sequences);
       for (std::size_t i = 0; i < rows.size(); ++i) {
+        check(values[i], "values", i);
         add(i, {{"values", float_array(values[i])}});
       }
       break;
@@ -153,7 +159,7 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   }
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
                       [&] { world.progress().tick("scoring"); });
-  output.finish(score(evaluator, model, mine));
+  output.finish(collectively(world, [&] { return score(evaluator, model, o, mine); }));
   log_peak_memory(context.log, world, machine.device.memory());
   context.log.info("Scores written to {}: {}, in {}.", o.output,
                    counted(static_cast<std::int64_t>(rows.size()), "row"),

@@ -110,7 +110,8 @@ void take_config(const OptionTable& table, SftOptions& o, const ModelConfig& con
 Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& handed,
                   Device& device) {
   if (o.model.empty()) {
-    const Tokenizer tokenizer = Tokenizer::load(handed.of(o.tokenizer));
+    const Tokenizer tokenizer =
+        with_begin_token(Tokenizer::load(handed.of(o.tokenizer)), o.data.begin, o.tokenizer);
     complete_config(o, tokenizer.vocabulary(), {tokenizer.end_token()});
     const std::string& json = tokenizer.to_json();
     return make_model(device, o.config, {json.begin(), json.end()},
@@ -118,6 +119,7 @@ Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& ha
   }
   Model model = load_model(device, o.model, {ModelKind::language}, o.part);
   take_config(table, o, model.config);
+  set_begin_token(model, o.data.begin, o.model);
   return model;
 }
 

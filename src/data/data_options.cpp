@@ -90,6 +90,33 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
       {.meaning = "how a query is written; auto: tldr for posts, cnndm for articles; transfer: "
                   "an article for a TL;DR policy",
        .source = "OpenAI's released code"});
+  add_begin_option(table, options.begin);
+}
+
+void add_begin_option(OptionTable& table, BeginToken& begin) {
+  table.add(
+      "data.bos", &begin,
+      {{"auto", BeginToken::automatic}, {"true", BeginToken::yes}, {"false", BeginToken::no}},
+      {.meaning = "whether a begin token stands before a text that something follows, where it "
+                  "counts for data.max_query_tokens; auto: as the tokenizer's post_processor "
+                  "has it",
+       .source = "huggingface/tokenizers"});
+}
+
+Tokenizer with_begin_token(const Tokenizer& tokenizer, BeginToken begin, const std::string& where) {
+  const bool has = !tokenizer.begin().empty();
+  if (begin == BeginToken::no && has) {
+    return tokenizer.with_begin({});
+  }
+  if (begin != BeginToken::yes || has) {
+    return tokenizer;
+  }
+  const auto token = tokenizer.begin_token();
+  require(token.has_value(),
+          "data.bos is true, but {} has no begin token: its tokenizer's post_processor adds none, "
+          "and no `bos_token_id` was imported. Leave data.bos out, or import the model with one.",
+          where);
+  return tokenizer.with_begin({*token});
 }
 
 }  // namespace precis

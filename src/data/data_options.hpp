@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/options.hpp"
+#include "data/tokenizer.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,6 +12,9 @@ namespace precis {
 
 /// How a query is written (RECIPE: Data).
 enum class QueryTemplate { automatic, tldr, cnndm, transfer };
+
+/// Whether a begin token stands before a query (`data.bos`): as the tokenizer says, or by choice.
+enum class BeginToken { automatic, yes, no };
 
 /// The defaults are those of `sft` but for `filter`, which is off elsewhere.
 struct DataOptions {
@@ -29,6 +33,7 @@ struct DataOptions {
   bool skip_bad = false;
   std::int64_t limit = 0;  // 0: no limit
   QueryTemplate query_template = QueryTemplate::automatic;
+  BeginToken begin = BeginToken::automatic;
 };
 
 /// What a command reads: it decides which keys exist and their defaults.
@@ -38,5 +43,12 @@ enum class DataUse { sft, reward, ppo, rows };
 /// filters on for sft, responses of 128 tokens for reward. `rows` is for commands that take one
 /// input file (sample, score): no file lists, filters or limit.
 void add_data_options(OptionTable& table, DataOptions& options, DataUse use);
+/// Registers `data.bos`, for commands that have no other key of these.
+void add_begin_option(OptionTable& table, BeginToken& begin);
+
+/// The tokenizer whose post-processor does what `data.bos` asks for. Throws Error if it is to add a
+/// begin token and none is known of `where`.
+[[nodiscard]] Tokenizer with_begin_token(const Tokenizer& tokenizer, BeginToken begin,
+                                         const std::string& where);
 
 }  // namespace precis

@@ -24,7 +24,7 @@ class PromptRowParser {
         result.response_ids = token_ids(row, "response_ids", options_.vocabulary);
       }
     } else if (find_field(row.value, "prompt") != nullptr) {
-      result.prompt_ids = tokenizer(row).encode(row.text("prompt"));
+      result.prompt_ids = tokenizer(row).encode_beginning(row.text("prompt"));
       if (options_.with_response) {
         result.response_ids = options_.append_end
                                   ? encode_response(tokenizer(row), row.text("response"))

@@ -9,8 +9,8 @@
 
 namespace precis {
 
-/// The ids as UTF-8: bytes that are not become U+FFFD, and so does an id that the tokenizer does
-/// not have (an embedding may have more rows than its tokenizer has tokens).
+/// The ids as UTF-8: bytes that are not become U+FFFD. An id that the tokenizer does not have (an
+/// embedding may have more rows than its tokenizer has tokens) is no text.
 [[nodiscard]] std::string response_text(const Tokenizer& tokenizer,
                                         std::span<const std::int32_t> ids);
 

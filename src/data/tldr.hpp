@@ -65,8 +65,9 @@ using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
                                                                       std::int64_t max_tokens,
                                                                       const TextEncoder& encode);
 
-/// The query of a post, cut to `max_tokens` as `truncate_query` does, in about linear time; a
-/// prompt is not cut. Throws BadRow if it cannot be cut enough.
+/// The query of a post, after the tokenizer's begin tokens, cut to `max_tokens` with these as
+/// `truncate_query` does, in about linear time; a prompt is not cut. Throws BadRow if it cannot be
+/// cut enough.
 [[nodiscard]] std::vector<std::int32_t> encode_query(const Tokenizer& tokenizer, const Post& post,
                                                      QueryTemplate form, std::int64_t max_tokens,
                                                      const std::string& where);

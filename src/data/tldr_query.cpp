@@ -200,21 +200,27 @@ std::vector<std::int32_t> encode_query(const Tokenizer& tokenizer, const Post& p
                                        const std::string& where) {
   const QueryParts query = split_query(post, form, where);
   std::vector<std::int32_t> whole =
-      tokenizer.encode(query.before + std::string(query.body) + query.after);
+      tokenizer.encode_beginning(query.before + std::string(query.body) + query.after);
   const auto found = whole.size();
   if (static_cast<std::int64_t>(found) <= max_tokens || post.kind == PostKind::prompt) {
     return whole;
   }
-  auto ids = tokenizer.pieces_are_local()
-                 ? truncate_locally(tokenizer, query, max_tokens)
-                 : truncate_query(query.before, std::string(query.body), query.after, max_tokens,
-                                  [&](std::string_view text) { return tokenizer.encode(text); });
+  const std::vector<std::int32_t>& begin = tokenizer.begin();
+  const std::int64_t most = max_tokens - std::ssize(begin);
+  std::optional<std::vector<std::int32_t>> ids;
+  if (most > 0) {
+    ids = tokenizer.pieces_are_local()
+              ? truncate_locally(tokenizer, query, most)
+              : truncate_query(query.before, std::string(query.body), query.after, most,
+                               [&](std::string_view text) { return tokenizer.encode(text); });
+  }
   if (!ids) {
     throw BadRow(
         fmt::format("{}: the query has {} tokens and cannot be cut to {} by shortening the "
                     "text: its title or frame alone is longer.",
                     where, found, max_tokens));
   }
+  ids->insert(ids->begin(), begin.begin(), begin.end());
   return std::move(*ids);
 }
 

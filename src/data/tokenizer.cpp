@@ -47,7 +47,9 @@ Tokenizer::Tokenizer(TokenizerParts parts, const std::string& name, std::string 
     : parts_(std::move(parts)),
       name_(name),
       json_(std::move(json)),
-      bpe_(find_byte_tokens(parts_, name), parts_.merges) {
+      bpe_(find_byte_tokens(parts_, name), parts_.merges),
+      raw_patterns_(patterns_of(parts_, false)),
+      normalized_patterns_(patterns_of(parts_, true)) {
   BpeScratch scratch;
   std::vector<std::int32_t> ids;
   for (std::size_t id = 0; id < parts_.tokens.size(); ++id) {
@@ -97,30 +99,42 @@ void Tokenizer::encode_section(std::string_view text, std::vector<std::int32_t>&
   pretokenizer_.split(text, [&](std::string_view piece) { encode_piece(piece, ids, scratch); });
 }
 
-void Tokenizer::split_added(std::string_view text, bool normalized, bool special,
-                            std::vector<std::int32_t>& ids,
-                            const std::function<void(std::string_view)>& visit) const {
-  std::vector<const AddedToken*> active;
+std::vector<Tokenizer::Pattern> Tokenizer::patterns_of(const TokenizerParts& parts,
+                                                       bool normalized) {
+  std::vector<Pattern> patterns;
+  for (const AddedToken& token : parts.added) {
+    if (token.normalized == normalized) {
+      patterns.push_back({normalized && parts.nfc ? normalize_nfc(token.content) : token.content,
+                          token.id, token.special});
+    }
+  }
+  std::stable_sort(patterns.begin(), patterns.end(), [](const Pattern& a, const Pattern& b) {
+    return a.text.size() > b.text.size();
+  });
+  return patterns;
+}
+
+void Tokenizer::split_added(std::string_view text, const std::vector<Pattern>& patterns,
+                            bool special, std::vector<std::int32_t>& ids,
+                            const std::function<void(std::string_view)>& visit) {
+  std::vector<const Pattern*> active;
   std::array<bool, 256> begins{};
-  for (const AddedToken& token : parts_.added) {
-    if (token.normalized == normalized && (special || !token.special)) {
-      active.push_back(&token);
-      begins[static_cast<unsigned char>(token.content.front())] = true;
+  for (const Pattern& pattern : patterns) {
+    if (special || !pattern.special) {
+      active.push_back(&pattern);
+      begins[static_cast<unsigned char>(pattern.text.front())] = true;
     }
   }
   if (active.empty()) {
     visit(text);
     return;
   }
-  std::sort(active.begin(), active.end(), [](const AddedToken* a, const AddedToken* b) {
-    return a->content.size() > b->content.size();
-  });
   std::size_t start = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto match = begins[static_cast<unsigned char>(text[at])]
                            ? std::find_if(active.begin(), active.end(),
-                                          [&](const AddedToken* token) {
-                                            return text.substr(at).starts_with(token->content);
+                                          [&](const Pattern* pattern) {
+                                            return text.substr(at).starts_with(pattern->text);
                                           })
                            : active.end();
     if (match == active.end()) {
@@ -129,7 +143,7 @@ void Tokenizer::split_added(std::string_view text, bool normalized, bool special
     }
     visit(text.substr(start, at - start));
     ids.push_back((*match)->id);
-    at += (*match)->content.size();
+    at += (*match)->text.size();
     start = at;
   }
   visit(text.substr(start));
@@ -138,11 +152,18 @@ void Tokenizer::split_added(std::string_view text, bool normalized, bool special
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool special) const {
   std::vector<std::int32_t> ids;
   BpeScratch scratch;
-  split_added(text, false, special, ids, [&](std::string_view raw) {
+  split_added(text, raw_patterns_, special, ids, [&](std::string_view raw) {
     const std::string composed = parts_.nfc ? normalize_nfc(raw) : std::string();
-    split_added(parts_.nfc ? std::string_view(composed) : raw, true, special, ids,
+    split_added(parts_.nfc ? std::string_view(composed) : raw, normalized_patterns_, special, ids,
                 [&](std::string_view section) { encode_section(section, ids, scratch); });
   });
+  return ids;
+}
+
+std::vector<std::int32_t> Tokenizer::encode_beginning(std::string_view text, bool special) const {
+  std::vector<std::int32_t> ids = parts_.begin;
+  const std::vector<std::int32_t> of_text = encode(text, special);
+  ids.insert(ids.end(), of_text.begin(), of_text.end());
   return ids;
 }
 
@@ -167,9 +188,9 @@ bool Tokenizer::pieces_are_local() const {
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   std::string bytes;
   for (const std::int32_t id : ids) {
-    require(contains(id), "The id {} is not a token of {}, whose ids are 0 to {}.", id, name_,
-            vocabulary() - 1);
-    bytes += parts_.tokens[static_cast<std::size_t>(id)];
+    if (contains(id)) {
+      bytes += parts_.tokens[static_cast<std::size_t>(id)];
+    }
   }
   return bytes;
 }
@@ -203,7 +224,19 @@ bool Tokenizer::same_as(const Tokenizer& other) const {
   const TokenizerParts& a = parts_;
   const TokenizerParts& b = other.parts_;
   return a.tokens == b.tokens && a.merges == b.merges && a.added == b.added &&
-         a.add_prefix_space == b.add_prefix_space && a.split == b.split && a.nfc == b.nfc;
+         a.add_prefix_space == b.add_prefix_space && a.split == b.split && a.nfc == b.nfc &&
+         a.begin == b.begin;
+}
+
+Tokenizer Tokenizer::with_begin(const std::vector<std::int32_t>& ids) const {
+  for (const std::int32_t id : ids) {
+    require(contains(id), "The begin token {} is not a token of {}.", id, name_);
+  }
+  Tokenizer changed = from_json(with_template(json_, parts_, ids), name_);
+  changed.end_token_ = end_token_;
+  changed.begin_token_ = begin_token_;
+  changed.model_vocabulary_ = model_vocabulary_;
+  return changed;
 }
 
 }  // namespace precis

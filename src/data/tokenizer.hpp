@@ -34,6 +34,9 @@ struct TokenizerParts {
   bool add_prefix_space = false;
   bool split = true;  // GPT-2's splitting rule
   bool nfc = false;   // Unicode normalization form C before splitting
+  // What its post-processor puts before a text, such as Llama's begin token.
+  std::vector<std::int32_t> begin;
+  std::vector<std::string> notes;  // sentences: what was chosen where its files disagree
 };
 
 /// A byte-level BPE tokenizer. Many threads may use one.
@@ -45,8 +48,8 @@ class Tokenizer {
                      std::string json = {});
 
   /// From a tokenizer.json, a folder (tokenizer.json, vocab.json + merges.txt or encoder.json +
-  /// vocab.bpe) or a model file. Throws Error with one message if it is malformed or needs a
-  /// feature that precis does not have, naming it.
+  /// vocab.bpe, the first of these that is whole) or a model file. Throws Error with one message if
+  /// it is malformed or needs a feature that precis does not have, naming it.
   [[nodiscard]] static Tokenizer load(const InputFile& file);
   /// From the bytes of a tokenizer.json (Hugging Face). Throws as `load`.
   [[nodiscard]] static Tokenizer from_json(std::string_view bytes,
@@ -55,10 +58,17 @@ class Tokenizer {
   /// those that it was read from, else always the same ones for the same tokenizer.
   [[nodiscard]] const std::string& to_json() const { return json_; }
 
-  /// The ids of any bytes; bytes that are not UTF-8 become pieces of their own. Special tokens are
-  /// taken from the text only if `special`. O(n log n). Throws Error for a byte that the vocabulary
-  /// lacks (GPT-NeoX's lacks those that never occur in UTF-8; our own and GPT-2's lack none).
+  /// The same tokenizer whose post-processor puts these ids before a text, or none.
+  [[nodiscard]] Tokenizer with_begin(const std::vector<std::int32_t>& ids) const;
+
+  /// The ids of any bytes, without begin tokens; bytes that are not UTF-8 become pieces of their
+  /// own. Special tokens are taken from the text only if `special`. O(n log n). Throws Error for a
+  /// byte that the vocabulary lacks (GPT-NeoX's lacks those that never occur in UTF-8; our own and
+  /// GPT-2's lack none).
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, bool special = false) const;
+  /// The ids of a text that something follows: the begin tokens, then those of `encode`.
+  [[nodiscard]] std::vector<std::int32_t> encode_beginning(std::string_view text,
+                                                           bool special = false) const;
   /// Calls `visit` with each piece of the text and its ids: what `encode` does when
   /// `pieces_are_local`.
   void for_each_piece(
@@ -67,7 +77,8 @@ class Tokenizer {
   /// Whether the ids of a text are those of its pieces, one after the other, and a piece depends on
   /// nothing but itself and the white space or the one character that follows.
   [[nodiscard]] bool pieces_are_local() const;
-  /// The bytes that the ids stand for. Throws Error for an id that is not in the vocabulary.
+  /// The bytes that the ids stand for; an id without a token stands for nothing, as in the
+  /// reference library: a model's vocabulary may be padded.
   [[nodiscard]] std::string decode(std::span<const std::int32_t> ids) const;
 
   /// One more than the largest id: the rows that an embedding needs.
@@ -84,11 +95,21 @@ class Tokenizer {
   /// A model's own end token, which may be another than the tokenizer's name for it says. To be
   /// called before the tokenizer is shared.
   void set_end_token(std::int32_t id) { end_token_ = id; }
+  /// A model's begin token, and the size of its vocabulary, which may be padded beyond the
+  /// tokenizer's. Neither is known of a tokenizer that stands alone.
+  void set_begin_token(std::int32_t id) { begin_token_ = id; }
+  [[nodiscard]] std::optional<std::int32_t> begin_token() const { return begin_token_; }
+  void set_model_vocabulary(std::int64_t tokens) { model_vocabulary_ = tokens; }
+  [[nodiscard]] std::optional<std::int64_t> model_vocabulary() const { return model_vocabulary_; }
+  /// What goes before a query: the ids of the post-processor.
+  [[nodiscard]] const std::vector<std::int32_t>& begin() const { return parts_.begin; }
+  /// What the user should know about how it was read: sentences for the log.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return parts_.notes; }
   /// The most bytes of text that one token beginning with `byte` can stand for.
   [[nodiscard]] std::size_t longest_token(unsigned char byte) const { return longest_[byte]; }
 
   [[nodiscard]] const TokenizerParts& parts() const { return parts_; }
-  /// Whether both encode and decode equally (whatever file they came from).
+  /// Whether both encode and decode equally (whatever file they came from), begin tokens included.
   [[nodiscard]] bool same_as(const Tokenizer& other) const;
 
  private:
@@ -99,10 +120,19 @@ class Tokenizer {
     }
   };
 
-  /// Splits `text` at added tokens, those matched after normalization or those before it.
-  void split_added(std::string_view text, bool normalized, bool special,
-                   std::vector<std::int32_t>& ids,
-                   const std::function<void(std::string_view)>& visit) const;
+  /// An added token as it stands in the text that it is looked for in.
+  struct Pattern {
+    std::string text;
+    std::int32_t id = 0;
+    bool special = false;
+  };
+  /// The longest first; of those matched after normalization, or before it.
+  [[nodiscard]] static std::vector<Pattern> patterns_of(const TokenizerParts& parts,
+                                                        bool normalized);
+  /// Splits `text` at the leftmost longest added tokens.
+  static void split_added(std::string_view text, const std::vector<Pattern>& patterns, bool special,
+                          std::vector<std::int32_t>& ids,
+                          const std::function<void(std::string_view)>& visit);
   void encode_section(std::string_view text, std::vector<std::int32_t>& ids,
                       BpeScratch& scratch) const;
   void encode_piece(std::string_view piece, std::vector<std::int32_t>& ids,
@@ -116,7 +146,11 @@ class Tokenizer {
   // Pieces that become one token: most words of a text.
   std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>> whole_;
   std::array<std::size_t, 256> longest_{};
+  std::vector<Pattern> raw_patterns_;
+  std::vector<Pattern> normalized_patterns_;
   std::optional<std::int32_t> end_token_;
+  std::optional<std::int32_t> begin_token_;
+  std::optional<std::int64_t> model_vocabulary_;
 };
 
 }  // namespace precis

@@ -117,31 +117,64 @@ void read_merges(TokenizerParts& parts, const json& merges, const TokenIds& ids,
   }
 }
 
+AddedToken read_added_token(const json& entry, const std::string& name) {
+  const json& content = member(entry, "content", name);
+  require(content.is_string() && !content.get_ref<const std::string&>().empty(),
+          "{}: an added token has no `content`.", name);
+  AddedToken token{.content = content.get<std::string>()};
+  token.id = checked_id(member(entry, "id", name), token.content, name);
+  token.special = flag(entry, "special", false, name);
+  token.normalized = flag(entry, "normalized", !token.special, name);
+  for (const char* feature : {"single_word", "lstrip", "rstrip"}) {
+    require(!flag(entry, feature, false, name),
+            "{}: the added token \"{}\" has `{}`, which precis does not support.", name,
+            token.content, feature);
+  }
+  return token;
+}
+
+/// The ids that the reference library gives to added tokens, in the order of the file's list.
+class AddedIds {
+ public:
+  explicit AddedIds(const TokenIds& vocabulary)
+      : vocabulary_(vocabulary), next_(static_cast<std::int32_t>(vocabulary.size())) {}
+
+  std::int32_t of(const std::string& content) {
+    if (const auto found = vocabulary_.find(content); found != vocabulary_.end()) {
+      return found->second;
+    }
+    const auto [place, is_new] = added_.emplace(content, next_);
+    next_ += is_new ? 1 : 0;
+    return place->second;
+  }
+
+ private:
+  const TokenIds& vocabulary_;
+  TokenIds added_;
+  std::int32_t next_;
+};
+
 void read_added(TokenizerParts& parts, const json& added, const TokenIds& ids,
                 const std::string& name) {
   require(added.is_null() || added.is_array(), "{}: `added_tokens` is {}, a list was expected.",
           name, added.type_name());
+  AddedIds added_ids(ids);
   for (const json& entry : added) {
-    const json& content = member(entry, "content", name);
-    require(content.is_string() && !content.get_ref<const std::string&>().empty(),
-            "{}: an added token has no `content`.", name);
-    AddedToken token{.content = content.get<std::string>()};
-    token.id = checked_id(member(entry, "id", name), token.content, name);
-    token.special = flag(entry, "special", false, name);
-    token.normalized = flag(entry, "normalized", !token.special, name);
-    for (const char* feature : {"single_word", "lstrip", "rstrip"}) {
-      require(!flag(entry, feature, false, name),
-              "{}: the added token \"{}\" has `{}`, which precis does not support.", name,
-              token.content, feature);
+    AddedToken token = read_added_token(entry, name);
+    if (const std::int32_t id = added_ids.of(token.content); id != token.id) {
+      parts.notes.push_back(fmt::format(
+          "{}: the added token \"{}\" has the id {} there, but {} by the rule of the reference "
+          "library (the vocabulary's id, else the next one), which is used.",
+          name, token.content, token.id, id));
+      token.id = id;
     }
-    if (const auto found = ids.find(token.content); found != ids.end()) {
-      require(found->second == token.id,
-              "{}: the added token \"{}\" has the id {}, but {} in the vocabulary.", name,
-              token.content, token.id, found->second);
+    if (ids.count(token.content) != 0) {
       // What the vocabulary writes in its alphabet is here the text itself.
       parts.tokens[static_cast<std::size_t>(token.id)] = token.content;
     }
     set_token(parts, token.id, token.content, name);
+    std::erase_if(parts.added,
+                  [&](const AddedToken& before) { return before.content == token.content; });
     parts.added.push_back(std::move(token));
   }
 }
@@ -167,12 +200,46 @@ std::string type_of(const json& step, const std::string& name) {
   return type.is_string() ? type.get<std::string>() : "without a type";
 }
 
-/// Whether a post-processor is a template of the text alone, which transformers 5 writes into every
-/// file.
-bool adds_no_tokens(const json& step) {
-  const json& parts = step.contains("single") ? step.at("single") : json();
-  return step.value("type", json()) == "TemplateProcessing" && parts.is_array() &&
-         parts.size() == 1 && parts.front().is_object() && parts.front().contains("Sequence");
+/// The ids that a TemplateProcessing puts before a text that stands alone; transformers 5 writes
+/// one without any into every file.
+std::vector<std::int32_t> read_template(const TokenizerParts& parts, const json& step,
+                                        const std::string& name) {
+  const json& single = member(step, "single", name);
+  require(single.is_array(), "{}: `post_processor.single` is {}, a list was expected.", name,
+          single.type_name());
+  std::vector<std::int32_t> begin;
+  bool has_text = false;
+  for (const json& piece : single) {
+    if (piece.is_object() && piece.contains("Sequence")) {
+      require(!has_text, "{}: the post_processor has the text twice, which is not supported.",
+              name);
+      has_text = true;
+      continue;
+    }
+    const json& special = member(piece, "SpecialToken", name);
+    require(special.is_object() && special.contains("id") && special["id"].is_string(),
+            "{}: the post_processor has {}; a `SpecialToken` or a `Sequence` was expected.", name,
+            piece.dump());
+    const auto token = special["id"].get<std::string>();
+    require(!has_text,
+            "{}: the post_processor adds \"{}\" after a text, which is not supported: precis adds "
+            "the end token to responses itself. Take it out of `post_processor.single`.",
+            name, token);
+    const json& known = member(step, "special_tokens", name);
+    const json& entry = known.is_object() ? member(known, token.c_str(), name) : known;
+    const json& ids = entry.is_object() ? member(entry, "ids", name) : entry;
+    require(ids.is_array() && !ids.empty(),
+            "{}: the post_processor's `special_tokens` has no `ids` for \"{}\".", name, token);
+    for (const json& id : ids) {
+      begin.push_back(checked_id(id, token, name));
+      const auto at = static_cast<std::size_t>(begin.back());
+      require(at < parts.tokens.size() && !parts.tokens[at].empty(),
+              "{}: the post_processor adds the id {} (\"{}\"), which is no token.", name,
+              begin.back(), token);
+    }
+  }
+  require(has_text, "{}: the post_processor leaves the text out.", name);
+  return begin;
 }
 
 void read_pipeline(TokenizerParts& parts, const json& file, const std::string& name) {
@@ -196,13 +263,25 @@ void read_pipeline(TokenizerParts& parts, const json& file, const std::string& n
     parts.add_prefix_space = flag(step, "add_prefix_space", true, name);
     parts.split = flag(step, "use_regex", true, name);
   }
-  for (const char* key : {"post_processor", "decoder"}) {
-    for (const json& step :
-         steps_of(member(file, key, name), key,
-                  std::string_view(key) == "decoder" ? "decoders" : "processors", name)) {
-      require(type_of(step, name) == "ByteLevel" || adds_no_tokens(step),
-              "{}: the {} {} is not supported; precis reads tokenizers with none or ByteLevel.",
-              name, key, type_of(step, name));
+  for (const json& step : steps_of(member(file, "decoder", name), "decoder", "decoders", name)) {
+    require(type_of(step, name) == "ByteLevel",
+            "{}: the decoder {} is not supported; precis reads tokenizers with none or ByteLevel.",
+            name, type_of(step, name));
+  }
+}
+
+void read_post_processor(TokenizerParts& parts, const json& file, const std::string& name) {
+  const json& post_processor = member(file, "post_processor", name);
+  for (const json& step : steps_of(post_processor, "post_processor", "processors", name)) {
+    const std::string type = type_of(step, name);
+    require(type == "ByteLevel" || type == "TemplateProcessing",
+            "{}: the post_processor {} is not supported; precis reads tokenizers with none, "
+            "ByteLevel or TemplateProcessing.",
+            name, type);
+    if (type == "TemplateProcessing") {
+      // A later one goes around what an earlier one has made.
+      const std::vector<std::int32_t> begin = read_template(parts, step, name);
+      parts.begin.insert(parts.begin.begin(), begin.begin(), begin.end());
     }
   }
 }
@@ -236,6 +315,7 @@ TokenizerParts parse_tokenizer_json(std::string_view bytes, const std::string& n
   const TokenIds ids = read_vocabulary(parts, member(model, "vocab", name), name);
   read_merges(parts, member(model, "merges", name), ids, name);
   read_added(parts, member(file, "added_tokens", name), ids, name);
+  read_post_processor(parts, file, name);
   return parts;
 }
 
@@ -263,69 +343,6 @@ TokenizerParts parse_vocabulary_and_merges(std::string_view vocabulary,
     parts.added.push_back({.content = end->first, .id = end->second, .special = true});
   }
   return parts;
-}
-
-std::string write_tokenizer_json(const TokenizerParts& parts) {
-  using Ordered = nlohmann::ordered_json;
-  const auto byte_level = [&](bool add_prefix_space) {
-    return Ordered::object({{"type", "ByteLevel"},
-                            {"add_prefix_space", add_prefix_space},
-                            {"trim_offsets", true},
-                            {"use_regex", parts.split}});
-  };
-  Ordered added = Ordered::array();
-  std::map<std::int32_t, const AddedToken*> added_by_id;
-  for (const AddedToken& token : parts.added) {
-    added_by_id.emplace(token.id, &token);
-  }
-  for (const auto& [id, token] : added_by_id) {
-    added.push_back({{"id", id},
-                     {"content", token->content},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", token->normalized},
-                     {"special", token->special}});
-  }
-  // Pushed in order: keys are unique, so the search that ordered_json's operator[] makes for each
-  // would only take time (quadratic in the vocabulary).
-  Ordered vocabulary = Ordered::object();
-  auto& entries = vocabulary.get_ref<Ordered::object_t&>();
-  const auto written = [&](std::size_t id) {
-    const auto token = added_by_id.find(static_cast<std::int32_t>(id));
-    return token != added_by_id.end() ? token->second->content : to_alphabet(parts.tokens[id]);
-  };
-  for (std::size_t id = 0; id < parts.tokens.size(); ++id) {
-    if (!parts.tokens[id].empty()) {
-      entries.push_back({written(id), Ordered(static_cast<std::int64_t>(id))});
-    }
-  }
-  Ordered merges = Ordered::array();
-  for (const Merge& merge : parts.merges) {
-    merges.push_back(written(static_cast<std::size_t>(merge.left)) + " " +
-                     written(static_cast<std::size_t>(merge.right)));
-  }
-  const Ordered file = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", std::move(added)},
-      {"normalizer", parts.nfc ? Ordered::object({{"type", "NFC"}}) : Ordered(nullptr)},
-      {"pre_tokenizer", byte_level(parts.add_prefix_space)},
-      {"post_processor", byte_level(true)},
-      {"decoder", byte_level(true)},
-      {"model",
-       {{"type", "BPE"},
-        {"dropout", nullptr},
-        {"unk_token", nullptr},
-        {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr},
-        {"fuse_unk", false},
-        {"byte_fallback", false},
-        {"ignore_merges", false},
-        {"vocab", std::move(vocabulary)},
-        {"merges", std::move(merges)}}}};
-  return file.dump(2) + "\n";
 }
 
 }  // namespace precis

@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -15,6 +13,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "io/float16.hpp"
 #include "io/output_file.hpp"
 
 namespace precis {
@@ -87,22 +86,6 @@ std::int64_t bytes_of(const std::vector<std::int64_t>& shape, std::int64_t bits)
   return product;
 }
 
-/// The exact f32 of an IEEE half (Muller et al., Handbook of Floating-Point Arithmetic, 3.1).
-float from_f16(std::uint16_t half) {
-  const int exponent = (half >> 10) & 0x1f;
-  const int fraction = half & 0x3ff;
-  float magnitude;
-  if (exponent == 31) {
-    const std::uint32_t bits = 0x7f800000U | static_cast<std::uint32_t>(fraction) << 13;
-    magnitude = std::bit_cast<float>(bits);
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  }
-  return (half & 0x8000) != 0 ? -magnitude : magnitude;
-}
-
 template <class Stored, class Convert>
 void convert(const SafetensorsEntry& entry, float* destination, Convert&& to_float) {
   const std::int64_t count = entry.numel();
@@ -114,27 +97,9 @@ void convert(const SafetensorsEntry& entry, float* destination, Convert&& to_flo
   }
 }
 
-const char* dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "F32";
-    case DType::f64:
-      return "F64";
-    case DType::bf16:
-      return "BF16";
-    case DType::i32:
-      return "I32";
-    case DType::i64:
-      return "I64";
-    case DType::u8:
-      return "U8";
-  }
-  return "";
-}
-
 /// The weight file, or the index, that a folder means.
 fs::path find_in_folder(const fs::path& folder) {
-  for (const char* name : {"model.safetensors.index.json", "model.safetensors"}) {
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
     if (fs::exists(folder / name)) {
       return folder / name;
     }
@@ -200,10 +165,18 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) {
   require(fs::exists(path),
           "{} does not exist; a safetensors file or a folder with one is expected.", path.string());
   const fs::path file = fs::is_directory(path) ? find_in_folder(path) : path;
-  if (file.extension() != ".json") {
+  source_ = file.filename().string();
+  if (file.extension() == ".json") {
+    add_shards(file);
+  } else {
     add_file(file);
-    return;
   }
+  if (fs::is_directory(path)) {
+    find_left_aside(path);
+  }
+}
+
+void SafetensorsReader::add_shards(const fs::path& file) {
   const Json index = parse_object(read_file(file), file);
   require(index.contains("weight_map") && index["weight_map"].is_object(),
           "{}: the object weight_map is missing.", file.string());
@@ -223,6 +196,21 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) {
             "{} says that {} holds the tensor {}, which it does not.", file.string(),
             shard.get<std::string>(), tensor);
   }
+}
+
+void SafetensorsReader::find_left_aside(const fs::path& folder) {
+  std::set<std::string> used{source_};
+  for (const auto& [name, entry] : tensors_) {
+    used.insert(entry.file.filename().string());
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if ((name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json")) &&
+        used.count(name) == 0) {
+      left_aside_.push_back(name);
+    }
+  }
+  std::sort(left_aside_.begin(), left_aside_.end());
 }
 
 void SafetensorsReader::add_file(const fs::path& file) {
@@ -305,9 +293,7 @@ void SafetensorsReader::read_f32(const std::string& name, float* destination) co
   if (entry.dtype == "F32") {
     convert<float>(entry, destination, [](float value) { return value; });
   } else if (entry.dtype == "BF16") {
-    convert<std::uint16_t>(entry, destination, [](std::uint16_t bits) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-    });
+    convert<BFloat16>(entry, destination, to_f32);
   } else if (entry.dtype == "F16") {
     convert<std::uint16_t>(entry, destination, from_f16);
   } else if (entry.dtype == "F64") {
@@ -322,41 +308,6 @@ std::vector<float> SafetensorsReader::read_f32(const std::string& name) const {
   std::vector<float> values(static_cast<std::size_t>(at(name).numel()));
   read_f32(name, values.data());
   return values;
-}
-
-void write_safetensors(const fs::path& path, const std::vector<SafetensorsTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) {
-    header["__metadata__"] = metadata;
-  }
-  std::int64_t offset = 0;
-  for (const SafetensorsTensor& tensor : tensors) {
-    std::vector<std::int64_t> shape;
-    for (int axis = 0; axis < tensor.value.shape().rank(); ++axis) {
-      shape.push_back(tensor.value.extent(axis));
-    }
-    require(!header.contains(tensor.name), "the tensor {} is to be written to {} twice.",
-            tensor.name, path.string());
-    const std::int64_t end = offset + tensor.value.size_bytes();
-    header[tensor.name] = {{"dtype", dtype_name(tensor.value.dtype())},
-                           {"shape", shape},
-                           {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  // The data begin at a multiple of 8 bytes, as the format asks for.
-  text.append((8 - text.size() % 8) % 8, ' ');
-  const std::uint64_t header_size = text.size();
-
-  OutputFile file(path);
-  file.write({reinterpret_cast<const char*>(&header_size), sizeof(header_size)});
-  file.write(text);
-  for (const SafetensorsTensor& tensor : tensors) {
-    file.write({reinterpret_cast<const char*>(tensor.value.bytes()),
-                static_cast<std::size_t>(tensor.value.size_bytes())});
-  }
-  file.commit();
 }
 
 }  // namespace precis

@@ -78,8 +78,11 @@ void visit_fields(Config& c, Visitor&& field) {
   field("init", c.init, init_words());
   field("vocabulary", c.vocabulary);
   field("end_tokens", c.end_tokens);
+  field("begin_tokens", c.begin_tokens);
   field("reward_shift", c.reward_shift);
   field("source_dtype", c.source_dtype);
+  field("generation_config", c.generation_config);
+  field("other_config", c.other_config);
 }
 
 struct JsonWriter {
@@ -215,6 +218,11 @@ void complete(ModelConfig& c) {
   for (const std::int32_t token : c.end_tokens) {
     require(token >= 0 && token < c.vocabulary,
             "The model's end token {} is outside its vocabulary of {} tokens.", token,
+            c.vocabulary);
+  }
+  for (const std::int32_t token : c.begin_tokens) {
+    require(token >= 0 && token < c.vocabulary,
+            "The model's begin token {} is outside its vocabulary of {} tokens.", token,
             c.vocabulary);
   }
 }

@@ -45,8 +45,16 @@ struct ModelConfig {
 
   std::int64_t vocabulary = 0;
   std::vector<std::int32_t> end_tokens;
+  /// Hugging Face's `bos_token_id`, none or one: what a text begins with, if `data.bos` asks for a
+  /// begin token that the tokenizer does not add by itself.
+  std::vector<std::int32_t> begin_tokens;
   double reward_shift = 0.0;  ///< Subtracted from rewards and values.
   std::string source_dtype = "f32";
+  /// What an imported folder said beyond this, for its export: the JSON object of its
+  /// generation_config.json, and the keys of its config.json that precis has no use for. Empty:
+  /// there was nothing.
+  std::string generation_config;
+  std::string other_config;
 
   [[nodiscard]] std::int64_t query_width() const { return heads * head_dim; }
   [[nodiscard]] std::int64_t kv_width() const { return kv_heads * head_dim; }

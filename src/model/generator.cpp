@@ -28,6 +28,14 @@ bool is_complete(const Generated& result, const GenerationRule& rule) {
 
 }  // namespace
 
+std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary) {
+  std::int64_t most = tokenizer_vocabulary;
+  for (const std::int32_t end : config.end_tokens) {
+    most = std::max(most, std::int64_t{end} + 1);
+  }
+  return most < config.vocabulary ? most : 0;
+}
+
 Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout)
     : device_(&device), stage_(device, config, layout), head_(device, layout), workspace_(device) {}
 

@@ -37,6 +37,10 @@ struct GenerationRule {
   std::int64_t prefill_tokens = 4096;  ///< prompts taken in at once, in tokens
 };
 
+/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: what has
+/// no token is not drawn, unless an end token stands there. 0 for one that is not padded.
+[[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
+
 /// What is drawn for an episode depends on its prompt, its number and the weights only, never on
 /// its neighbours or on the order of completion.
 class Generator {

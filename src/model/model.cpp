@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "model/finite.hpp"
 
 namespace precis {
 namespace {
@@ -29,12 +30,15 @@ std::string_view origin_of(ModelKind kind) {
   return "`precis ppo` makes them (value.h5).";
 }
 
-/// Reads a tensor by way of host memory, since a file knows nothing of devices.
+/// Reads a tensor by way of host memory, since a file knows nothing of devices. Every model, part
+/// of a checkpoint and moment comes in here, and none with a number that is not finite.
 template <class Read>
-void read_to_device(Device& device, View tensor, Read&& read) {
+void read_to_device(Device& device, View tensor, const std::string& where, std::string_view name,
+                    Read&& read) {
   std::vector<float> host(static_cast<std::size_t>(tensor.numel()));
   const View view = view_of(host.data(), tensor.shape());
   read(view);
+  require_finite(host, where, name);
   device.backend().copy_to_device(device.queue(), tensor, view);
 }
 
@@ -79,11 +83,15 @@ Model load_model(Device& device, const std::filesystem::path& path,
     const ParameterSpec& spec = model.parameters.specs()[i];
     require(file.has_weight(spec.name),
             "{} lacks the tensor `{}`, which its configuration asks for.", file.where(), spec.name);
-    read_to_device(device, model.parameters.at(static_cast<int>(i)),
-                   [&](View host) { file.weight(spec.name, host, spec.shard); });
+    read_weight(device, model.parameters.at(static_cast<int>(i)), file, spec);
   }
   model.parameters.changed();
   return model;
+}
+
+void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec) {
+  read_to_device(device, tensor, file.where(), spec.name,
+                 [&](View host) { file.weight(spec.name, host, spec.shard); });
 }
 
 void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device) {
@@ -114,8 +122,9 @@ void read_tensors(const StateReader& file, std::string_view part, TensorPath pat
                   Parameters& tensors, Device& device) {
   for (std::size_t i = 0; i < tensors.specs().size(); ++i) {
     const ParameterSpec& spec = tensors.specs()[i];
-    read_to_device(device, tensors.at(static_cast<int>(i)),
-                   [&](View host) { file.tensor(path_of(part, spec.name), host, spec.shard); });
+    const std::string path = path_of(part, spec.name);
+    read_to_device(device, tensors.at(static_cast<int>(i)), file.path().string(), path,
+                   [&](View host) { file.tensor(path, host, spec.shard); });
   }
   tensors.changed();
 }

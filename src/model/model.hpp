@@ -23,10 +23,14 @@ struct Model {
                                std::vector<std::uint8_t> tokenizer, std::uint64_t seed);
 
 /// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
-/// kind found and kinds wanted; or the tensor that is missing, left over or of another shape.
+/// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
+/// holds numbers that are not finite.
 [[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
                                std::initializer_list<ModelKind> wanted,
                                const std::string& part = "");
+
+/// Reads one weight of a model. Throws Error as `load_model`.
+void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec);
 
 /// The configuration and tokenizer only.
 struct ModelHead {
@@ -44,7 +48,7 @@ void save_model(const std::filesystem::path& path, const ModelConfig& config,
                 Device& device);
 
 /// Tensors with the parameters' names, written to or read from `path_of(name)`: the moments of
-/// Adam.
+/// Adam. Reading throws Error for a tensor with numbers that are not finite.
 using TensorPath = std::string (*)(std::string_view part, std::string_view name);
 void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
                    const Parameters& tensors, Device& device);

@@ -1,6 +1,19 @@
 #include "rlhf/roles.hpp"
 
 namespace precis {
+namespace {
+
+/// Summaries are of tokens that the tokenizer has, as those of `sample` are.
+std::int64_t drawn_from(const Model& policy) {
+  if (policy.tokenizer.empty()) {
+    return 0;
+  }
+  const auto tokenizer = Tokenizer::from_json(
+      {reinterpret_cast<const char*>(policy.tokenizer.data()), policy.tokenizer.size()});
+  return unpadded(policy.config, tokenizer.vocabulary());
+}
+
+}  // namespace
 
 std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config) {
   const char* name = config.tied ? "embedding/token" : "head/weight";
@@ -23,6 +36,7 @@ PpoRoles make_roles(const RoleSetup& s) {
     GenerationRule rule;
     rule.sampling.seed = s.seed;
     rule.sampling.temperature = s.options.temperature;
+    rule.sampling.drawn_from = drawn_from(*s.models.policy);
     rule.max_new_tokens = s.max_response_tokens;
     rule.max_sequences = s.options.max_sequences;
     roles.rollout =

@@ -19,6 +19,7 @@ ShownSamples::ShownSamples(Device& device, const Model& model, const std::vector
   }
   tokenizer_ = Tokenizer::from_json(
       {reinterpret_cast<const char*>(model.tokenizer.data()), model.tokenizer.size()});
+  drawn_from_ = unpadded(model.config, tokenizer_->vocabulary());
   for (const Example& example : examples) {
     const auto query = static_cast<std::int64_t>(example.query.size());
     if (shown_.size() < shown_posts && query + max_new_tokens <= model.config.context) {
@@ -34,6 +35,7 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
   }
   GenerationRule rule;
   rule.sampling.temperature = 0;
+  rule.sampling.drawn_from = drawn_from_;
   rule.max_new_tokens = max_new_tokens_;
   std::vector<Prompt> prompts;
   for (std::size_t i = 0; i < shown_.size(); ++i) {

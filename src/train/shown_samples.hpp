@@ -34,6 +34,7 @@ class ShownSamples {
   };
 
   std::int64_t max_new_tokens_;
+  std::int64_t drawn_from_ = 0;
   std::optional<Tokenizer> tokenizer_;
   std::vector<Shown> shown_;
   Generator generator_;

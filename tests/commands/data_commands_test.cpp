@@ -112,6 +112,12 @@ TEST_F(DataCommands, BytesThatAreNotTextAreGivenInBase64) {
             "{\"text\":\"\xEF\xBF\xBD\",\"bytes\":\"ww==\"}\n{\"text\":\"\"}\n");
 }
 
+TEST_F(DataCommands, AnIdWithoutATokenIsCountedAndNoText) {
+  EXPECT_THAT(succeed(coding("decode", "{\"ids\":[64,400,65]}\n{\"ids\":[50000]}\n")),
+              HasSubstr("2 ids of the input: the tokenizer has no token"));
+  EXPECT_EQ(text_of(file("out")), "{\"text\":\"ab\"}\n{\"text\":\"\"}\n");
+}
+
 TEST_F(DataCommands, EmptyFilesBecomeEmptyFiles) {
   for (const char* command : {"encode", "decode"}) {
     for (const char* content : {"", "\xEF\xBB\xBF", "\n"}) {
@@ -126,7 +132,7 @@ TEST_F(DataCommands, BadRowsAreNamedOrSkipped) {
   refuse(1, "in:1: not JSON", coding("encode", "{\"text\":\"\\ud800\"}\n"));
   refuse(1, "in:1: byte 10 is not UTF-8", coding("encode", "{\"text\":\"\xFF\"}\n"));
   refuse(1, "in:1: the field `text` is missing", coding("encode", "{\"ids\":[1]}\n"));
-  refuse(1, "in:1: the field `ids` holds 400", coding("decode", "{\"ids\":[400]}\n"));
+  refuse(1, "in:1: the field `ids` holds -1", coding("decode", "{\"ids\":[-1]}\n"));
   Words skipping = coding("encode", "{\"text\":1}\n\n{\"text\":\"a\"}\n");
   skipping.emplace_back("--data.skip_bad");
   EXPECT_THAT(succeed(skipping), HasSubstr("2 rows could not be read"));

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <limits>
 #include <thread>
 
 #include "io/file_damage.hpp"
+#include "io/state_file.hpp"
 #include "run/ppo_run.hpp"
 
 namespace precis::test {
@@ -235,6 +237,280 @@ TEST(ModelCommands, AResponseEndsWithTheModelsOwnEndToken) {
   };
   EXPECT_EQ(score({{"prompt", "a post"}, {"response", " short"}}),
             score({{"prompt_ids", ids_of("a post")}, {"response_ids", response}}));
+}
+
+/// The policy with this begin token in its configuration, by way of a Hugging Face folder.
+std::string model_with_begin_token(int id) {
+  const Path folder = f() / "begins";
+  succeed({"export", "--from", f() / "policy.h5", "--to", folder});
+  auto json = nlohmann::json::parse(text_of(folder / "config.json"));
+  json["bos_token_id"] = id;
+  overwrite(folder / "config.json", json.dump());
+  succeed({"import", "--from", folder, "--to", f() / "begins.h5"});
+  return f() / "begins.h5";
+}
+
+TEST(ModelCommands, ABeginTokenGoesBeforeQueriesWhereItIsAskedFor) {
+  const std::string model = model_with_begin_token(65);
+  overwrite(f() / "query.jsonl", R"({"prompt":"a post","response":" short"})"
+                                 "\n"
+                                 R"({"subreddit":"a","title":"b","post":"c","summary":"d"})");
+  const auto prompts_of = [&](const Words& more) {
+    Words words{"sample",
+                "--model",
+                model,
+                "--input",
+                f() / "query.jsonl",
+                "--output",
+                f() / "begun",
+                "--sampling.max_new_tokens",
+                "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    std::vector<nlohmann::json> prompts;
+    for (const auto& row : read_rows(f() / "begun")) {
+      prompts.push_back(row["prompt_ids"]);
+    }
+    return prompts;
+  };
+  const auto plain = prompts_of({});
+  const auto begun = prompts_of({"--data.bos", "true"});
+  ASSERT_EQ(begun.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    nlohmann::json expected = plain[i];
+    expected.insert(expected.begin(), 65);
+    EXPECT_EQ(begun[i], expected);
+  }
+  // The same ids give the same log-probs, and the response has none.
+  const auto score = [&](const std::string& row, const Words& more) {
+    overwrite(f() / "row.jsonl", row);
+    Words words{"score",    "--model",          model, "--input", f() / "row.jsonl",
+                "--output", f() / "score.jsonl"};
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    return read_rows(f() / "score.jsonl").at(0)["logprobs"];
+  };
+  const std::string text = R"({"prompt":"a post","response":" short"})";
+  overwrite(f() / "text.jsonl", R"({"text":" short"})");
+  succeed({"encode", "--tokenizer", model, "--input", f() / "text.jsonl", "--output",
+           f() / "ids.jsonl"});
+  nlohmann::json response = read_rows(f() / "ids.jsonl").at(0)["ids"];
+  response.push_back(
+      nlohmann::json::parse(text_of(f() / "begins" / "config.json"))["eos_token_id"]);
+  EXPECT_EQ(score(text, {"--data.bos", "true"}),
+            score(nlohmann::json{{"prompt_ids", begun[0]}, {"response_ids", response}}.dump(), {}));
+  EXPECT_NE(score(text, {"--data.bos", "true"}), score(text, {}));
+  refuse(1, {"data.bos is true", "no begin token", "policy.h5"},
+         {"sample", "--model", f() / "policy.h5", "--prompt", "a", "--data.bos", "true"});
+}
+
+TEST(ModelCommands, WhatIsTrainedWithABeginTokenIsUsedWithIt) {
+  const std::string model = model_with_begin_token(65);
+  const auto train = [&](const std::string& run, const Words& more) {
+    Words words{"sft",
+                "--model",
+                model,
+                "--data.train",
+                f() / "prompts.jsonl",
+                "--data.filter",
+                "false",
+                "--train.steps",
+                "1",
+                "--train.batch",
+                "2",
+                "--data.max_query_tokens",
+                "60",
+                "--data.max_response_tokens",
+                "60",
+                "--run",
+                f() / run};
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    return std::string(f() / run / "model.h5");
+  };
+  const auto first_id = [&](const std::string& tokenizer, const Words& more = {}) {
+    overwrite(f() / "text.jsonl", R"({"text":"a post"})");
+    Words words{"encode",           "--tokenizer", tokenizer,        "--input",
+                f() / "text.jsonl", "--output",    f() / "ids.jsonl"};
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    return read_rows(f() / "ids.jsonl").at(0)["ids"].at(0).get<int>();
+  };
+  const std::string begun = train("begun", {"--data.bos", "true"});
+  EXPECT_EQ(first_id(begun), 65);
+  EXPECT_NE(first_id(begun, {"--data.bos", "false"}), 65);
+  EXPECT_NE(first_id(train("plain", {})), 65);
+  // An export says so to others, and comes back with it.
+  succeed({"export", "--from", begun, "--to", f() / "begun_folder"});
+  EXPECT_EQ(first_id(f() / "begun_folder"), 65);
+  succeed({"import", "--from", f() / "begun_folder", "--to", f() / "back.h5"});
+  EXPECT_EQ(first_id(f() / "back.h5"), 65);
+  // A reward model that was trained without would read what it does not know.
+  const auto ppo = [&](const Words& more) {
+    Words words =
+        f().ppo("begun_ppo", 1, {"--policy", begun, "--reference", "", "--train.steps", "1"});
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const Outcome refused = ppo({});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output,
+              AllOf(HasSubstr("begin token"), HasSubstr("data.bos"), HasSubstr("reward.h5")));
+  const Outcome without = ppo({"--data.bos", "false"});
+  EXPECT_EQ(without.status, 0) << without.output;
+  EXPECT_NE(first_id(f() / "begun_ppo" / "policy.h5"), 65);
+}
+
+TEST(ModelCommands, AnIdWithoutATokenIsNotDrawnUnlessAsked) {
+  const std::string model = f() / "padded.h5";
+  const auto most_of = [&](const Words& more) {
+    Words words{"sample",
+                "--model",
+                model,
+                "--input",
+                f() / "prompts.jsonl",
+                "--output",
+                f() / "drawn",
+                "--sampling.max_new_tokens",
+                "8"};
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    int most = 0;
+    for (const auto& row : read_rows(f() / "drawn")) {
+      for (const int id : row["response_ids"]) {
+        most = std::max(most, id);
+      }
+    }
+    return most;
+  };
+  for (const char* temperature : {"0", "1"}) {
+    EXPECT_LT(most_of({"--sampling.temperature", temperature}), 320);
+    EXPECT_GE(most_of({"--sampling.temperature", temperature, "--sampling.padded_vocabulary"}),
+              320);
+  }
+  // What was drawn so decodes to nothing, beside others' text.
+  overwrite(f() / "padded_ids", R"({"ids":[64,320,322,65]})");
+  const Words decode{"decode",      "--input", f() / "padded_ids", "--output", f() / "padded_text",
+                     "--tokenizer", model};
+  EXPECT_THAT(succeed(decode), HasSubstr("2 ids of the input: the tokenizer has no token"));
+  EXPECT_EQ(read_rows(f() / "padded_text").at(0)["text"], "ab");
+  overwrite(f() / "padded_ids", R"({"ids":[64,323]})");
+  refuse(1, {"padded_ids:1", "holds 323", "0 to 322"}, decode);
+  // ppo draws as sample does, and its log-probs are those of all ids, as the learner's are.
+  const auto rollout = run(f().ppo("padded_ppo", 1,
+                                   {"--policy", model, "--reward", f() / "padded_reward.h5",
+                                    "--reference", "", "--train.steps", "1"}));
+  EXPECT_EQ(rollout.status, 0) << rollout.output;
+  for (const auto& row : read_rows(f() / "padded_ppo" / "episodes.jsonl")) {
+    for (const int id : row["response_ids"]) {
+      EXPECT_LT(id, 320);
+    }
+    EXPECT_EQ(row["rollout_logprobs"], row["logprobs"]);
+  }
+}
+
+TEST(ModelCommands, WhatIsNotFiniteIsNoResult) {
+  const std::string prompts = f() / "prompts.jsonl";
+  for (const auto& [model, said] :
+       {std::pair("poisoned.h5", "tensor blocks/000/mlp/up/weight: 1 of its"),
+        std::pair("overflowing.h5", "log-probs")}) {
+    const std::string file = f() / model;
+    refuse(1, {file, said, "NaN or infinite"},
+           {"sample", "--model", file, "--prompt", "a", "--log.level", "warning"});
+    refuse(1, {file, said, "NaN or infinite"},
+           {"sample", "--model", file, "--input", prompts, "--output", f() / "none", "--log.level",
+            "warning"});
+    refuse(1, {file, said, "NaN or infinite"},
+           {"score", "--model", file, "--input", prompts, "--output", f() / "none", "--log.level",
+            "warning"});
+    EXPECT_FALSE(std::filesystem::exists(f() / "none"));
+    EXPECT_FALSE(std::filesystem::exists(f() / "none.partial"));
+  }
+  refuse(1, {"prompts.jsonl:1"},
+         {"score", "--model", f() / "overflowing.h5", "--input", prompts, "--output", f() / "none",
+          "--log.level", "warning"});
+  const Words quiet{"--log.level", "warning"};
+  const auto refuse_poisoned = [&](Words words) {
+    words.insert(words.end(), quiet.begin(), quiet.end());
+    refuse(1, {"poisoned", "is NaN or infinite"}, words);
+  };
+  refuse_poisoned(
+      {"sft", "--model", f() / "poisoned.h5", "--data.train", prompts, "--run", f() / "no_run"});
+  refuse_poisoned({"reward", "--model", f() / "poisoned_reward.h5", "--data.train", prompts,
+                   "--run", f() / "no_run"});
+  refuse_poisoned(
+      {"evaluate", "reward", "--model", f() / "poisoned_reward.h5", "--input", prompts});
+  refuse_poisoned({"export", "--from", f() / "poisoned.h5", "--to", f() / "no_folder"});
+  refuse(1, {"poisoned.h5, dataset weights/blocks/000/mlp/up/weight", "is NaN or infinite"},
+         {"inspect", f() / "poisoned.h5", "--verify"});
+  succeed({"inspect", f() / "overflowing.h5", "--verify"});
+  EXPECT_FALSE(std::filesystem::exists(f() / "no_folder"));
+}
+
+/// Writes a checkpoint anew, with right digests but with a number of this dataset that is none.
+void poison(const Path& file, const std::string& path) {
+  const StateReader from(file);
+  StateWriter to(f() / "poisoned_checkpoint.h5", from.format());
+  to.attribute("layout", from.attribute("layout"));
+  for (const DatasetInfo& info : from.datasets()) {
+    if (info.dtype == "text") {
+      to.text(info.path, from.text(info.path));
+    } else if (info.dtype == "u8") {
+      std::vector<std::uint8_t> bytes;
+      from.bytes(info.path, bytes);
+      to.bytes(info.path, bytes);
+    } else {
+      ASSERT_EQ(info.dtype, "f32") << info.path;
+      Shape shape;
+      for (const std::int64_t extent : info.shape) {
+        shape.append(extent);
+      }
+      std::vector<float> values(static_cast<std::size_t>(shape.numel()));
+      from.tensor(info.path, view_of(values.data(), shape));
+      if (info.path == path) {
+        values.back() = std::numeric_limits<float>::infinity();
+      }
+      to.tensor(info.path, view_of(std::as_const(values).data(), shape));
+    }
+  }
+  to.commit();
+  std::filesystem::rename(f() / "poisoned_checkpoint.h5", file);
+}
+
+TEST(ModelCommands, ACheckpointThatIsNotFiniteIsNotGoneOnFrom) {
+  for (const auto& [tensor, said] :
+       {std::pair<std::string, std::string>("model/weights/final_norm/bias",
+                                            "part model, tensor final_norm/bias"),
+        std::pair<std::string, std::string>("model/optimizer/second/embedding/token",
+                                            "tensor model/optimizer/second/embedding/token")}) {
+    const Path run = f() / ("unfinished_" + tensor.substr(6, 2));
+    const auto train = [&](const char* steps) {
+      return Words{"sft",
+                   "--model",
+                   f() / "policy.h5",
+                   "--data.train",
+                   f() / "prompts.jsonl",
+                   "--data.filter",
+                   "false",
+                   "--train.batch",
+                   "2",
+                   "--data.max_query_tokens",
+                   "60",
+                   "--data.max_response_tokens",
+                   "60",
+                   "--log.level",
+                   "warning",
+                   "--run",
+                   run,
+                   "--train.steps",
+                   steps};
+    };
+    succeed(train("1"));
+    poison(run / "checkpoints/step_000001.h5", tensor);
+    refuse(1, {"step_000001.h5", said, "is NaN or infinite"}, train("2"));
+    refuse(1, {"dataset " + tensor, "is NaN or infinite"},
+           {"inspect", run / "checkpoints/step_000001.h5", "--verify"});
+  }
 }
 
 }  // namespace

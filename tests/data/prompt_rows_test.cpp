@@ -56,6 +56,22 @@ TEST(PromptRows, NullIsAbsent) {
               HasSubstr("the row has no field"));
 }
 
+TEST(PromptRows, TextBeginsWithTheTokenizersBeginTokenIdsAreTakenAsGiven) {
+  const TemporaryFolder folder;
+  const Tokenizer tokenizer = TokenizerTrainer().train(257).with_begin({7});
+  const auto rows = read_prompt_rows(folder.file("p.jsonl",
+                                                 "{\"prompt\":\"ab\",\"response\":\"c\"}\n"
+                                                 "{\"prompt_ids\":[64],\"response_ids\":[65]}\n"
+                                                 "{\"prompt\":\"\",\"response\":\"c\"}"),
+                                     &tokenizer, scoring)
+                        .rows;
+  EXPECT_THAT(rows.at(0).prompt_ids, ElementsAre(7, 64, 65));
+  EXPECT_THAT(rows.at(0).response_ids, ElementsAre(66, 256));
+  EXPECT_THAT(rows.at(1).prompt_ids, ElementsAre(64));
+  EXPECT_THAT(rows.at(1).response_ids, ElementsAre(65));
+  EXPECT_THAT(rows.at(2).prompt_ids, ElementsAre(7));
+}
+
 TEST(PromptRows, EveryKindOfResponse) {
   const std::string text =
       "{\"prompt\":\"ab\",\"response\":\"c\"}\n{\"prompt_ids\":[1],\"response_ids\":[2,3]}\n"

@@ -83,6 +83,25 @@ TEST(Query, CutsAtNewlinesThenCharacters) {
   EXPECT_EQ(truncate_query("", "a\xC3\xA9", "", 2, one_token_a_character)->size(), 1U);
 }
 
+TEST(Query, ABeginTokenCountsAsOneOfItsTokens) {
+  const Tokenizer plain = tokenizer_of("a body with words and lines", 290);
+  const Tokenizer begun = plain.with_begin({plain.end_token()});
+  const Post post = post_of("A body.\nAnd a line.\nAnd a second one that is longer.");
+  const auto query = [&](const Tokenizer& tokenizer, std::int64_t most) {
+    return encode_query(tokenizer, post, QueryTemplate::automatic, most, "w");
+  };
+  const auto whole = static_cast<std::int64_t>(query(plain, 512).size());
+  for (const std::int64_t most : {512L, whole + 1, whole, whole - 30}) {
+    std::vector<std::int32_t> expected = query(plain, most - 1);
+    expected.insert(expected.begin(), plain.end_token());
+    EXPECT_EQ(query(begun, most), expected) << most;
+  }
+  EXPECT_LT(query(begun, whole).size(), query(plain, whole).size()) << "a line was cut for it";
+  EXPECT_THROW((void)query(begun, 1), BadRow);
+  // The filters count tokens of texts, which it is none of.
+  EXPECT_EQ(encode_summary(begun, "a b"), encode_summary(plain, "a b"));
+}
+
 TEST(Query, FastCutsAreThePlainOnes) {
   const Tokenizer tokenizer = tokenizer_of(
       "the cat sat on the mat   \n\n the caf\xC3\xA9 \xE2\x80\x83 TL;DR: it's 1234 aaaa", 330);

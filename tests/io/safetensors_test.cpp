@@ -50,6 +50,64 @@ TEST(Safetensors, ReadsWhatItWrote) {
   EXPECT_EQ((content.size() - 24 - 6) % 8, 0U) << "the data begin at a multiple of 8";
 }
 
+TEST(Safetensors, TheSingleFileWinsOverAnIndex) {
+  const TemporaryFolder folder;
+  const std::vector<float> old{1, 2};
+  const std::vector<float> now{3, 4};
+  write_safetensors(folder / "model-1.safetensors", {{"one", view_of(old)}});
+  write_safetensors(folder / "model.safetensors", {{"one", view_of(now)}});
+  // Also one that nobody could read.
+  for (const std::string index : {R"({"weight_map":{"one":"model-1.safetensors"}})",
+                                  R"({"weight_map":{"two":"gone"}})", "{"}) {
+    overwrite(folder / "model.safetensors.index.json", index);
+    const SafetensorsReader reader(folder.path());
+    EXPECT_EQ(reader.read_f32("one"), now);
+    EXPECT_EQ(reader.source(), "model.safetensors");
+    EXPECT_THAT(reader.left_aside(),
+                ElementsAre("model-1.safetensors", "model.safetensors.index.json"));
+  }
+  std::filesystem::remove(folder / "model.safetensors");
+  overwrite(folder / "model.safetensors.index.json",
+            R"({"weight_map":{"one":"model-1.safetensors"}})");
+  const SafetensorsReader indexed(folder.path());
+  EXPECT_EQ(indexed.read_f32("one"), old);
+  EXPECT_TRUE(indexed.left_aside().empty());
+}
+
+TEST(Safetensors, WritesRoundedToNearestEven) {
+  const TemporaryFolder folder;
+  const std::vector<float> values{1.0F,    -2.5F,         0.0F,  65519.0F, 1.00048828125F,
+                                  1.0014F, 5.9604645e-8F, 3e-8F, -1.5e-7F, 6.1e-5F};
+  write_safetensors(folder / "half.safetensors",
+                    {{"x", view_of(values), WeightDType::f16}, {"y", view_of(values)}});
+  const SafetensorsReader half(folder / "half.safetensors");
+  EXPECT_EQ(half.at("x").dtype, "F16");
+  EXPECT_EQ(half.at("y").dtype, "F32");
+  // NumPy's float16 of the same numbers.
+  EXPECT_THAT(half.read_f32("x"),
+              ElementsAre(1.0F, -2.5F, 0.0F, 65504.0F, 1.0F, 1.0009765625F, 5.9604645e-8F,
+                          5.9604645e-8F, -1.7881393e-7F, 6.0975552e-5F));
+  write_safetensors(folder / "bf16.safetensors", {{"x", view_of(values), WeightDType::bf16}});
+  const SafetensorsReader bf16(folder / "bf16.safetensors");
+  EXPECT_EQ(bf16.at("x").dtype, "BF16");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(bf16.read_f32("x")[i], to_f32(to_bf16(values[i])));
+  }
+  const std::vector<float> large{1.0F, 65520.0F};
+  EXPECT_THAT(
+      message_of<Error>([&] {
+        write_safetensors(folder / "no", {{"big", view_of(large), WeightDType::f16}});
+      }),
+      AllOf(HasSubstr("tensor big"), HasSubstr("65520"), HasSubstr("f16"), HasSubstr("65504")));
+  const std::vector<float> huge{3.4e38F};
+  EXPECT_THAT(message_of<Error>([&] {
+                write_safetensors(folder / "no", {{"huge", view_of(huge), WeightDType::bf16}});
+              }),
+              AllOf(HasSubstr("tensor huge"), HasSubstr("bf16")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "no"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "no.partial"));
+}
+
 TEST(Safetensors, ReadsEveryFloatType) {
   const TemporaryFolder folder;
   const auto path = folder / "x.safetensors";

@@ -198,6 +198,37 @@ TEST(Sample, FiltersThatLeaveEverythingChangeNothing) {
             free.tokens);
 }
 
+TEST(Sample, DrawsFromTheFirstTokensWithTheLogprobOfAll) {
+  Random random(6);
+  const std::int64_t rows = is_slow() ? 6 : 200;
+  constexpr std::int64_t first = 1101;
+  HostTensor all = random.normal({rows, 1203}, 2.0);
+  HostTensor some(DType::f32, {rows, first});
+  for (std::int64_t b = 0; b < rows; ++b) {
+    // The likeliest token is one that may not be drawn.
+    all.data<float>()[b * 1203 + first] = 20.0F;
+    std::copy_n(all.data<float>() + b * 1203, first, some.data<float>() + b * first);
+  }
+  for (SamplingRule rule :
+       {SamplingRule{.seed = 1}, SamplingRule{.temperature = 0.0},
+        SamplingRule{.seed = 2, .top_k = 50}, SamplingRule{.seed = 3, .top_p = 0.9},
+        SamplingRule{.seed = 4, .temperature = 2.0, .top_k = 1150, .top_p = 0.8}}) {
+    const Draws expected = draw(backend_under_test(), some, rule);
+    const Draws everywhere = draw(backend_under_test(), all, rule);
+    rule.drawn_from = first;
+    const Draws draws = draw(backend_under_test(), all, rule);
+    EXPECT_EQ(draws.tokens, expected.tokens) << "seed " << rule.seed;
+    EXPECT_EQ(draw(reference::backend, all, rule).tokens, expected.tokens) << "seed " << rule.seed;
+    for (std::size_t b = 0; b < draws.tokens.size(); ++b) {
+      EXPECT_LT(draws.logprobs[b], expected.logprobs[b] - 5.0F);
+    }
+    rule.drawn_from = 1203;
+    const Draws unpadded = draw(backend_under_test(), all, rule);
+    EXPECT_EQ(unpadded.tokens, everywhere.tokens);
+    EXPECT_EQ(unpadded.logprobs, everywhere.logprobs);
+  }
+}
+
 TEST(Sample, DependsOnSeedEpisodeAndPositionOnly) {
   Random random(3);
   const std::int64_t rows = is_slow() ? 8 : 64;

@@ -1,7 +1,10 @@
 // Hugging Face folders in and out.
 #include "model/families.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <limits>
 
 #include "data/tokenizer.hpp"
 #include "data/tokenizer_trainer.hpp"
@@ -20,7 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 /// A copy of the reference folder that a test may spoil.
 class GptFolder : public testing::Test {
@@ -42,6 +47,10 @@ class GptFolder : public testing::Test {
     std::string message = import_error();
     write("config.json", before);
     return message;
+  }
+  /// With the dtype that the weights came in.
+  void export_to(const fs::path& to, const Model& model) {
+    export_folder(device, model, to, source_dtype(model.config));
   }
   /// Replaces the weights by one file, all tensors as `change` leaves them.
   void rewrite_weights(
@@ -113,14 +122,14 @@ TEST_F(GptFolder, GivesTheLogitsOfTransformers) {
 
 TEST_F(GptFolder, ComesBackEqualFromItsExport) {
   const ImportedModel imported = import();
-  export_folder(device, imported.model, temporary / "out");
+  export_to(temporary / "out", imported.model);
   EXPECT_TRUE(same_files(imported.model, import_folder(device, temporary / "out").model));
   EXPECT_FALSE(fs::exists(temporary / "out.partial"));
   // Once more over itself, but not over a folder with other files.
-  export_folder(device, imported.model, temporary / "out");
+  export_to(temporary / "out", imported.model);
   EXPECT_TRUE(same_files(imported.model, import_folder(device, temporary / "out").model));
   write_file(temporary / "out" / "thesis.txt", "");
-  EXPECT_THAT(message_of<Error>([&] { export_folder(device, imported.model, temporary / "out"); }),
+  EXPECT_THAT(message_of<Error>([&] { export_to(temporary / "out", imported.model); }),
               HasSubstr("thesis.txt"));
   EXPECT_FALSE(fs::exists(temporary / "out.partial"));
 }
@@ -142,7 +151,7 @@ TEST_F(GptFolder, UntiedWithSeveralEndTokensComesBackToo) {
   EXPECT_FALSE(imported.model.config.tied);
   EXPECT_EQ(imported.model.config.end_tokens, (std::vector<std::int32_t>{5, 36}));
   EXPECT_EQ(imported.model.config.source_dtype, "f32");
-  export_folder(device, imported.model, temporary / "out");
+  export_to(temporary / "out", imported.model);
   EXPECT_TRUE(same_files(imported.model, import_folder(device, temporary / "out").model));
 }
 
@@ -170,7 +179,7 @@ TEST_F(GptFolder, OlderTokenizerFilesBecomeATokenizerJson) {
                                    c.end_tokens = {};
                                  }),
                                  {}, 1);
-  export_folder(device, large, temporary / "large");
+  export_to(temporary / "large", large);
   const Json json = Json::parse(TokenizerTrainer().train(257).to_json());
   write_file(temporary / "large" / "vocab.json", json.at("model").at("vocab").dump());
   write_file(temporary / "large" / "merges.txt", "#version: 0.2\n");
@@ -179,7 +188,7 @@ TEST_F(GptFolder, OlderTokenizerFilesBecomeATokenizerJson) {
   const Tokenizer tokenizer = Tokenizer::from_json(
       {reinterpret_cast<const char*>(imported.tokenizer.data()), imported.tokenizer.size()});
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("caf\xC3\xA9")), "caf\xC3\xA9");
-  export_folder(device, imported, temporary / "out");
+  export_to(temporary / "out", imported);
   EXPECT_TRUE(same_files(imported, import_folder(device, temporary / "out").model));
 }
 
@@ -188,16 +197,140 @@ TEST_F(GptFolder, ATokenizerLargerThanTheVocabularyIsRefused) {
   EXPECT_THAT(import_error(), AllOf(HasSubstr("ids up to 256"), HasSubstr("37 tokens")));
 }
 
-TEST_F(GptFolder, EndTokensOutsideTheVocabularyAreLeftOut) {
-  fs::remove(folder / "generation_config.json");
+TEST_F(GptFolder, OneRuleForTheEndTokens) {
+  const auto import_with = [&](const Json& generation, const Json& config) {
+    write("generation_config.json", {{"eos_token_id", generation}});
+    Json changed = read("config.json");
+    changed["eos_token_id"] = config;
+    write("config.json", changed);
+    return import();
+  };
+  using Ends = std::vector<std::int32_t>;
+  // generation_config.json wins, the two are not joined, and each choice is said.
+  const ImportedModel differing = import_with(5, {6, 7});
+  EXPECT_EQ(differing.model.config.end_tokens, Ends{5});
+  EXPECT_THAT(differing.notes, Contains(AllOf(HasSubstr("eos_token_id"), HasSubstr("is 5 in "),
+                                              HasSubstr("generation_config.json, which is used"),
+                                              HasSubstr("6, 7 in "))));
+  EXPECT_THAT(import_with(5, 5).notes, Not(Contains(HasSubstr("eos_token_id"))));
+  EXPECT_EQ(import_with(nullptr, {6, 7}).model.config.end_tokens, (Ends{6, 7}));
+  const ImportedModel twice = import_with({5, 6, 5}, nullptr);
+  EXPECT_EQ(twice.model.config.end_tokens, (Ends{5, 6}));
+  EXPECT_THAT(twice.notes, Contains(HasSubstr("names 5 more than once")));
+  EXPECT_THAT(message_of<Error>([&] {
+                (void)import_with({5, 37}, 5);
+              }),
+              AllOf(HasSubstr("generation_config.json"), HasSubstr("`eos_token_id` 37 is outside"),
+                    HasSubstr("37 tokens")));
+  EXPECT_THAT(message_of<Error>([&] { (void)import_with(nullptr, 50256); }),
+              AllOf(HasSubstr("/config.json"), HasSubstr("50256")));
+  EXPECT_THAT(message_of<Error>([&] { (void)import_with(nullptr, -1); }), HasSubstr("-1"));
+}
+
+TEST_F(GptFolder, WhatPrecisHasNoUseForComesOutAgain) {
   Json config = read("config.json");
-  config["eos_token_id"] = 50256;
+  config["bos_token_id"] = 3;
+  config["pad_token_id"] = 4;
+  config["resid_pdrop"] = 0.25;
   write("config.json", config);
+  write("generation_config.json",
+        {{"eos_token_id", {5, 6}}, {"temperature", 0.7}, {"do_sample", true}});
+  const Model model = import().model;
+  EXPECT_EQ(model.config.begin_tokens, std::vector<std::int32_t>{3});
+  save_model(temporary / "model.h5", model.config, model.tokenizer, model.parameters, device);
+  export_to(temporary / "out", load_model(device, temporary / "model.h5", {ModelKind::language}));
+  const Json generation = Json::parse(read_file(temporary / "out" / "generation_config.json"));
+  EXPECT_EQ(generation, Json({{"eos_token_id", {5, 6}},
+                              {"bos_token_id", 3},
+                              {"temperature", 0.7},
+                              {"do_sample", true}}));
+  const Json out = Json::parse(read_file(temporary / "out" / "config.json"));
+  EXPECT_EQ(out.at("bos_token_id"), 3);
+  EXPECT_EQ(out.at("pad_token_id"), 4);
+  EXPECT_EQ(out.at("resid_pdrop"), 0.25);
+  EXPECT_EQ(out.at("eos_token_id"), Json({5, 6}));
+  EXPECT_EQ(out.at("n_layer"), config.at("n_layer"));
+}
+
+TEST_F(GptFolder, AModelFileOfAnEarlierVersionIsExported) {
+  Model model = import().model;
+  model.config.generation_config.clear();
+  model.config.other_config.clear();
+  model.config.begin_tokens.clear();
+  Json before = Json::parse(to_json(model.config));
+  for (const char* key : {"generation_config", "other_config", "begin_tokens"}) {
+    before.erase(key);
+  }
+  EXPECT_EQ(config_from_json(before.dump(), "x"), model.config);
+  export_to(temporary / "out", model);
+  EXPECT_EQ(Json::parse(read_file(temporary / "out" / "config.json")).at("bos_token_id"), nullptr);
+}
+
+TEST_F(GptFolder, TheDTypeIsTheSourcesUnlessOneIsChosen) {
+  const Model model = import().model;
+  const auto dtype_in = [&](const fs::path& exported) {
+    const SafetensorsReader reader(exported);
+    return reader.tensors().begin()->second.dtype + " " +
+           Json::parse(read_file(exported / "config.json")).at("torch_dtype").get<std::string>();
+  };
+  export_to(temporary / "out", model);
+  EXPECT_EQ(dtype_in(temporary / "out"), "BF16 bfloat16");
+  export_folder(device, model, temporary / "out", WeightDType::f32);
+  EXPECT_EQ(dtype_in(temporary / "out"), "F32 float32");
+  export_folder(device, model, temporary / "out", WeightDType::f16);
+  EXPECT_EQ(dtype_in(temporary / "out"), "F16 float16");
+  EXPECT_EQ(import_folder(device, temporary / "out").model.config.source_dtype, "f16");
+  rewrite_weights([](auto& tensors) { tensors.at("transformer.ln_f.weight").second[0] = 1e6F; });
+  const Model large = import().model;
+  EXPECT_EQ(large.config.source_dtype, "f32");
+  EXPECT_THAT(
+      message_of<Error>([&] { export_folder(device, large, temporary / "no", WeightDType::f16); }),
+      AllOf(HasSubstr("transformer.ln_f.weight"), HasSubstr("65504")));
+  EXPECT_FALSE(fs::exists(temporary / "no"));
+}
+
+TEST_F(GptFolder, TheSingleFileWinsOverAStaleIndex) {
+  const Model expected = import().model;
+  for (const char* name : {"model.safetensors.index.json", "model-00001-of-00002.safetensors"}) {
+    fs::copy(folder / name, temporary / name);
+  }
+  rewrite_weights([](auto& tensors) { tensors.at("transformer.ln_f.bias").second[0] += 1.0F; });
+  for (const char* name : {"model.safetensors.index.json", "model-00001-of-00002.safetensors"}) {
+    fs::copy(temporary / name, folder / name);
+  }
+  const ImportedModel imported = import();  // of the index, one shard is missing
+  EXPECT_NE(device.to_host<float>(imported.model.parameters.flat()),
+            device.to_host<float>(expected.parameters.flat()));
+  EXPECT_THAT(imported.notes,
+              Contains(AllOf(HasSubstr("those of model.safetensors;"),
+                             HasSubstr("model.safetensors.index.json"), HasSubstr("left aside"))));
+}
+
+TEST_F(GptFolder, WeightsThatAreNotFiniteAreNamed) {
+  rewrite_weights([](auto& tensors) {
+    auto& values = tensors.at("transformer.h.1.mlp.c_fc.weight").second;
+    values[3] = std::numeric_limits<float>::quiet_NaN();
+    values[5] = -std::numeric_limits<float>::infinity();
+  });
+  EXPECT_THAT(import_error(),
+              AllOf(HasSubstr("model.safetensors"), HasSubstr("transformer.h.1.mlp.c_fc.weight"),
+                    HasSubstr("2 of its 240 numbers are NaN or infinite")));
+}
+
+TEST_F(GptFolder, ATiedModelMayHaveTheOutputMatrixAlone) {
+  const Model expected = import().model;
+  rewrite_weights([](auto& tensors) {
+    tensors["lm_head.weight"] = tensors.at("transformer.wte.weight");
+    tensors.erase("transformer.wte.weight");
+  });
   const ImportedModel imported = import();
-  EXPECT_TRUE(imported.model.config.end_tokens.empty());
-  EXPECT_THAT(imported.notes, testing::Contains(HasSubstr("50256")));
-  export_folder(device, imported.model, temporary / "out");
-  EXPECT_TRUE(same_files(imported.model, import_folder(device, temporary / "out").model));
+  EXPECT_TRUE(imported.model.config.tied);
+  EXPECT_EQ(device.to_host<float>(imported.model.parameters.flat()),
+            device.to_host<float>(expected.parameters.flat()));
+  EXPECT_THAT(imported.notes,
+              Contains(AllOf(HasSubstr("wte.weight"), HasSubstr("lm_head.weight"))));
+  // Of a model that is not tied, both are needed.
+  EXPECT_THAT(error_with("tie_word_embeddings", false), HasSubstr("transformer.wte.weight"));
 }
 
 TEST_F(GptFolder, SettingsThatAreNotSupportedAreNamed) {
@@ -235,11 +368,11 @@ TEST_F(GptFolder, WhatTheFamilyCannotExpressIsNotExported) {
                                    c.kv_heads = 1;
                                  }),
                                  {}, 1);
-  EXPECT_THAT(message_of<Error>([&] { export_folder(device, model, temporary / "out"); }),
+  EXPECT_THAT(message_of<Error>([&] { export_to(temporary / "out", model); }),
               AllOf(HasSubstr("model.position"), HasSubstr("model.kv_heads = 1")));
   EXPECT_FALSE(fs::exists(temporary / "out"));
   const Model plain = make_model(device, tiny_config(), {}, 1);
-  export_folder(device, plain, temporary / "out");
+  export_to(temporary / "out", plain);
   const Model back = import_folder(device, temporary / "out").model;
   EXPECT_EQ(back.config.family, "GPT2LMHeadModel");
   EXPECT_EQ(device.to_host<float>(back.parameters.flat()),

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "model/backends.hpp"
 #include "model/evaluator.hpp"
 #include "model/tiny.hpp"
@@ -67,6 +69,35 @@ TEST_F(ModelFileOf, TensorsThatDoNotFitAreNamed) {
   EXPECT_THAT(
       message_with([](ModelConfig& c) { c.vocabulary = 62; }),
       testing::AllOf(HasSubstr("embedding/token"), HasSubstr("(61, 24)"), HasSubstr("(62, 24)")));
+}
+
+TEST_F(ModelFileOf, NumbersThatAreNotFiniteAreRefused) {
+  const auto poisoned = [&](ModelKind kind, float value) {
+    Model model = make_model(device, tiny_config([&](ModelConfig& c) { c.kind = kind; }), {}, 4);
+    View tensor = model.parameters.at("blocks/001/mlp/up/weight");
+    std::vector<float> host = device.to_host<float>(tensor);
+    host[7] = value;
+    device.backend().copy_to_device(device.queue(), tensor, view_of(host.data(), tensor.shape()));
+    return model;
+  };
+  for (const ModelKind kind : {ModelKind::language, ModelKind::reward, ModelKind::value}) {
+    for (const float value :
+         {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      const Model model = poisoned(kind, value);
+      save(model);
+      const auto has_all =
+          testing::AllOf(HasSubstr(file.string()), HasSubstr("blocks/001/mlp/up/weight"),
+                         HasSubstr("1 of its 2,304 numbers is NaN or infinite"));
+      EXPECT_THAT(message_of<Error>([&] { (void)load({kind}); }), has_all);
+      // A checkpoint's parts, moments among them, come in by the same way.
+      Parameters into(device, model.parameters.specs());
+      EXPECT_THAT(message_of<Error>(
+                      [&] { read_tensors(StateReader(file), "", weight_path, into, device); }),
+                  has_all);
+    }
+  }
+  save(poisoned(ModelKind::language, std::numeric_limits<float>::max()));
+  EXPECT_NO_THROW((void)load({ModelKind::language}));
 }
 
 TEST_F(ModelFileOf, ARewardModelBeginsWithTheBodyOfTheLanguageModel) {

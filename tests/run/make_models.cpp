@@ -5,7 +5,10 @@
 //   policy.h5 reference.h5 reward.h5        a tied model with learned positions, in three roles
 //   rotary_policy.h5 rotary_reward.h5       an untied one: rotary, RMSNorm, gated, grouped heads
 //   stranger.h5                             a policy with another tokenizer
-//   poisoned.h5                             the policy with a weight that is not a number
+//   poisoned.h5 poisoned_reward.h5          two with a weight that is not a number
+//   overflowing.h5                          the policy with finite weights whose logits are none
+//   padded.h5 padded_reward.h5              two with three rows more than their tokenizer has
+//                                           tokens, the likeliest of the policy
 //   prompts.jsonl                           16 posts of the embedded data set
 #include <cstdio>
 #include <exception>
@@ -110,10 +113,25 @@ void write_models(const std::filesystem::path& folder, std::int64_t width, std::
   const FileBytes other = train_tokenizer(310);
   write("stranger.h5", make(config_of(width, layers, other), ModelKind::language, 1, other));
 
-  Model poisoned = make(config, ModelKind::language, 1, tokenizer);
-  add_to(device, poisoned.parameters.at("blocks/000/mlp/up/weight"), 0,
-         std::numeric_limits<float>::quiet_NaN());
-  write("poisoned.h5", poisoned);
+  const auto poison = [&](Model model, const char* tensor, float value) {
+    add_to(device, model.parameters.at(tensor), 0, value);
+    return model;
+  };
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  const char* const tensor = "blocks/000/mlp/up/weight";
+  write("poisoned.h5", poison(make(config, ModelKind::language, 1, tokenizer), tensor, nan));
+  write("poisoned_reward.h5", poison(make(config, ModelKind::reward, 3, tokenizer), tensor, nan));
+  write("overflowing.h5",
+        poison(make(config, ModelKind::language, 1, tokenizer), "final_norm/weight", 3e38F));
+
+  ModelConfig wide = config;
+  wide.vocabulary += 3;
+  Model padded = make(wide, ModelKind::language, 1, tokenizer);
+  for (std::int64_t id = config.vocabulary; id < wide.vocabulary; ++id) {
+    add_to(device, padded.parameters.at("embedding/token"), id * width, 3.0F);
+  }
+  write("padded.h5", padded);
+  write("padded_reward.h5", make(wide, ModelKind::reward, 3, tokenizer));
 }
 
 void write_prompts(const std::filesystem::path& file) {

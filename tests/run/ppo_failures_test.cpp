@@ -129,11 +129,26 @@ TEST_F(PpoFailures, AGuardsCheckpointPushesNoOlderOneOut) {
 }
 
 TEST_F(PpoFailures, NotANumber) {
-  expect_refused(1, {"--policy", file("poisoned.h5")}, 1, {"is nan", "Step 1"}, "poisoned_1");
-  expect_refused(4, {"--policy", file("poisoned.h5"), "--placement", "dedicated"}, 1,
-                 {"is nan", "Step 1"}, "poisoned_4");
-  EXPECT_FALSE(std::filesystem::exists(file("poisoned_4") / "checkpoints/latest"));
-  expect_refused(1, {"--policy", file("poisoned.h5")}, 1, {"no checkpoint yet"}, "poisoned_1");
+  const auto policy = file("overflowing.h5");
+  expect_refused(1, {"--policy", policy}, 1, {"is nan", "Step 1"}, "overflowing_1");
+  expect_refused(4, {"--policy", policy, "--placement", "dedicated"}, 1, {"is nan", "Step 1"},
+                 "overflowing_4");
+  EXPECT_FALSE(std::filesystem::exists(file("overflowing_4") / "checkpoints/latest"));
+  expect_refused(1, {"--policy", policy}, 1, {"no checkpoint yet"}, "overflowing_1");
+}
+
+TEST_F(PpoFailures, WeightsThatAreNotFiniteAreRefusedAtEachEntrance) {
+  const std::pair<const char*, const char*> entrances[]{{"--policy", "poisoned.h5"},
+                                                        {"--reference", "poisoned.h5"},
+                                                        {"--reward", "poisoned_reward.h5"},
+                                                        {"--value", "poisoned_reward.h5"}};
+  for (const auto& [key, name] : entrances) {
+    expect_refused(1, {key, file(name)}, 1,
+                   {name, "blocks/000/mlp/up/weight", "is NaN or infinite"}, "refused");
+  }
+  // On the ranks that read it alone.
+  expect_refused(4, {"--reward", file("poisoned_reward.h5"), "--placement", "dedicated"}, 1,
+                 {"poisoned_reward.h5", "is NaN or infinite"}, "refused_4");
 }
 
 TEST_F(PpoFailures, AnExplosionKeepsTheLastCheckpoint) {

@@ -47,7 +47,10 @@ ModelConfig bare(ModelConfig config) {
   config.family = defaults.family;
   config.init = defaults.init;
   config.end_tokens = {};
+  config.begin_tokens = {};
   config.source_dtype = defaults.source_dtype;
+  config.generation_config.clear();
+  config.other_config.clear();
   if (config.position != PositionKind::rotary) {
     config.rotary_fraction = defaults.rotary_fraction;
     config.rotary_base = defaults.rotary_base;
