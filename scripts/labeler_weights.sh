@@ -66,7 +66,7 @@ for ((turn = seed; turn < seed + seeds; ++turn)); do
     [ $kind = alike ] || weights=(--data.worker_weights "$run/$folder/weights.json")
     seed=$turn stage "Seed $turn: reward model, comparisons $kind" "$folder/$kind/model.h5" \
       on_ranks "$cores" reward "$root/inputs/quickstart_reward.cfg" --model "$run/reward_facts/model.h5" \
-      --data.train "$run/$folder/comparisons.jsonl" --data.valid "" --data.valid_split "" --train.keep last \
+      --data.train "$run/$folder/comparisons.jsonl" --data.valid= --data.valid_split= --train.keep last \
       --run "$run/$folder/$kind" "${weights[@]}" "${steps[@]}"
     stage "Its accuracy" "$folder/$kind.json" \
       "$PRECIS" evaluate reward --model "$run/$folder/$kind/model.h5" --input "$run/test_comparisons.jsonl" \

@@ -51,7 +51,7 @@ key() { sed -n "s/^$1 = //p" "$2"; }
 for size in $sizes; do
   stage "Reward model of $size comparisons on $ranks ranks" "$size/model.h5" \
     on_ranks "$ranks" reward "$@" --model "$model" --data.train "$train" --data.train_split "$train_split" \
-    --data.valid "" --data.valid_split "" --data.limit "$size" --train.keep last --run "$run/$size"
+    --data.valid= --data.valid_split= --data.limit "$size" --train.keep last --run "$run/$size"
   deck=$run/$size/deck.cfg
   stage "Its accuracy" "$size.json" \
     "$PRECIS" evaluate reward --model "$run/$size/model.h5" --input "$valid" --split "$valid_split" \

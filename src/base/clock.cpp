@@ -14,8 +14,8 @@ namespace {
 
 [[noreturn]] void fail_end_time(std::string_view text) {
   fail_usage(
-      "end_time is '{}', expected seconds since 1970 or YYYY-MM-DDTHH:MM:SS, with Z or an offset "
-      "like +01:00, without for local time.",
+      "end_time is '{}', expected seconds since 1970, or YYYY-MM-DDTHH:MM:SS with Z or an offset "
+      "like +01:00 (without: local time), or none.",
       text);
 }
 
@@ -105,7 +105,7 @@ std::string utc_time(TimePoint time) {
 std::string utc_now() { return utc_time(std::chrono::system_clock::now()); }
 
 std::optional<TimePoint> parse_end_time(std::string_view text) {
-  if (text.empty()) {
+  if (text.empty() || text == "none") {
     return std::nullopt;
   }
   // More digits would not fit the clock's nanoseconds.

@@ -79,8 +79,8 @@ using TimePoint = std::chrono::system_clock::time_point;
 [[nodiscard]] std::string utc_now();
 
 /// The time that `end_time` names: seconds since 1970 (Slurm's SLURM_JOB_END_TIME), or
-/// YYYY-MM-DDTHH:MM:SS followed by Z, an offset as +01:00, or nothing for local time. Empty: none.
-/// Throws UsageError for anything else.
+/// YYYY-MM-DDTHH:MM:SS followed by Z, an offset as +01:00, or nothing for local time. Empty or
+/// "none": none. Throws UsageError for anything else.
 [[nodiscard]] std::optional<TimePoint> parse_end_time(std::string_view text);
 
 /// "3 min 20 s", "2 h 05 min", "12 s".

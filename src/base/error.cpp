@@ -21,7 +21,10 @@ Failure failure_of(const std::exception_ptr& exception) {
 }
 
 std::string with_errno(const std::string& what) {
-  return errno == 0 ? what + "." : what + ": " + std::generic_category().message(errno) + ".";
+  const char* const more =
+      errno == EFBIG ? " (the limit of a file's size: `ulimit -f` shows it)" : "";
+  return errno == 0 ? what + "."
+                    : what + ": " + std::generic_category().message(errno) + more + ".";
 }
 
 }  // namespace precis

@@ -38,10 +38,8 @@ class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
 
   void show_live_line(const std::string& text) {
     const std::lock_guard lock(mutex_);
-    winsize size{};
-    const bool has_size = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
     // A line that wraps could not be taken back.
-    live_line_ = has_size ? text.substr(0, size.ws_col - 1U) : text;
+    live_line_ = text.substr(0, columns() - 1U);
     write_live_line();
   }
 
@@ -75,6 +73,13 @@ class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   static constexpr const char* clear_line = "\r\x1b[K";
+
+  /// Of the terminal; of an old one where that cannot be known.
+  static std::size_t columns() {
+    constexpr std::size_t usual = 80;
+    winsize size{};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : usual;
+  }
 
   void write_live_line() {
     const std::string line = clear_line + live_line_;
@@ -123,6 +128,7 @@ struct Log::Sinks {
   LogLevel level = LogLevel::info;
   int rank = 0;
   bool all_ranks = false;
+  LiveLine live_line = LiveLine::automatic;
   bool file_failed = false;
 };
 
@@ -152,6 +158,8 @@ void Log::set_rank(int rank, bool all_ranks) {
   sinks_->rank = rank;
   sinks_->all_ranks = all_ranks;
 }
+
+void Log::set_live_line(LiveLine when) { sinks_->live_line = when; }
 
 void Log::add_file(const std::filesystem::path& file) {
   if (sinks_->rank != 0) {
@@ -185,7 +193,10 @@ void Log::write(LogLevel level, fmt::string_view format, fmt::format_args args) 
 }
 
 bool Log::has_live_line() const {
-  return sinks_->terminal->is_terminal() && sinks_->rank == 0 && writes(LogLevel::info);
+  const bool wanted = sinks_->live_line == LiveLine::automatic
+                          ? sinks_->terminal->is_terminal()
+                          : sinks_->live_line == LiveLine::always;
+  return wanted && sinks_->rank == 0 && writes(LogLevel::info);
 }
 
 void Log::show_live_line(const std::string& text) {

@@ -8,7 +8,8 @@ namespace precis {
 
 struct LogOptions {
   LogLevel level = LogLevel::info;
-  double every_seconds = 30;  ///< for `Progress` without a terminal
+  LiveLine progress = LiveLine::automatic;
+  double every_seconds = 30;  ///< for `Progress` without a live line
   bool all_ranks = false;
 };
 

@@ -132,6 +132,12 @@ std::vector<po::option> take_option(const OptionTable& table, std::vector<std::s
   if (has_value) {
     return {taken(word.substr(equals + 1))};
   }
+  if (!rest.empty() && rest.front().empty()) {
+    fail_usage(
+        "--{} is followed by an empty argument, expected {}: perhaps a variable that is not set. "
+        "To leave the key empty on purpose, write --{}= as one word.",
+        key, expectation(*option), key);
+  }
   const bool boolean = option->type == "boolean";
   // Where plain words are files and not decks, one after a boolean is more likely the file than a
   // wrong value.
@@ -157,6 +163,16 @@ po::options_description description_of(const std::vector<Option>& options) {
   return description;
 }
 
+/// Of a key that stands there several times, the last value counts.
+void keep_last_values(std::vector<po::option>& options) {
+  for (auto option = options.begin(); option != options.end();) {
+    const bool again = std::any_of(std::next(option), options.end(), [&](const po::option& later) {
+      return later.string_key == option->string_key;
+    });
+    option = again ? options.erase(option) : std::next(option);
+  }
+}
+
 /// The command line's options; a plain word becomes the positional key's value or `deck`.
 po::parsed_options read_command_line(const OptionTable& table, std::span<const std::string> words,
                                      const po::options_description& description,
@@ -177,10 +193,16 @@ po::parsed_options read_command_line(const OptionTable& table, std::span<const s
   }
   std::erase_if(line.options, [](const po::option& option) { return option.string_key.empty(); });
   for (const std::string& word : plain_words) {
+    if (word.empty()) {
+      fail_usage(
+          "An argument is empty, expected the name of a {}: perhaps a variable that is not set.",
+          positional.empty() ? "deck" : positional);
+    }
     if (word.starts_with('-')) {
       fail_usage("{} is not an option: options have the form --key VALUE.", word);
     }
   }
+  keep_last_values(line.options);
   const Option* named = positional.empty() ? nullptr : table.find(positional);
   const bool takes_several = named != nullptr && named->type == "list";
   if (plain_words.size() > 1 && !takes_several) {
@@ -354,7 +376,8 @@ void OptionTable::parse(std::span<const std::string> words,
     const po::parsed_options line = read_command_line(*this, words, description, deck_);
     for (const po::option& option : line.options) {
       if (!where.emplace(option.string_key, "--" + option.string_key).second) {
-        fail_usage("--{} is given twice.", option.string_key);
+        fail_usage("--{} is given twice: with its name, and as the argument {} without it.",
+                   option.string_key, option.value.front());
       }
     }
     po::parsed_options deck(&description);
@@ -384,10 +407,18 @@ void OptionTable::parse(std::span<const std::string> words,
 }
 
 std::string OptionTable::effective_deck() const {
+  return deck_of([](const Option&) { return true; });
+}
+
+std::string OptionTable::kept_deck() const {
+  return deck_of([](const Option& option) { return !option.info.launch; });
+}
+
+std::string OptionTable::deck_of(const std::function<bool(const Option&)>& wanted) const {
   std::vector<std::string> sections{""};
   for (const Option& option : options_) {
     const std::string section = section_of(option.key);
-    if (std::find(sections.begin(), sections.end(), section) == sections.end()) {
+    if (wanted(option) && std::find(sections.begin(), sections.end(), section) == sections.end()) {
       sections.push_back(section);
     }
   }
@@ -397,7 +428,7 @@ std::string OptionTable::effective_deck() const {
       deck += fmt::format("{}[{}]\n", deck.empty() ? "" : "\n", section);
     }
     for (const Option& option : options_) {
-      if (section_of(option.key) == section) {
+      if (wanted(option) && section_of(option.key) == section) {
         const std::string value = deck_value(option.text());
         deck += fmt::format("{} ={}{}\n", name_of(option.key), value.empty() ? "" : " ", value);
       }

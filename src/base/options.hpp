@@ -40,6 +40,9 @@ struct OptionInfo {
   bool required = false;                  ///< must be given, and not as an empty string or list
   std::string default_text = {};          ///< help shows this for a default set after parsing
   FileUse file = FileUse::none;           ///< texts and lists only
+  /// Of one launch only (its layout, times, tasks): not in the deck that a run keeps, and free to
+  /// differ when the run goes on.
+  bool launch = false;
 };
 
 /// One registered key: its description, and its variable behind text.
@@ -85,11 +88,12 @@ class OptionTable {
   void set_positional(const std::string& key);
 
   /// Reads the words after the command's name: `[DECK.cfg] [--key VALUE | --key=VALUE ...]`, and
-  /// the deck. The command line wins over the deck; a boolean may stand alone for true. Throws
-  /// UsageError for an unknown key (naming one that may be meant), a key given twice, a wrong value
-  /// (naming key, value, what is expected, and file and line if it came from a deck), or a required
-  /// key that is missing. Does nothing about `--help`: see `asks_for_help`. `deck_text` is the
-  /// deck's content where it is known already.
+  /// the deck. The command line wins over the deck, its last value of a key over those before; a
+  /// boolean may stand alone for true. Throws UsageError for an unknown key (naming one that may be
+  /// meant), a key twice in a deck, a wrong value (naming key, value, what is expected, and file
+  /// and line if it came from a deck), a required key that is missing, or an empty word, which most
+  /// often is a variable that is not set: `--key=` empties a key. Does nothing about `--help`: see
+  /// `asks_for_help`. `deck_text` is the deck's content where it is known already.
   void parse(std::span<const std::string> words,
              const std::optional<std::string>& deck_text = std::nullopt);
   /// The deck that `parse` would read, or empty. Throws UsageError as `parse` does.
@@ -106,6 +110,8 @@ class OptionTable {
   /// identical values (floats by their shortest exact text). Keys outside sections come first, then
   /// sections in the order of registration.
   [[nodiscard]] std::string effective_deck() const;
+  /// The effective deck without the keys of one launch: what a run keeps.
+  [[nodiscard]] std::string kept_deck() const;
 
   /// In the order of registration.
   [[nodiscard]] const std::vector<Option>& options() const { return options_; }
@@ -120,6 +126,7 @@ class OptionTable {
   [[nodiscard]] const Option& at(std::string_view key) const;
   void read_value(const std::string& key, const std::string& value, const std::string& where);
   void check_required() const;
+  [[nodiscard]] std::string deck_of(const std::function<bool(const Option&)>& wanted) const;
 
   std::span<const Alias> aliases_;
   std::vector<Option> options_;

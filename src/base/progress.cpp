@@ -43,17 +43,21 @@ std::string Progress::line(std::int64_t step, const ProgressNumbers& numbers,
   if (total_steps_ > 0) {
     text += "/" + with_thousands(total_steps_);
   }
-  if (!numbers.name.empty() && std::isfinite(numbers.value)) {
-    text += fmt::format("  {} {:.4f}", numbers.name, numbers.value);
-  }
-  if (numbers.tokens_per_second > 0) {
-    text += fmt::format("  {} tokens/s", with_thousands(std::llround(numbers.tokens_per_second)));
-  }
+  // What a narrow terminal cuts off is at the end.
   const std::int64_t done = step - first_step_;
   if (total_steps_ > step && done > 0) {
     const double left =
         elapsed_seconds / static_cast<double>(done) * static_cast<double>(total_steps_ - step);
     text += fmt::format("  {} left", duration_text(left));
+  }
+  for (const ProgressNumbers::Value& of : numbers.values) {
+    if (std::isfinite(of.value)) {
+      text += of.percent ? fmt::format("  {} {:.0f}%", of.name, 100 * of.value)
+                         : fmt::format("  {} {:.{}f}", of.name, of.value, of.decimals);
+    }
+  }
+  if (numbers.tokens_per_second > 0) {
+    text += fmt::format("  {} tokens/s", with_thousands(std::llround(numbers.tokens_per_second)));
   }
   return text;
 }

@@ -1,10 +1,11 @@
-// The progress of a loop: one line rewritten in place on a terminal, a plain line now and then
-// without one.
+// The progress of a loop: one line rewritten in place where the log has a live line, a plain line
+// now and then where not.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -13,12 +14,17 @@ namespace precis {
 
 /// What a progress line says about a step beside its number.
 struct ProgressNumbers {
-  std::string name = {};         ///< "loss", "score"; empty: none
-  double value = 0;              ///< not finite: not known, and not said
+  struct Value {
+    std::string name;      ///< "loss", "reward"
+    double value = 0;      ///< not finite: not known, and not said
+    bool percent = false;  ///< a share, as "82%"
+    int decimals = 4;      ///< of what is not a percentage
+  };
+  std::vector<Value> values = {};
   double tokens_per_second = 0;  ///< 0: not said
 };
 
-/// Reports step n of N: on a terminal at most ten times a second in place; without one as log
+/// Reports step n of N: with a live line at most ten times a second in place; without one as log
 /// messages, the first step, then at most one every `plain_seconds`, and the last.
 class Progress {
  public:
@@ -34,7 +40,7 @@ class Progress {
   /// After `step` steps are done.
   void report(std::int64_t step, const ProgressNumbers& numbers);
 
-  /// "sft  step 120/1800  loss 2.345  12,345 tokens/s  3 min 20 s left".
+  /// "sft  step 120/1,800  3 min 20 s left  loss 2.3450  valid_loss 2.4012  12,345 tokens/s".
   [[nodiscard]] std::string line(std::int64_t step, const ProgressNumbers& numbers,
                                  double elapsed_seconds) const;
 

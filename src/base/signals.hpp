@@ -1,36 +1,83 @@
-// Signals that ask a run to stop: the first is a flag, the second ends the program at once.
+// Signals that ask a program to stop: a training saves first, anything else ends with a word.
 #pragma once
 
 #include <csignal>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <thread>
 
 namespace precis {
 
-/// While it lives, the first SIGTERM, SIGUSR1 or SIGINT only sets a flag, and the next one of them
-/// ends the program as if it had not been caught. The flag is looked at and agreed between ranks at
-/// the end of each step. At most one object at a time.
-class StopSignals {
- public:
-  /// `acknowledge` is called with the first signal within a tenth of a second, from a thread of its
-  /// own, however long the step takes. `speaks`: the end by a second one is said on standard error,
-  /// as one rank of a run should. Throws Error if a handler cannot be set.
-  StopSignals(const std::function<void(int signal)>& acknowledge, bool speaks);
-  /// Puts the former handlers back.
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
+/// SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU: what a user, a launcher, a batch system
+/// or a limit sends to end a program.
+inline constexpr std::array<int, 6> ending_signals{SIGINT,  SIGTERM, SIGHUP,
+                                                   SIGUSR1, SIGUSR2, SIGXCPU};
 
-  /// The signal that asked for the stop, or 0.
-  [[nodiscard]] int received() const noexcept;
-  /// "SIGTERM" etc. for messages.
-  [[nodiscard]] static const char* name(int signal) noexcept;
+/// "SIGTERM" etc. for messages.
+[[nodiscard]] const char* signal_name(int signal) noexcept;
+
+/// Ends the program by the signal, as if it had not been caught.
+[[noreturn]] void end_by_signal(int signal) noexcept;
+
+/// While it lives, each ending signal is handed to a function, from a thread of its own, however
+/// busy the others are. Signals that were ignored before (nohup, a shell's background) stay
+/// ignored. Of several objects the newest has the signals; they end in the reverse order.
+class SignalWatch {
+ public:
+  struct Received {
+    int signal = 0;
+    std::int64_t nanoseconds = 0;  ///< on CLOCK_MONOTONIC
+  };
+
+  /// Throws Error if its pipe cannot be made.
+  explicit SignalWatch(std::function<void(const Received&)> act);
+  /// Puts the former handlers back.
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
 
  private:
-  std::array<struct sigaction, 3> former_{};
-  std::jthread watch_;
+  void set_handlers();
+  void put_back_handlers() noexcept;
+  void watch() const;
+
+  std::function<void(const Received&)> act_;
+  std::array<int, 2> pipe_{-1, -1};
+  int former_pipe_ = -1;
+  std::array<struct sigaction, ending_signals.size()> former_{};
+  std::thread thread_;
+};
+
+/// While it lives, ending signals ask for a stop, which is looked at and agreed between ranks at
+/// the end of each step. Several kinds are one wish: a batch system sends SIGUSR1 before the limit
+/// and SIGTERM at it. Only one kind twice within five seconds ends the program at once; not
+/// SIGXCPU, which the system repeats each second.
+class StopSignals {
+ public:
+  struct Wish {
+    int signal;
+    bool first;  ///< none was received before, of any kind
+  };
+
+  /// `acknowledge` is called with each wish, `last_words` before the program is ended at once; both
+  /// from a thread of their own. Throws Error if a pipe cannot be made.
+  StopSignals(std::function<void(const Wish&)> acknowledge,
+              std::function<void(int signal)> last_words);
+
+  /// The first signal that asked for the stop, or 0.
+  [[nodiscard]] int received() const noexcept { return received_; }
+
+ private:
+  void take(const SignalWatch::Received& received);
+
+  std::function<void(const Wish&)> acknowledge_;
+  std::function<void(int signal)> last_words_;
+  std::atomic<int> received_ = 0;
+  std::array<std::int64_t, ending_signals.size()> taken_at_{};  // 0: not yet
+  SignalWatch watch_;
 };
 
 }  // namespace precis

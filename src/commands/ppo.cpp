@@ -272,7 +272,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
 
   training->check_inputs(digests);
   RoleModels models = collectively(world, load);
-  PpoTrainer trainer({.machine = machine,
+  PpoTrainer trainer({.log = context.log,
+                      .machine = machine,
                       .world = world,
                       .run = *training,
                       .layout = layout,

@@ -12,6 +12,7 @@
 
 #include "base/help.hpp"
 #include "base/hints.hpp"
+#include "base/signals.hpp"
 #include "base/system_call.hpp"
 #include "base/text.hpp"
 #include "commands/aliases.hpp"
@@ -19,6 +20,7 @@
 #include "commands/slurm_tasks.hpp"
 #include "commands/version.hpp"
 #include "io/handed_files.hpp"
+#include "io/partial_output.hpp"
 #include "io/text_file.hpp"
 #include "kernels/cpu/isa.hpp"
 #include "parallel/agreement.hpp"
@@ -66,6 +68,26 @@ std::string group_help(const std::vector<Command>& table, const std::string& gro
                            : fmt::format("precis {} has these commands:\n\n{}", group,
                                          listed_help(summaries, help_width()));
 }
+
+/// What a signal does wherever nothing is saved (a training takes the signals over while it has
+/// something to save): a word, no output that is not complete, and the end.
+class SignalsEnd {
+ public:
+  explicit SignalsEnd(Log& log)
+      : watch_([&log](const SignalWatch::Received& received) {
+          if (launcher_rank() == 0) {
+            log.error("{} was received: ended, and what was not complete is not kept.",
+                      signal_name(received.signal));
+          }
+          end_without_partial_outputs(received.signal);
+        }) {
+    // Beyond `ulimit -f`, a write then fails with an error that names the file.
+    std::signal(SIGXFSZ, SIG_IGN);
+  }
+
+ private:
+  SignalWatch watch_;
+};
 
 int run_alone(const Command& command, const std::string& program,
               std::span<const std::string> words, Log& log) {
@@ -266,6 +288,11 @@ FoundCommand find_command(const std::vector<Command>& table, std::span<const std
     fail_usage("A command is missing. `precis --help` lists them.");
   }
   const std::string& one = words[0];
+  if (one.empty()) {
+    fail_usage(
+        "The first argument is empty, where a command is expected: perhaps a variable that is "
+        "not set. `precis --help` lists the commands.");
+  }
   const std::string two = words.size() > 1 ? one + " " + words[1] : one;
   std::vector<std::string> names;
   std::vector<std::string> seconds;
@@ -310,6 +337,7 @@ std::string program_help(const std::vector<Command>& table) {
 int run_program(const std::vector<Command>& table, const std::string& program,
                 std::span<const std::string> words, Log& log) {
   try {
+    const SignalsEnd signals(log);
     return run_words(table, program, words, log);
   } catch (...) {
     const Failure failure = failure_of(std::current_exception());

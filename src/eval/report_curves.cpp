@@ -41,7 +41,8 @@ struct Panel {
 
 const std::vector<Panel>& panels() {
   static const std::vector<Panel> all = {
-      {"Score of the reward model", {{"score_mean", "score"}, {"rlhf_reward", "with KL"}}},
+      {"Reward that is optimised (after rules and KL)", {{"rlhf_reward", "reward"}}},
+      {"Score of the reward model, before rules and KL", {{"score_mean", "score"}}},
       {"Spread of the score (standard deviation)", {{"score_std", "score"}}},
       {"KL to the reference policy, nats a summary",
        {{"kl_k1", "k1"}, {"kl_k3", "k3"}, {"kl_exact", "exact"}}},
@@ -189,7 +190,8 @@ std::span<const Headline> headlines(RunKind kind) {
        {"valid_loss", "validation loss"},
        {"accuracy", "training accuracy, last tenth", true, true},
        {"loss", "training loss, last tenth", false, true}}};
-  static constexpr std::array<Headline, 6> ppo = {{{"score_mean", "score"},
+  static constexpr std::array<Headline, 7> ppo = {{{"rlhf_reward", "reward, after rules and KL"},
+                                                   {"score_mean", "score, before rules and KL"},
                                                    {"kl_exact", "KL, nats a summary"},
                                                    {"entropy", "entropy, nats a token"},
                                                    {"response_tokens_mean", "length, tokens"},

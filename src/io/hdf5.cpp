@@ -1,6 +1,7 @@
 #include "io/hdf5.hpp"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -138,6 +139,20 @@ Handle open_file(const std::filesystem::path& path) {
              : fmt::format("HDF5 cannot open it ({})", reason));
   }
   return Handle(file, H5Fclose, "cannot open a file");
+}
+
+void require_below_limit(hid_t file, std::uint64_t bytes) {
+  constexpr std::uint64_t metadata = std::uint64_t{1} << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return;
+  }
+  hsize_t size = 0;
+  check(H5Fget_filesize(file, &size), "cannot tell the size of the file");
+  require(size + bytes + metadata <= limit.rlim_cur,
+          "cannot write it: File too large. {} are there, {} more and the file's structure would "
+          "pass the limit of {} (`ulimit -f`).",
+          byte_size(size), byte_size(bytes), byte_size(limit.rlim_cur));
 }
 
 void flush(hid_t file) { check(H5Fflush(file, H5F_SCOPE_LOCAL), "cannot write it"); }

@@ -68,6 +68,10 @@ class Handle {
 /// Writes all that HDF5 still holds of a file, and throws if that fails: before closing, because
 /// HDF5 is not left whole by a close that cannot write.
 void flush(hid_t file);
+/// Throws Error if a dataset of so many bytes would make the file larger than the system lets files
+/// of this process be (`ulimit -f`). HDF5 cannot close a file that has met the limit, not even one
+/// that is abandoned: memory has it too.
+void require_below_limit(hid_t file, std::uint64_t bytes);
 /// Lets a file that was opened for writing be closed although it cannot be written (a full disk):
 /// from here on its content goes to memory and is lost. Returns whether that could be done: only a
 /// file that HDF5 itself writes through a descriptor, not one that MPI-IO writes.

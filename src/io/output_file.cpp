@@ -96,6 +96,7 @@ OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
     return;
   }
   partial_ += ".partial";
+  unfinished_ = std::make_unique<PartialOutput>(partial_);
   gzip_ = path_.extension() == ".gz";
   open(O_TRUNC);
   ::close(std::exchange(descriptor_, -1));
@@ -111,17 +112,17 @@ void OutputFile::open(int how) {
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       partial_(std::move(other.partial_)),
+      unfinished_(std::move(other.unfinished_)),
       buffer_(std::move(other.buffer_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       renames_(other.renames_),
-      gzip_(other.gzip_),
-      done_(std::exchange(other.done_, true)) {}
+      gzip_(other.gzip_) {}
 
 OutputFile::~OutputFile() {
   if (descriptor_ >= 0) {
     ::close(descriptor_);
   }
-  if (!done_ && renames_) {
+  if (unfinished_) {
     ::unlink(partial_.c_str());
   }
 }
@@ -163,7 +164,7 @@ void OutputFile::commit() {
     require_system(::rename(partial_.c_str(), path_.c_str()) == 0, "cannot rename {} to {}",
                    partial_.string(), path_.string());
   }
-  done_ = true;
+  unfinished_.reset();
   const int result = ::close(std::exchange(descriptor_, -1));
   require_system(result == 0, "cannot write {}", path_.string());
   if (renames_) {

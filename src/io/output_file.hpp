@@ -2,14 +2,18 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "io/partial_output.hpp"
 
 namespace precis {
 
 /// Writes NAME.partial; commit() syncs it and renames it to NAME. Destroyed without commit, it
 /// removes NAME.partial, and what NAME held before stays. A NAME that is a pipe, a character device
-/// or an open file (for example /dev/stdout) is written as it is. Text written to a NAME that ends
+/// or an open file (for example /dev/stdout) is written as it is. A program that a signal ends
+/// removes NAME.partial too (`PartialOutput`). Text written to a NAME that ends
 /// in .gz is compressed by gzip. Not for several threads.
 class OutputFile {
  public:
@@ -42,11 +46,11 @@ class OutputFile {
 
   std::filesystem::path path_;
   std::filesystem::path partial_;
+  std::unique_ptr<PartialOutput> unfinished_;  // null: done, or written as it is
   std::string buffer_;
   int descriptor_ = -1;
   bool renames_ = true;
   bool gzip_ = false;
-  bool done_ = false;  // committed or moved from: the destructor has nothing to remove
 };
 
 /// Writes a whole file through OutputFile.

@@ -64,12 +64,13 @@ OutputFolder::OutputFolder(const fs::path& path, const std::vector<std::string>&
   partial_ = path_;
   partial_ += ".partial";
   fs::remove_all(partial_, error);
+  unfinished_.emplace(partial_);
   fs::create_directory(partial_, error);
   require(!error, "cannot make the folder {}: {}.", partial_.string(), error.message());
 }
 
 OutputFolder::~OutputFolder() {
-  if (!committed_) {
+  if (unfinished_) {
     std::error_code ignored;
     fs::remove_all(partial_, ignored);
   }
@@ -94,7 +95,7 @@ void OutputFolder::commit() {
     }
     throw;
   }
-  committed_ = true;
+  unfinished_.reset();
   if (replaces) {
     std::error_code ignored;
     fs::remove_all(replaced, ignored);

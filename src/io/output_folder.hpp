@@ -3,8 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "io/partial_output.hpp"
 
 namespace precis {
 
@@ -47,7 +50,7 @@ class OutputFolder {
  private:
   std::filesystem::path path_;
   std::filesystem::path partial_;
-  bool committed_ = false;
+  std::optional<PartialOutput> unfinished_;  // nothing: committed
 };
 
 }  // namespace precis

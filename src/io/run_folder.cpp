@@ -1,7 +1,6 @@
 #include "io/run_folder.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "io/file_locks.hpp"
 #include "io/host_name.hpp"
 #include "io/output_file.hpp"
 #include "io/tensorboard.hpp"
@@ -79,8 +79,8 @@ void write_holder(int descriptor, const fs::path& file) {
   require(good, "{}", with_errno("cannot write " + file.string()));
 }
 
-/// Whether the process that the lock names is surely dead: asked for only where the file system
-/// knows no locks.
+/// Whether the process that the lock names is surely dead, or none is named: asked for only where
+/// the file system's locks do not tell.
 bool is_dead(const Holder& holder) {
   return holder.host.empty() ||
          (holder.host == host_name() && ::kill(static_cast<pid_t>(holder.process), 0) != 0 &&
@@ -88,13 +88,22 @@ bool is_dead(const Holder& holder) {
          (holder.job != "none" && holder.job == job_name() && holder.host != host_name());
 }
 
-[[noreturn]] void refuse(const fs::path& file, bool without_locks) {
+/// `why_unsure`: why the file system's locks do not tell whether the holder lives; empty: they do.
+[[noreturn]] void refuse(const fs::path& file, const std::string& why_unsure) {
   fail("the run folder {} is in use by {}. Wait for it to end, or give another run folder.{}",
        file.parent_path().string(), describe(read_holder(file)),
-       without_locks
-           ? fmt::format(" If it is dead (this file system has no locks to tell), remove {}.",
-                         file.string())
-           : "");
+       why_unsure.empty()
+           ? ""
+           : fmt::format(" If it is dead, which cannot be told here ({}), remove {}.", why_unsure,
+                         file.string()));
+}
+
+/// Why a lock that was taken may leave out other hosts; empty if nothing is known to.
+std::string locks_stay_here(const fs::path& file) {
+  std::error_code ignored;
+  std::ifstream mounts("/proc/self/mountinfo");
+  const auto how = locks_of_one_host(mounts, fs::weakly_canonical(file, ignored));
+  return how ? fmt::format("the locks of its file system, {}, are of one host", *how) : "";
 }
 
 /// Whether the open file is still the one that has the name: its holder removes it when done.
@@ -120,16 +129,11 @@ RunLock::RunLock(fs::path file) : file_(std::move(file)) {
   for (;;) {
     descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     require(descriptor_ >= 0, "{}", with_errno("cannot write " + file_.string()));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      const int error = errno;
-      const bool without_locks = error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP;
-      if (!without_locks || !is_dead(read_holder(file_))) {
-        ::close(std::exchange(descriptor_, -1));
-        errno = error;
-        require(error == EWOULDBLOCK || without_locks, "{}",
-                with_errno("cannot lock " + file_.string()));
-        refuse(file_, without_locks);
-      }
+    try {
+      take();
+    } catch (...) {
+      ::close(descriptor_);
+      throw;
     }
     if (has_name(descriptor_, file_)) {
       break;
@@ -142,6 +146,35 @@ RunLock::RunLock(fs::path file) : file_(std::move(file)) {
     ::unlink(file_.c_str());
     ::close(descriptor_);
     throw;
+  }
+  removed_by_signal_.emplace(file_);
+}
+
+void RunLock::take() {
+  switch (try_lock(descriptor_, file_)) {
+    case FileLock::held_by_another:
+      refuse(file_, "");
+    case FileLock::none_here: {
+      const std::string cause = std::generic_category().message(errno);
+      if (!is_dead(read_holder(file_))) {
+        refuse(file_, "the file system has no locks");
+      }
+      notice_ = fmt::format(
+          "The file system of {} has no locks ({}): the run goes on without one. Let no other "
+          "process "
+          "work in this folder at the same time.",
+          file_.string(), cause);
+      break;
+    }
+    case FileLock::taken: {
+      const Holder holder = read_holder(file_);
+      const std::string why =
+          holder.host.empty() || holder.host == host_name() ? "" : locks_stay_here(file_);
+      if (!why.empty() && !is_dead(holder)) {
+        refuse(file_, why);
+      }
+      break;
+    }
   }
 }
 

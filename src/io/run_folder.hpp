@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "io/output_folder.hpp"
+#include "io/partial_output.hpp"
 
 namespace precis {
 
@@ -15,15 +17,25 @@ namespace precis {
 class RunLock {
  public:
   /// Throws Error naming host, job and time of the process that holds the lock. The lock of a dead
-  /// process is taken over.
+  /// process is taken over; where the file system has no locks, or none that other hosts see, only
+  /// that of one which is surely dead.
   explicit RunLock(std::filesystem::path file);
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
+  /// What a user should know of the lock: that there is none here, and why. Mostly empty.
+  [[nodiscard]] const std::string& notice() const noexcept { return notice_; }
+
  private:
+  /// Makes the open file this process's. Throws Error if it is another's.
+  void take();
+
   std::filesystem::path file_;
+  std::string notice_;
   int descriptor_ = -1;
+  // A program that a signal ends leaves no lock, which other hosts could not tell from a live one.
+  std::optional<PartialOutput> removed_by_signal_;
 };
 
 /// One rank of a run holds it, the one that writes.
@@ -34,6 +46,8 @@ class RunFolder {
   /// is removed again at destruction: a command refused for its input leaves none.
   explicit RunFolder(const std::filesystem::path& folder);
   [[nodiscard]] bool is_new() const noexcept { return made_.any(); }
+  /// `RunLock::notice` of the folder's lock.
+  [[nodiscard]] const std::string& lock_notice() const noexcept { return lock_.notice(); }
 
   [[nodiscard]] std::filesystem::path deck() const { return folder_ / "deck.cfg"; }
   [[nodiscard]] std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }

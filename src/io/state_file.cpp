@@ -242,6 +242,8 @@ void StateWriter::attribute(const std::string& name, const std::string& value) {
 void StateWriter::write(const std::string& path, hid_t type, const Extents& shape, const void* data,
                         std::uint64_t digest) {
   naming(output_.path(), path, [&] {
+    hdf5::require_below_limit(file_.id(),
+                              static_cast<std::uint64_t>(product(shape)) * H5Tget_size(type));
     const hdf5::Handle space = hdf5::make_space(shape);
     const hdf5::Handle dataset = hdf5::create_dataset(file_.id(), path, type, space.id());
     try {

@@ -95,16 +95,21 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
   table.add("placement", &o.placement,
             {.meaning = "all roles on all ranks, or each on its own",
              .source = "precis",
-             .choices = {"colocated", "dedicated"}});
+             .choices = {"colocated", "dedicated"},
+             .launch = true});
   table.add("rollout.grid", &o.rollout_grid,
-            {.meaning = "layout of the rollout ranks", .source = "precis: the ranks left over"});
+            {.meaning = "layout of the rollout ranks",
+             .source = "precis: the ranks left over",
+             .launch = true});
   table.add("rollout.max_sequences", &o.max_sequences,
             {.meaning = "generated at the same time on a rank",
              .source = "precis",
              .minimum = 1,
              .maximum = 1e6});
   table.add("reward.grid", &o.reward_grid,
-            {.meaning = "layout of the reward ranks", .source = "precis: a quarter of the ranks"});
+            {.meaning = "layout of the reward ranks",
+             .source = "precis: a quarter of the ranks",
+             .launch = true});
   table.add("reward.group", &o.reward_group,
             {.unit = "episodes",
              .meaning = "scored together",
@@ -112,7 +117,9 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .minimum = 1,
              .maximum = 1e6});
   table.add("learner.grid", &o.learner_grid,
-            {.meaning = "layout of the learner ranks", .source = "precis: a quarter of the ranks"});
+            {.meaning = "layout of the learner ranks",
+             .source = "precis: a quarter of the ranks",
+             .launch = true});
 }
 
 }  // namespace precis

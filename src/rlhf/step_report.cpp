@@ -78,6 +78,40 @@ Row metrics_row(const StepReport& report, std::int64_t weight_version) {
           {"weight_version", weight_version}};
 }
 
+std::vector<ProgressNumbers::Value> progress_values(const BatchReport& batch) {
+  return {{.name = "reward", .value = batch.rlhf_reward, .decimals = 3},
+          {.name = "score", .value = batch.score_mean, .decimals = 3},
+          {.name = "KL", .value = batch.kl_exact, .decimals = 2},
+          {.name = "length", .value = batch.response_tokens_mean, .decimals = 1},
+          {.name = "ended", .value = batch.ended_fraction, .percent = true}};
+}
+
+std::string too_few_ended(const BatchReport& batch, std::int64_t step, const PpoOptions& options) {
+  constexpr double few = 0.5;
+  if (!(batch.ended_fraction < few)) {
+    return "";
+  }
+  const double value = options.missing_end_value;
+  std::string rule;
+  switch (options.missing_end) {
+    case MissingEnd::replace:
+      rule = fmt::format("the score of the others is replaced by {} (ppo.missing_end = replace)",
+                         value);
+      break;
+    case MissingEnd::subtract:
+      rule =
+          fmt::format("{} is added to the score of the others (ppo.missing_end = subtract)", value);
+      break;
+    case MissingEnd::none:
+      rule = "the others are scored all the same (ppo.missing_end = none)";
+      break;
+  }
+  return fmt::format(
+      "Step {}: {:.0f}% of the summaries ended; {}. If this does not rise, give a larger "
+      "data.max_response_tokens, or a policy that has learned to end.",
+      step, 100 * batch.ended_fraction, rule);
+}
+
 void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
                    std::int64_t epochs, Row& row) {
   std::array<double, phase_names.size()> seconds{};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/progress.hpp"
 #include "parallel/communicator.hpp"
 #include "rlhf/experience.hpp"
 #include "rlhf/ppo.hpp"
@@ -37,6 +38,14 @@ void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::order
 
 /// The step's row of metrics.jsonl (RECIPE, small print), but for what TrainingRun adds.
 [[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);
+
+/// What the progress line says: the reward that is optimised (after rules and KL) first.
+[[nodiscard]] std::vector<ProgressNumbers::Value> progress_values(const BatchReport& batch);
+
+/// A warning where fewer than half of a batch's episodes ended, what that does to their rewards and
+/// what helps; else empty.
+[[nodiscard]] std::string too_few_ended(const BatchReport& batch, std::int64_t step,
+                                        const PpoOptions& options);
 
 /// The longest time of any rank in each phase of the step becomes every rank's; `row` gets the
 /// phases' tokens per second.

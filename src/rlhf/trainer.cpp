@@ -255,7 +255,13 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
   setup_.run.add_episodes(episodes);
   // Tokens are generated once, then trained on in each epoch.
   setup_.run.record(report.generated + o.epochs * report.scored, metrics,
-                    {.name = "score", .value = report.batch.score_mean});
+                    {.values = progress_values(report.batch)});
+  if (step >= next_warning_of_ends_) {
+    if (const std::string warning = too_few_ended(report.batch, step, o); !warning.empty()) {
+      setup_.log.warning("{}", warning);
+      next_warning_of_ends_ = step + std::max<std::int64_t>(10, setup_.train.steps / 10);
+    }
+  }
 }
 
 void PpoTrainer::save_final() {

@@ -21,6 +21,7 @@ namespace precis {
 class PpoTrainer {
  public:
   struct Setup {
+    Log& log;
     Machine& machine;
     MpiCommunicator& world;
     TrainingRun& run;
@@ -64,6 +65,7 @@ class PpoTrainer {
   Mailbox to_reward_, to_learner_;
   WeightSync weight_sync_;
   PpoRoles roles_;
+  std::int64_t next_warning_of_ends_ = 0;  // the step from which on one may come again
 };
 
 }  // namespace precis

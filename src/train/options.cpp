@@ -8,18 +8,21 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
   table.add("threads", &o.threads,
             {.meaning = "threads of each rank; 0: an equal part of the cores it may use",
              .source = "precis",
-             .maximum = 1e6});
+             .maximum = 1e6,
+             .launch = true});
   table.add(
       "grid", &o.grid,
       {.meaning =
            "layout of the ranks, as dp=2 (this version: dp only); empty: dp = number of ranks",
-       .source = "precis"});
+       .source = "precis",
+       .launch = true});
   table.add(
       "device", &o.device,
       {.meaning = "where to compute; auto: on a GPU, if there is one and one rank (this version: "
                   "no more), else on the CPU",
        .source = "precis",
-       .choices = {"auto", "cpu", "cuda"}});
+       .choices = {"auto", "cpu", "cuda"},
+       .launch = true});
   table.add(
       "precision", &o.precision,
       {.meaning = "of activations and of the weights they meet (this version: f32 only on the "
@@ -42,16 +45,21 @@ void add_run_options(OptionTable& table, RunOptions& o) {
   add_machine_options(table, o.machine);
   table.add(
       "end_time", &o.end_time,
-      {.meaning = "when the allocation ends (seconds since 1970, or an ISO time): the run saves "
-                  "and stops before it",
-       .source = "precis: none"});
+      {.meaning = "when the allocation ends (seconds since 1970, or an ISO time; none: never): the "
+                  "run saves and stops before it",
+       .source = "precis",
+       .default_text = "SLURM_JOB_END_TIME, where Slurm has set it",
+       .launch = true});
   table.add(
       "trace", &o.trace,
       {.meaning = "write the phases of each step of this launch to RUN/trace.json (Chrome's trace "
                   "format)",
-       .source = "precis"});
+       .source = "precis",
+       .launch = true});
   table.add("dry_run", &o.dry_run,
-            {.meaning = "print layout, batches, memory and time, and stop", .source = "precis"});
+            {.meaning = "print layout, batches, memory and time, and stop",
+             .source = "precis",
+             .launch = true});
   add_log_options(table, o.log);
   table.add("log.tensorboard", &o.tensorboard,
             {.meaning = "write each step's numbers to an event file for TensorBoard in the run "
@@ -67,7 +75,10 @@ void add_checkpoint_options(OptionTable& table, CheckpointOptions& o) {
              .maximum = 1e9});
   table.add("checkpoint.every_minutes", &o.every_minutes,
             {.unit = "minutes",
-             .meaning = "between checkpoints; 0: not by time",
+             .meaning = fmt::format(
+                 "between checkpoints, and at least {} times what the last one took; 0: "
+                 "not by time",
+                 CheckpointOptions::least_interval),
              .source = "precis",
              .maximum = 1e9});
   table.add("checkpoint.keep", &o.keep,
@@ -80,7 +91,8 @@ void add_checkpoint_options(OptionTable& table, CheckpointOptions& o) {
             {.meaning = "when a checkpoint cannot be written", .source = "precis"});
   table.add("checkpoint.resave", &o.resave,
             {.meaning = "read the newest checkpoint, write the same step again, and stop",
-             .source = "precis"});
+             .source = "precis",
+             .launch = true});
 }
 
 void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
@@ -110,7 +122,8 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
             {.unit = "steps",
              .meaning = "save and stop (status 75) after so many steps of this launch; 0: off",
              .source = "precis",
-             .maximum = 1e9});
+             .maximum = 1e9,
+             .launch = true});
   if (supervised) {
     table.add("train.epochs", &o.epochs,
               {.meaning = "passes over the training rows",

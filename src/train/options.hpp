@@ -35,8 +35,12 @@ void add_run_options(OptionTable& table, RunOptions& options);
 enum class OnFailure { stop, warn };
 
 struct CheckpointOptions {
+  /// Times what the last checkpoint took, between two by time: so that they take a thirtieth of the
+  /// run at most, however large the model is, and a run of minutes has one too.
+  static constexpr int least_interval = 30;
+
   std::int64_t every_steps = 0;
-  double every_minutes = 30;
+  double every_minutes = 3;
   std::int64_t keep = 2;
   OnFailure on_failure = OnFailure::stop;
   bool resave = false;

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "io/output_file.hpp"
+#include "io/partial_output.hpp"
 #include "parallel/collectively.hpp"
 #include "train/input_digests.hpp"
 
@@ -16,6 +17,16 @@ namespace {
 /// Seconds that a save before the end of the allocation is given beside what steps and saves have
 /// taken.
 constexpr double margin_seconds = 20;
+
+/// What a rank may want at a safe point, or this much plus a signal. The largest of all ranks
+/// counts.
+enum Wish : std::int64_t {
+  go_on,
+  checkpoint,
+  stop_after,
+  end_of_allocation,
+  signal_received = 1000
+};
 
 std::string to_text(const RunState& state) {
   nlohmann::ordered_json json{
@@ -57,9 +68,12 @@ TrainingRun::TrainingRun(const Setup& setup)
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
-    end_time_ = parse_end_time(run_options_.end_time);
+    allocation_end_ = find_allocation_end(run_options_.end_time, log_);
     if (world_.rank() == 0) {
       run_folder_ = std::make_unique<RunFolder>(folder_);
+      if (!run_folder_->lock_notice().empty()) {
+        log_.warning("{}", run_folder_->lock_notice());
+      }
       if (!run_folder_->is_new()) {
         log_.add_file(run_folder_->log());
       }
@@ -101,12 +115,12 @@ TrainingRun::TrainingRun(const Setup& setup)
 void TrainingRun::check_deck() {
   collectively(world_, [&] {
     if (world_.rank() == 0 && remains_ != Remains::nothing) {
-      check_deck_of_remains(folder_, remains_, options_.effective_deck());
+      check_deck_of_remains(folder_, remains_, options_.kept_deck());
     }
     if (world_.rank() == 0 && checkpoint_) {
       const std::string stored = checkpoint_->string();
       check_continued_deck(parse_deck(StateReader(*checkpoint_).text("deck"), stored),
-                           parse_deck(options_.effective_deck(), "this command"), stored);
+                           parse_deck(options_.kept_deck(), "this command"), stored);
     }
   });
 }
@@ -185,7 +199,7 @@ void TrainingRun::begin(std::int64_t total_steps) {
       log_.info("The run goes on from {} after {}.", checkpoint_->string(),
                 counted(state_.step, "step"));
     }
-    write_file(run_folder_->deck(), options_.effective_deck());
+    write_file(run_folder_->deck(), options_.kept_deck());
     run_folder_->cut_back(state_.step);
     checkpoints_.set_aside_after(state_.step);
     metrics_ = std::make_unique<RowFile>(run_folder_->metrics());
@@ -206,17 +220,30 @@ void TrainingRun::begin(std::int64_t total_steps) {
             folder_.string(), world_.progress().host());
   });
   if (state_.step < total_steps_) {
+    tell_how_it_stops();
     signals_.emplace(
-        [this](int signal) {
-          log_.info(
-              "{} was received: the run saves and stops at the end of this step. A second signal "
-              "ends it at once.",
-              StopSignals::name(signal));
+        [this, mpirun = find_mpirun()](const StopSignals::Wish& wish) {
+          log_.info("{}", acknowledgement(wish, mpirun));
         },
-        world_.rank() == 0);
+        [this](int signal) {
+          if (world_.rank() == 0) {
+            log_.error("{} twice within five seconds: ended without saving.", signal_name(signal));
+          }
+          end_without_partial_outputs(signal);
+        });
   }
   step_watch_.restart();
   checkpoint_watch_.restart();
+}
+
+void TrainingRun::tell_how_it_stops() {
+  if (allocation_end_) {
+    log_.info("The allocation ends at {} ({}): the run saves and stops before.",
+              utc_time(allocation_end_->time), allocation_end_->said_by);
+  }
+  if (const auto mpirun = find_mpirun(); mpirun && mpirun->terminal) {
+    log_.info("{}", how_to_stop(*mpirun));
+  }
 }
 
 void TrainingRun::record(std::int64_t tokens, Row metrics, ProgressNumbers progress) {
@@ -268,37 +295,55 @@ void TrainingRun::add_episodes(const std::vector<Row>& rows) {
   }
 }
 
-bool TrainingRun::wish_to_stop() const {
-  if (signals_->received() != 0) {
-    return true;
+bool TrainingRun::checkpoint_is_due() const {
+  const CheckpointOptions& o = checkpoint_options_;
+  const bool by_steps = o.every_steps > 0 && state_.step % o.every_steps == 0;
+  const double interval =
+      std::max(60 * o.every_minutes, CheckpointOptions::least_interval * last_save_);
+  return by_steps || (o.every_minutes > 0 && checkpoint_watch_.seconds() >= interval);
+}
+
+std::int64_t TrainingRun::wish() const {
+  if (const int signal = signals_->received(); signal != 0) {
+    return Wish::signal_received + signal;
+  }
+  if (allocation_end_) {
+    const double left =
+        std::chrono::duration<double>(allocation_end_->time - std::chrono::system_clock::now())
+            .count();
+    if (left < 2 * (longest_step_ + longest_save_) + margin_seconds) {
+      return Wish::end_of_allocation;
+    }
   }
   if (stop_after_ > 0 && state_.step - first_step_ >= stop_after_) {
-    return true;
+    return Wish::stop_after;
   }
-  if (end_time_) {
-    const double left =
-        std::chrono::duration<double>(*end_time_ - std::chrono::system_clock::now()).count();
-    return left < 2 * (longest_step_ + longest_save_) + margin_seconds;
+  return checkpoint_is_due() ? Wish::checkpoint : Wish::go_on;
+}
+
+std::string TrainingRun::cause_of(std::int64_t wish) const {
+  if (wish >= Wish::signal_received) {
+    return fmt::format("{} was received",
+                       signal_name(static_cast<int>(wish - Wish::signal_received)));
   }
-  return false;
+  if (wish == Wish::end_of_allocation) {
+    return allocation_end_ ? fmt::format("the allocation ends at {} ({})",
+                                         utc_time(allocation_end_->time), allocation_end_->said_by)
+                           : "the allocation of another rank ends";
+  }
+  return fmt::format("train.stop_after is {}", stop_after_);
 }
 
 bool TrainingRun::safe_point(const Describe& describe) {
   const bool complete = state_.step >= total_steps_;
-  const CheckpointOptions& o = checkpoint_options_;
-  const bool by_steps = o.every_steps > 0 && state_.step % o.every_steps == 0;
-  const bool by_time = o.every_minutes > 0 && checkpoint_watch_.seconds() >= 60 * o.every_minutes;
-  // One agreement carries both answers: a stop is the larger.
-  const std::int64_t agreed = all_max(world_, std::int64_t{wish_to_stop()        ? 2
-                                                           : by_time || by_steps ? 1
-                                                                                 : 0});
-  const bool must_stop = agreed == 2 && !complete;
-  if (agreed > 0 || complete) {
+  const std::int64_t agreed = all_max(world_, wish());
+  const bool must_stop = agreed > Wish::checkpoint && !complete;
+  if (agreed > Wish::go_on || complete) {
     const Stopwatch watch;
     try {
       save(describe);
     } catch (const AgreedError& error) {
-      if (must_stop || o.on_failure == OnFailure::stop) {
+      if (must_stop || checkpoint_options_.on_failure == OnFailure::stop) {
         throw AgreedError(
             fmt::format("{} Make room there, or mend what is in the way; the same command then "
                         "goes on.",
@@ -307,15 +352,16 @@ bool TrainingRun::safe_point(const Describe& describe) {
       }
       log_.warning("{} The run goes on (checkpoint.on_failure = warn).", error.what());
     }
-    longest_save_ = std::max(longest_save_, watch.seconds());
+    last_save_ = watch.seconds();
+    longest_save_ = std::max(longest_save_, last_save_);
     checkpoint_watch_.restart();
   }
   if (complete) {
     signals_.reset();
   }
   if (must_stop) {
-    log_.info("Stopped after {} of {} steps, with a checkpoint. Run the same command to go on.",
-              state_.step, total_steps_);
+    log_.info("Stopped after {} of {} steps, with a checkpoint: {}. Run the same command to go on.",
+              state_.step, total_steps_, cause_of(agreed));
   }
   return must_stop;
 }
@@ -372,7 +418,7 @@ void TrainingRun::save(const Describe& describe, OldCheckpoints old) {
         const auto all = [&](StateWriter& file) {
           file.attribute("layout", state_.layout);
           file.text("state", to_text(state_));
-          file.text("deck", options_.effective_deck());
+          file.text("deck", options_.kept_deck());
           describe(file);
         };
         (void)checkpoints_.write(state_.step, all, old);

@@ -23,6 +23,7 @@
 #include "parallel/communicator.hpp"
 #include "train/options.hpp"
 #include "train/remains.hpp"
+#include "train/stopping.hpp"
 #include "train/trace.hpp"
 
 namespace precis {
@@ -117,12 +118,17 @@ class TrainingRun {
 
  private:
   void find_checkpoint();
+  void tell_how_it_stops();
   /// Collective: writes a checkpoint of the present state. The message of its Error says which
   /// checkpoint is the last.
   void save(const Describe& describe, OldCheckpoints old = OldCheckpoints::remove);
   [[nodiscard]] std::string keep_last_state(const Describe& describe, bool intact);
   [[nodiscard]] std::string last_checkpoint() const;
-  [[nodiscard]] bool wish_to_stop() const;
+  /// What this rank wants at a safe point: nothing (0), a checkpoint, or a stop with its cause.
+  [[nodiscard]] std::int64_t wish() const;
+  /// The cause that the ranks have agreed on, in words.
+  [[nodiscard]] std::string cause_of(std::int64_t wish) const;
+  [[nodiscard]] bool checkpoint_is_due() const;
   [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
 
   Log& log_;
@@ -133,7 +139,7 @@ class TrainingRun {
   std::int64_t stop_after_;
   std::vector<std::string> final_files_;
   std::filesystem::path folder_;
-  std::optional<TimePoint> end_time_;
+  std::optional<AllocationEnd> allocation_end_;
   std::unique_ptr<RunFolder> run_folder_;  // rank 0
   CheckpointFolder checkpoints_;
   std::optional<std::filesystem::path> checkpoint_;
@@ -149,7 +155,7 @@ class TrainingRun {
   std::unique_ptr<TraceFile> trace_;                       // rank 0, with `trace`
   PhaseTimer phases_;
   Stopwatch step_watch_, checkpoint_watch_;
-  double longest_step_ = 0, longest_save_ = 0;
+  double longest_step_ = 0, longest_save_ = 0, last_save_ = 0;
   std::optional<StopSignals> signals_;  // from `begin` to the last step: around it nothing is lost
 };
 

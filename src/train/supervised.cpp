@@ -151,7 +151,23 @@ void SupervisedTraining::step() {
       run_.add_samples(task_.sample(step + 1));
     }
   }
-  run_.record(sums.tokens, metrics, {.name = "loss", .value = loss});
+  run_.record(sums.tokens, metrics, {.values = progress_values(loss, metrics)});
+}
+
+std::vector<ProgressNumbers::Value> SupervisedTraining::progress_values(double loss,
+                                                                        const Row& metrics) const {
+  std::vector<ProgressNumbers::Value> values{{.name = "loss", .value = loss}};
+  if (task_.has_accuracy) {
+    values.push_back({.name = "accuracy", .value = metrics["accuracy"], .decimals = 3});
+  }
+  if (last_validation_) {
+    values.push_back({.name = "valid_loss", .value = last_validation_->loss});
+    if (task_.has_accuracy) {
+      values.push_back(
+          {.name = "valid_accuracy", .value = last_validation_->accuracy, .decimals = 3});
+    }
+  }
+  return values;
 }
 
 bool SupervisedTraining::validation_due() const {
@@ -169,6 +185,7 @@ SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
   if (best_) {
     keep_if_best(step, now);
   }
+  last_validation_ = now;
   return now;
 }
 

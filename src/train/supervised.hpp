@@ -78,6 +78,9 @@ class SupervisedTraining {
   void keep_if_best(std::int64_t step, const Validation& now);
   [[nodiscard]] bool has_best() const { return run_.state().extra.contains("best_step"); }
   [[nodiscard]] bool validation_due() const;
+  /// What the progress line says: the last validation's numbers stay beside the step's.
+  [[nodiscard]] std::vector<ProgressNumbers::Value> progress_values(double loss,
+                                                                    const Row& metrics) const;
   [[nodiscard]] TrainingRun::Describe describe() const;
 
   Machine& machine_;
@@ -90,6 +93,7 @@ class SupervisedTraining {
   std::int64_t total_steps_;
   Optimizer optimizer_;
   std::optional<Parameters> best_;
+  std::optional<Validation> last_validation_;  // of this launch
 };
 
 }  // namespace precis

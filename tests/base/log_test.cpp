@@ -90,26 +90,56 @@ TEST(Log, FullDiskIsSaidOnce) {
 TEST(Progress, LineSaysStepValueSpeedAndTimeLeft) {
   Log log;
   const Progress progress(log, "sft", 100, 1800);
-  EXPECT_EQ(progress.line(200, {"loss", 2.3456, 12345.4}, 10),
-            "sft  step 200/1,800  loss 2.3456  12,345 tokens/s  2 min 40 s left");
-  EXPECT_EQ(progress.line(100, {"score", std::nan(""), 0}, 1), "sft  step 100/1,800");
+  EXPECT_EQ(progress.line(200,
+                          {.values = {{.name = "loss", .value = 2.3456},
+                                      {.name = "KL", .value = 0.126, .decimals = 2},
+                                      {.name = "ended", .value = 0.126, .percent = true}},
+                           .tokens_per_second = 12345.4},
+                          10),
+            "sft  step 200/1,800  2 min 40 s left  loss 2.3456  KL 0.13  ended 13%  "
+            "12,345 tokens/s");
+  EXPECT_EQ(progress.line(100, {.values = {{.name = "valid_loss", .value = std::nan("")}}}, 1),
+            "sft  step 100/1,800");
   const Progress open(log, "synthesize", 0, 0);
   EXPECT_EQ(open.line(5, {}, 1), "synthesize  step 5");
   const Progress samples(log, "sampling", 0, 20, 30, "sample");
   EXPECT_EQ(samples.line(20, {}, 1), "sampling  sample 20/20");
 }
 
-TEST(Progress, WithoutATerminalFirstAndLastStepArePlainLines) {
-  const std::string text = stderr_of([] {
+/// What 50 steps in a moment write to a stderr that is no terminal.
+std::string progress_of(LiveLine live, double plain_seconds) {
+  return stderr_of([&] {
     Log log;
-    Progress progress(log, "sft", 0, 50);
+    log.set_live_line(live);
+    Progress progress(log, "sft", 0, 50, plain_seconds);
     for (int step = 1; step <= 50; ++step) {
-      progress.report(step, {"loss", 1.0, 0});
+      progress.report(step, {.values = {{.name = std::string(80, 'x'), .value = 1.0}}});
     }
   });
-  EXPECT_THAT(text, HasSubstr("step 1/50"));
+}
+
+TEST(Progress, WithoutATerminalFirstAndLastStepArePlainLines) {
+  for (const LiveLine live : {LiveLine::automatic, LiveLine::never}) {
+    const std::string text = progress_of(live, 30);
+    EXPECT_THAT(text, HasSubstr("step 1/50"));
+    EXPECT_THAT(text, HasSubstr("step 50/50"));
+    EXPECT_THAT(text, Not(HasSubstr("step 25/50")));
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  }
+}
+
+TEST(Progress, EachStepHasAPlainLineWhereNoTimeIsBetweenThem) {
+  EXPECT_THAT(progress_of(LiveLine::never, 0), HasSubstr("step 25/50"));
+}
+
+TEST(Progress, ALiveLineThatIsAskedForNeedsNoTerminalAndIsNotWrapped) {
+  const std::string text = progress_of(LiveLine::always, 30);
+  const auto begin = text.find("\r\x1b[Ksft  step 1/50");
+  ASSERT_NE(begin, std::string::npos) << text;
+  const auto end = text.find('\r', begin + 1);
+  ASSERT_NE(end, std::string::npos);
+  EXPECT_EQ(end - begin, std::string("\r\x1b[K").size() + 79);
   EXPECT_THAT(text, HasSubstr("step 50/50"));
-  EXPECT_THAT(text, Not(HasSubstr("step 25/50")));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ struct Options {
     table.add("ppo.missing_end_value", &missing_end_value,
               {.meaning = "score without end token", .minimum = unbounded});
     table.add("run", &run, {.meaning = "run folder"});
-    table.add("dry_run", &dry_run, {.meaning = "print the layout only"});
+    table.add("dry_run", &dry_run, {.meaning = "print the layout only", .launch = true});
   }
 
   void parse(const Words& words) { table.parse(words); }
@@ -148,14 +148,44 @@ TEST(Options, UnknownKeysNameWhatIsClose) {
 }
 
 TEST(Options, OtherMistakesOnTheCommandLine) {
-  EXPECT_THAT(Options{}.usage_message({"--seed", "1", "--seed=2"}),
-              HasSubstr("--seed is given twice"));
   EXPECT_THAT(Options{}.usage_message({"--seed", "--dry_run"}), HasSubstr("--seed has no value"));
   EXPECT_THAT(Options{}.usage_message({"--seed"}), HasSubstr("--seed has no value"));
   EXPECT_THAT(Options{}.usage_message({"-s", "1"}), HasSubstr("-s is not an option"));
   EXPECT_THAT(Options{}.usage_message({"a.cfg", "b.cfg"}), HasSubstr("b.cfg is one too many"));
   EXPECT_THAT(Options{}.usage_message({"no_such.cfg"}),
               AllOf(HasSubstr("no_such.cfg"), HasSubstr("No such file")));
+}
+
+TEST(Options, TheLastValueOnTheCommandLineCounts) {
+  const DeckFile deck("[data]\ntrain = x.jsonl\n");
+  Options o;
+  o.parse({"--seed", "many", "--data.train", "a", deck.path(), "--dry_run", "--seed=2",
+           "--data.train=b,c", "--dry_run", "false"});
+  EXPECT_EQ(o.seed, 2);
+  EXPECT_EQ(o.train, (Words{"b", "c"}));
+  EXPECT_FALSE(o.dry_run);
+  const DeckFile twice("seed = 1\nseed = 2\n");
+  EXPECT_THAT(Options{}.usage_message({twice.path()}), HasSubstr("seed"));
+}
+
+TEST(Options, AnEmptyArgumentIsAnError) {
+  EXPECT_THAT(Options{}.usage_message({"", "--seed", "1"}),
+              AllOf(HasSubstr("An argument is empty"), HasSubstr("name of a deck"),
+                    HasSubstr("variable that is not set")));
+  EXPECT_THAT(Options{}.usage_message({"a.cfg", ""}), HasSubstr("An argument is empty"));
+  for (const std::string key : {"--run", "--data.train", "--dry_run", "--seed"}) {
+    EXPECT_THAT(Options{}.usage_message({key, ""}),
+                AllOf(HasSubstr(key + " is followed by an empty argument"), HasSubstr(key + "=")));
+  }
+}
+
+TEST(Options, AnEmptyValueThatIsMeantClearsTheDecks) {
+  const DeckFile deck("run = a\n[data]\ntrain = x.jsonl\n");
+  Options o;
+  o.parse({deck.path(), "--data.train=", "--run="});
+  EXPECT_TRUE(o.train.empty());
+  EXPECT_EQ(o.run, "");
+  EXPECT_TRUE(o.table.given("data.train"));
 }
 
 TEST(Options, DeckIsReadAndTheCommandLineWins) {
@@ -259,6 +289,19 @@ TEST(Options, EffectiveDeckHasEveryKeyInOrder) {
             "skip_bad = false\n"
             "\n[ppo]\n"
             "missing_end_value = -1\n");
+}
+
+TEST(Options, TheDeckThatIsKeptLeavesOutWhatIsOfOneLaunch) {
+  Options o;
+  bool again = false;
+  o.table.add("again.only", &again, {.meaning = "a section of its own", .launch = true});
+  std::string kept = o.table.effective_deck();
+  for (const std::string line : {"dry_run = false\n", "\n[again]\nonly = false\n"}) {
+    const auto at = kept.find(line);
+    ASSERT_NE(at, std::string::npos) << kept;
+    kept.erase(at, line.size());
+  }
+  EXPECT_EQ(o.table.kept_deck(), kept);
 }
 
 TEST(Options, EffectiveDeckReadsBackToIdenticalValues) {

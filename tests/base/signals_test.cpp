@@ -3,52 +3,144 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
-#include <future>
+#include <mutex>
+#include <vector>
 
 namespace precis {
 namespace {
 
-void no_matter(int) {}
+using namespace std::chrono_literals;
 
-TEST(StopSignals, FirstSignalSetsTheFlag) {
-  for (const int signal : {SIGTERM, SIGUSR1, SIGINT}) {
-    const StopSignals stop(no_matter, false);
+/// The wishes that a StopSignals has told of.
+class Wishes {
+ public:
+  void add(const StopSignals::Wish& wish) {
+    const std::lock_guard lock(mutex_);
+    all_.push_back(wish);
+    changed_.notify_all();
+  }
+  /// Waits for so many; fewer if they do not come.
+  std::vector<StopSignals::Wish> first(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, 10s, [&] { return all_.size() >= count; });
+    return all_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<StopSignals::Wish> all_;
+};
+
+void say(int signal) { std::fprintf(stderr, "ended by %s\n", signal_name(signal)); }
+
+TEST(StopSignals, EachKindIsAWish) {
+  for (const int signal : ending_signals) {
+    Wishes wishes;
+    const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
     EXPECT_EQ(stop.received(), 0);
     ASSERT_EQ(std::raise(signal), 0);
+    const auto told = wishes.first(1);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].signal, signal);
+    EXPECT_TRUE(told[0].first);
     EXPECT_EQ(stop.received(), signal);
   }
 }
 
-TEST(StopSignals, AreAcknowledgedWhileTheStepGoesOn) {
-  std::promise<int> acknowledged;
-  const StopSignals stop([&](int signal) { acknowledged.set_value(signal); }, false);
-  auto signal = acknowledged.get_future();
-  EXPECT_EQ(signal.wait_for(std::chrono::milliseconds(150)), std::future_status::timeout);
-  ASSERT_EQ(std::raise(SIGTERM), 0);
-  ASSERT_EQ(signal.wait_for(std::chrono::seconds(5)), std::future_status::ready);
-  EXPECT_EQ(signal.get(), SIGTERM);
+TEST(StopSignals, OfSeveralKindsAreOneWish) {
+  Wishes wishes;
+  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+  for (const int signal : ending_signals) {
+    ASSERT_EQ(std::raise(signal), 0);
+  }
+  const auto told = wishes.first(ending_signals.size());
+  ASSERT_EQ(told.size(), ending_signals.size());
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    EXPECT_EQ(told[i].signal, ending_signals[i]);
+    EXPECT_EQ(told[i].first, i == 0);
+  }
+  EXPECT_EQ(stop.received(), ending_signals[0]);
+}
+
+TEST(StopSignals, OneThatComesTwiceAtTheSameTimeIsOne) {
+  Wishes wishes;
+  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+  for (const int signal : {SIGTERM, SIGTERM, SIGUSR1}) {
+    ASSERT_EQ(std::raise(signal), 0);
+  }
+  EXPECT_EQ(wishes.first(2).size(), 2U);
 }
 
 TEST(StopSignals, FormerHandlersComeBack) {
-  { const StopSignals stop(no_matter, false); }
+  {
+    const StopSignals stop([](const StopSignals::Wish&) {}, say);
+  }
   struct sigaction action {};
-  ASSERT_EQ(sigaction(SIGTERM, nullptr, &action), 0);
-  EXPECT_EQ(action.sa_handler, SIG_DFL);
+  for (const int signal : ending_signals) {
+    ASSERT_EQ(sigaction(signal, nullptr, &action), 0);
+    EXPECT_EQ(action.sa_handler, SIG_DFL);
+  }
 }
 
-TEST(StopSignalsDeathTest, SecondSignalEndsTheProgram) {
-  for (const bool speaks : {false, true}) {
-    EXPECT_EXIT(
-        {
-          const StopSignals stop(no_matter, speaks);
-          std::raise(SIGTERM);
-          std::raise(SIGUSR1);
-          std::_Exit(0);
-        },
-        testing::KilledBySignal(SIGUSR1),
-        speaks ? "^precis: A second signal: ended without saving\\.\n$" : "^$");
+TEST(StopSignals, WhatWasIgnoredStaysIgnored) {
+  std::signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignals stop([](const StopSignals::Wish&) {}, say);
+    struct sigaction action {};
+    ASSERT_EQ(sigaction(SIGHUP, nullptr, &action), 0);
+    EXPECT_EQ(action.sa_handler, SIG_IGN);
   }
+  std::signal(SIGHUP, SIG_DFL);
+}
+
+/// Raises one signal, and after a time another, in a program that runs on for a while.
+void raise_both(int first, std::chrono::milliseconds between, int second) {
+  Wishes wishes;
+  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+  std::raise(first);
+  (void)wishes.first(1);
+  std::this_thread::sleep_for(between);
+  std::raise(second);
+  std::this_thread::sleep_for(300ms);
+  std::_Exit(0);
+}
+
+TEST(StopSignalsDeathTest, OnlyTheSameKindSoonAgainEndsTheProgram) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+    EXPECT_EXIT(raise_both(signal, 300ms, signal), testing::KilledBySignal(signal),
+                "^ended by SIG");
+  }
+  EXPECT_EXIT(raise_both(SIGUSR1, 300ms, SIGTERM), testing::ExitedWithCode(0), "^$");
+  EXPECT_EXIT(raise_both(SIGXCPU, 300ms, SIGXCPU), testing::ExitedWithCode(0), "^$");
+}
+
+TEST(StopSignalsDeathTest, TheSameKindLateAgainIsAnotherWish) {
+  EXPECT_EXIT(raise_both(SIGTERM, 5200ms, SIGTERM), testing::ExitedWithCode(0), "^$");
+}
+
+TEST(SignalWatch, OfTwoTheInnerOneHasTheSignals) {
+  std::atomic<int> outer = 0;
+  std::atomic<int> inner = 0;
+  const auto wait_for = [](const std::atomic<int>& value) {
+    for (int i = 0; i < 1000 && value == 0; ++i) {
+      std::this_thread::sleep_for(10ms);
+    }
+    return value.load();
+  };
+  const SignalWatch first([&](const SignalWatch::Received& received) { outer = received.signal; });
+  {
+    const SignalWatch second(
+        [&](const SignalWatch::Received& received) { inner = received.signal; });
+    std::raise(SIGTERM);
+    EXPECT_EQ(wait_for(inner), SIGTERM);
+    EXPECT_EQ(outer, 0);
+  }
+  std::raise(SIGHUP);
+  EXPECT_EQ(wait_for(outer), SIGHUP);
 }
 
 }  // namespace

@@ -130,7 +130,7 @@ TEST(Bench, RefusesWhatItCannotMeasure) {
     }
   };
   refuse({"kernels", "--bench.sequences", "1,x"}, {"bench.sequences", "`x`"});
-  refuse({"decode", "--bench.sequences", ""}, {"bench.sequences is empty"});
+  refuse({"decode", "--bench.sequences="}, {"bench.sequences is empty"});
   refuse({"decode", "--bench.new_tokens", "1"}, {"bench.new_tokens", "from 2 to"});
   refuse({"decode", "--bench.new_tokens", "1000"}, {"1064 tokens", "model.context is 1024"});
   refuse({"train", "--bench.length", "1025"}, {"1025 tokens", "model.context is 1024"});

@@ -1,9 +1,13 @@
 // A program around commands that fail in every way; program_test.cpp runs it, also under mpirun.
+#include <chrono>
 #include <iostream>
 #include <new>
+#include <thread>
 
 #include "commands/program.hpp"
 #include "commands/row_output.hpp"
+#include "io/output_file.hpp"
+#include "io/output_folder.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/mpi_session.hpp"
 
@@ -45,6 +49,24 @@ ExitStatus write_rows(Context& context, Options& options) {
   return ExitStatus::done;
 }
 
+/// Begins the file that `text` names and a folder beside it, and never ends.
+ExitStatus write_for_ever(Context& /*context*/, Options& options) {
+  OutputFile file(options.text);
+  const OutputFolder folder(options.text + "_folder", {});
+  write_file(folder.partial_path() / "a", "b");
+  file.write(std::string(std::size_t{3} << 20, 'x'));
+  std::cout << "begun" << std::endl;
+  for (;;) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+/// `count` MiB into the file that `text` names.
+ExitStatus write_much(Context& /*context*/, Options& options) {
+  write_file(options.text, std::string(static_cast<std::size_t>(options.count) << 20, 'x'));
+  return ExitStatus::done;
+}
+
 /// The last rank fails at a point where all agree.
 ExitStatus fail_agreed(Context& context, Options& /*options*/) {
   collectively(context.mpi->world(), [&] {
@@ -72,6 +94,8 @@ std::vector<Command> probe_table() {
       make_command("group two", "be the second of a group", Mpi::no, add_options, print),
       make_command("stop", "stop early", Mpi::no, add_options, stop_early),
       make_command("exhaust", "use up the memory", Mpi::no, add_options, exhaust_memory),
+      make_command("forever", "write without end", Mpi::no, add_options, write_for_ever),
+      make_command("much", "write a large file", Mpi::no, add_options, write_much),
       make_command("ranks", "print once", Mpi::yes, add_options, print_ranks),
       make_command("rows", "write rows", Mpi::yes, add_options, write_rows),
       make_command("agreed", "fail on all ranks", Mpi::yes, add_options, fail_agreed),

@@ -40,8 +40,8 @@ TEST(Program, CommandOfTwoWords) {
 }
 
 TEST(Program, UsageErrorsHaveStatus2AndOneMessage) {
-  for (const char* arguments :
-       {"", "prnt", "print --cuont 3", "print --count x", "print nowhere.cfg"}) {
+  for (const char* arguments : {"", "prnt", "print --cuont 3", "print --count x",
+                                "print nowhere.cfg", "\"\"", "print \"\"", "print --text \"\""}) {
     const Outcome outcome = alone(arguments);
     EXPECT_EQ(outcome.status, 2) << arguments;
     EXPECT_EQ(count_of(outcome.output, "precis: "), 1) << outcome.output;
@@ -166,6 +166,42 @@ TEST(Program, ErrorOfTheOnlyRankNeedsNoAbort) {
   const Outcome outcome = alone("alone");
   EXPECT_EQ(outcome.status, 1);
   EXPECT_EQ(outcome.output, "precis: One rank has failed.\n");
+}
+
+TEST(Program, ThatASignalEndsSaysSoAndLeavesNothingUnfinished) {
+  for (const char* signal : {"INT", "TERM", "HUP", "USR1", "USR2", "XCPU"}) {
+    const TemporaryFolder folder;
+    const std::string file = folder / "out";
+    // A shell starts what it leaves in the background with SIGINT ignored.
+    const Outcome outcome =
+        shell("env --default-signal=INT " PRECIS_PROBE " forever --text " + file + " > " + file +
+              ".said 2>&1 & job=$!; "
+              "until grep -q begun " +
+              file +
+              ".said; do sleep 0.05; done; "
+              "ls " +
+              file + ".partial " + file +
+              "_folder.partial/a; "
+              "kill -" +
+              signal + " $job; wait $job; status=$?; cat " + file + ".said; rm " + file +
+              ".said; exit $status");
+    EXPECT_GT(outcome.status, 128) << outcome.output;
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr(file + ".partial\n"), HasSubstr(".partial/a\n"),
+                                      HasSubstr("precis: SIG" + std::string(signal)),
+                                      HasSubstr("was received: ended")));
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << outcome.output;
+  }
+}
+
+TEST(Program, ThatMayNotWriteSuchLargeFilesSaysSoAndLeavesNone) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "out";
+  const Outcome outcome =
+      shell("bash -c 'ulimit -f 1024; exec " PRECIS_PROBE " much --text " + file + "'");
+  EXPECT_EQ(outcome.status, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("cannot write " + file), HasSubstr("File too large"),
+                                    HasSubstr("ulimit -f")));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace

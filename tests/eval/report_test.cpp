@@ -38,7 +38,7 @@ std::string ppo_metrics(int steps) {
   std::string rows;
   for (int step = 1; step <= steps; ++step) {
     rows += fmt::format(
-        R"({{"step":{},"tokens":{},"score_mean":{},"score_std":0.5,"kl_k1":{},"kl_k3":{},"kl_exact":{},"entropy":0.3,)"
+        R"({{"step":{},"tokens":{},"score_mean":{},"score_std":0.5,"rlhf_reward":-1,"kl_k1":{},"kl_k3":{},"kl_exact":{},"entropy":0.3,)"
         R"("seconds":4,"seconds_rollout":1,"seconds_update":2,"tokens_per_second":1000,"rollout_tokens_per_second":5000}})"
         "\n",
         step, 1000 * step, 0.1 * step, 0.01 * step, 0.02 * step, 0.015 * step);
@@ -133,12 +133,26 @@ TEST(Report, OfAWholeRunHasNoProblems) {
   const Report report = report_of(folder / "ppo");
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_EQ(report.runs, 1U);
-  for (const char* part :
-       {"<title>Report: ppo</title>", "complete, 40 steps", "Score of the reward model",
-        "k3</text>", "Early words.", "Late words.", "cut at the most tokens", "score 0.75", "Ref.",
-        "Time by phase", "4 ranks (dedicated), 1 thread each, cpu (AVX2), f32.", "Peak host memory",
-        "The disk is nearly full.", "batch = 128", "rollout: 40 s (25.0%)", "other: 40 s (25.0%)",
-        "log-ratio to the reference policy 0.5", "95% interval 3.913 to 4.087; 0.1 at step 1"}) {
+  for (const char* part : {"<title>Report: ppo</title>",
+                           "complete, 40 steps",
+                           "Reward that is optimised (after rules and KL)",
+                           "Score of the reward model, before rules and KL",
+                           "reward, after rules and KL</div>",
+                           "k3</text>",
+                           "Early words.",
+                           "Late words.",
+                           "cut at the most tokens",
+                           "score 0.75",
+                           "Ref.",
+                           "Time by phase",
+                           "4 ranks (dedicated), 1 thread each, cpu (AVX2), f32.",
+                           "Peak host memory",
+                           "The disk is nearly full.",
+                           "batch = 128",
+                           "rollout: 40 s (25.0%)",
+                           "other: 40 s (25.0%)",
+                           "log-ratio to the reference policy 0.5",
+                           "95% interval 3.913 to 4.087; 0.1 at step 1"}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
   EXPECT_THAT(report.html, Not(HasSubstr("Running on")));

@@ -1,16 +1,27 @@
 #include "io/run_folder.hpp"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <limits>
+#include <sstream>
 
 #include "io/file_damage.hpp"
+#include "io/file_locks.hpp"
+#include "io/host_name.hpp"
 #include "io/metrics.hpp"
 #include "io/output_folder.hpp"
 #include "support/expect_error.hpp"
@@ -72,6 +83,115 @@ TEST(RunFolder, TakesOverTheLockOfAKilledProcess) {
   EXPECT_NO_THROW(RunFolder(folder / "run"));
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+/// From here on flock of this process fails with `error`, as on a file system without locks.
+bool let_flock_fail(unsigned error) {
+  sock_filter filter[]{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(filter), .filter = filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+constexpr int cannot_filter = 77;
+
+/// Opens the run folder where flock fails with `error`, prints the lock's notice or the refusal,
+/// and ends: with 0, 1 or `cannot_filter`.
+[[noreturn]] void open_without_locks(const std::filesystem::path& folder, unsigned error) {
+  if (!let_flock_fail(error)) {
+    std::_Exit(cannot_filter);
+  }
+  try {
+    const RunFolder run(folder);
+    std::fprintf(stderr, "notice: %s\n", run.lock_notice().c_str());
+    std::_Exit(run.lock_notice().empty() ? 2 : 0);
+  } catch (const Error& refusal) {
+    std::fprintf(stderr, "refusal: %s\n", refusal.what());
+    std::_Exit(1);
+  }
+}
+
+bool can_filter_calls() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::_Exit(let_flock_fail(ENOLCK) ? 0 : cannot_filter);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void leave_lock_of(const std::filesystem::path& folder, const std::string& host, pid_t process) {
+  std::filesystem::create_directories(folder);
+  overwrite(
+      folder / "lock",
+      fmt::format(R"({{"host":"{}","process":{},"job":"none","time":"now"}})", host, process));
+}
+
+TEST(RunFolderDeathTest, GoesOnWithANoticeWhereTheFileSystemHasNoLocks) {
+  if (!can_filter_calls()) {
+    GTEST_SKIP() << "system calls cannot be filtered here";
+  }
+  constexpr unsigned kernel_enotsupp = 524;
+  for (const unsigned error : {unsigned{ENOLCK}, unsigned{ENOSYS}, unsigned{EOPNOTSUPP},
+                               unsigned{EINVAL}, kernel_enotsupp}) {
+    const TemporaryFolder folder;
+    EXPECT_EXIT(open_without_locks(folder / "run", error), testing::ExitedWithCode(0),
+                "notice: The file system of .*lock has no locks .*goes on without")
+        << error;
+  }
+  const TemporaryFolder folder;
+  EXPECT_EXIT(open_without_locks(folder / "run", EIO), testing::ExitedWithCode(1),
+              "refusal: cannot lock .*: Input/output error");
+}
+
+TEST(RunFolderDeathTest, WithoutLocksOnlyADeadHolderIsReplaced) {
+  if (!can_filter_calls()) {
+    GTEST_SKIP() << "system calls cannot be filtered here";
+  }
+  const TemporaryFolder folder;
+  leave_lock_of(folder / "alive", host_name(), ::getpid());
+  EXPECT_EXIT(open_without_locks(folder / "alive", ENOLCK), testing::ExitedWithCode(1),
+              "in use by");
+  leave_lock_of(folder / "elsewhere", "another-host", 1);
+  EXPECT_EXIT(open_without_locks(folder / "elsewhere", EINVAL), testing::ExitedWithCode(1),
+              "host another-host.*has no locks.*remove .*lock");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::_Exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  leave_lock_of(folder / "dead", host_name(), child);
+  EXPECT_EXIT(open_without_locks(folder / "dead", ENOLCK), testing::ExitedWithCode(0), "notice");
+}
+
+TEST(FileLocks, AreOfOneHostWhereTheMountSaysSo) {
+  const std::string mounts =
+      "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
+      "30 22 0:40 / /home rw,nosuid shared:7 - nfs4 server:/home rw,vers=4.2,local_lock=none\n"
+      "31 22 0:41 / /scratch\\040one rw - nfs server:/s rw,vers=3,local_lock=all,addr=1\n"
+      "32 22 0:42 / /work rw - lustre 10.0.0.1@tcp:/work rw,localflock\n"
+      "33 32 0:43 / /work/shared rw - lustre 10.0.0.1@tcp:/shared rw,flock\n"
+      "34 22 0:44 / /mnt rw - fuse.sshfs me@there:/ rw,user_id=0\n"
+      "35 22 0:45 / /tmp rw - tmpfs tmpfs rw\n";
+  const auto of = [&](const std::string& path) {
+    std::istringstream stream(mounts);
+    return locks_of_one_host(stream, path).value_or("");
+  };
+  EXPECT_EQ(of("/var/run"), "");
+  EXPECT_EQ(of("/home/me/run"), "");
+  EXPECT_EQ(of("/scratch one/run"), "nfs, local_lock=all");
+  EXPECT_EQ(of("/scratch"), "");
+  EXPECT_EQ(of("/work/run"), "lustre, localflock");
+  EXPECT_EQ(of("/workers/run"), "");
+  EXPECT_EQ(of("/work/shared/run"), "");
+  EXPECT_EQ(of("/mnt/run"), "fuse.sshfs");
+  EXPECT_EQ(of("/tmp/run"), "");
 }
 
 TEST(RunFolder, SaysWhatIsInItsWay) {

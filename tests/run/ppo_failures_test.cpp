@@ -425,6 +425,18 @@ TEST_F(PpoFailures, ASignalIsAcknowledgedWithinALongStep) {
   expect_loadable(folder, "step_000001.h5");
 }
 
+TEST_F(PpoFailures, AnUnendingPolicyShowsTheRewardThatIsOptimisedAndIsWarnedAboutOnce) {
+  const Outcome outcome =
+      run(fixture_->ppo("unending", 1,
+                        {"--data.max_response_tokens", "1", "--log.level", "info",
+                         "--log.every_seconds", "0", "--train.learning_rate", "0"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "% of the summaries ended"), 1) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("step 3/3  reward -"), HasSubstr("  score "),
+                                    HasSubstr("  KL 0.00  length 1.0  ended "),
+                                    HasSubstr("replaced by -1 (ppo.missing_end = replace)")));
+}
+
 TEST_F(PpoFailures, DryRunWritesNothing) {
   const Outcome outcome = run(fixture_->ppo("dry", 2, {"--dry_run", "true"}));
   EXPECT_EQ(outcome.status, 0);

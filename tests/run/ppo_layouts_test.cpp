@@ -20,7 +20,8 @@ class PpoLayouts : public testing::Test {
   }
   static void TearDownTestSuite() { fixture_.reset(); }
 
-  static void start(const std::string& name, int ranks, const std::vector<std::string>& keys) {
+  static void start(const std::string& name, int ranks, std::vector<std::string> keys) {
+    keys.insert(keys.end(), {"--log.level", "error"});
     const Outcome outcome = run(fixture_->ppo(name, ranks, keys));
     ASSERT_EQ(outcome.status, 0) << name << ": " << outcome.output;
     EXPECT_EQ(outcome.output, "") << name;

@@ -74,7 +74,7 @@ void expect_close_metrics(const Path& a, const Path& b, double tolerance);
 /// Expects that the command with `--dry_run` leaves no `folder`, says a time, and plans the memory
 /// that the command then holds at its peak, to a tenth.
 void expect_planned_memory(const std::vector<std::string>& command, const Path& folder);
-/// Expects one message of precis, of at most 12 lines.
+/// Expects one error of precis, and no more than 12 lines.
 void expect_one_message(const Outcome& outcome);
 
 }  // namespace precis::test

@@ -148,7 +148,8 @@ TEST(Sft, ADamagedNewestCheckpointIsNamedAndTheOneBeforeIsUsed) {
 
 TEST(Sft, TheEffectiveDeckCanBeRun) {
   succeed(f().sft("first"));
-  succeed(f().command({"sft", f() / "first/deck.cfg", "--run", f() / "from_deck"}));
+  succeed(
+      f().command({"sft", f() / "first/deck.cfg", "--run", f() / "from_deck", "--threads", "1"}));
   expect_same_training(f() / "first", f() / "from_deck", 12);
   const Words keys{"--tokenizer",     "", "--model",          f() / "policy/model.h5",
                    "--model.layers",  "", "--model.width",    "",
@@ -156,7 +157,8 @@ TEST(Sft, TheEffectiveDeckCanBeRun) {
                    "--model.context", "", "--model.position", "",
                    "--train.steps",   "2"};
   succeed(f().sft("further", keys));
-  succeed(f().command({"sft", f() / "further/deck.cfg", "--run", f() / "further_from_deck"}));
+  succeed(f().command(
+      {"sft", f() / "further/deck.cfg", "--run", f() / "further_from_deck", "--threads", "1"}));
   expect_same_training(f() / "further", f() / "further_from_deck", 2);
 }
 

@@ -1,0 +1,25 @@
+// What a program that a signal ends removes: outputs in the making, and its locks.
+#pragma once
+
+#include <filesystem>
+
+namespace precis {
+
+/// While it lives, `path` (NAME.partial, a file or a folder, or a lock) is of no use without this
+/// process.
+class PartialOutput {
+ public:
+  explicit PartialOutput(std::filesystem::path path);
+  ~PartialOutput();
+  PartialOutput(const PartialOutput&) = delete;
+  PartialOutput& operator=(const PartialOutput&) = delete;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Removes all of these of this process and ends it by the signal. No other can be begun from then
+/// on.
+[[noreturn]] void end_without_partial_outputs(int signal);
+
+}  // namespace precis
