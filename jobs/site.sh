@@ -6,7 +6,20 @@
 
 : "${PRECIS:?PRECIS must name the program}" "${DECK:?DECK must name the deck}" "${RUN:?RUN must name the run folder}"
 
-# launch COMMAND: precis COMMAND on the job's ranks.
+# The program reads when the allocation ends from SLURM_JOB_END_TIME. Not every version of Slurm sets it in
+# a job, but squeue knows it.
+if [ -z "${SLURM_JOB_END_TIME-}" ]; then
+  allocation_end=$(squeue --noheader --job "${SLURM_JOB_ID-}" --format %e || true)
+  if [[ $allocation_end == [0-9]* ]]; then  # not of a job without a limit
+    export SLURM_JOB_END_TIME=$allocation_end
+  fi
+fi
+
+# launch COMMAND [ARGUMENT ...]: precis COMMAND on the job's ranks. Of a key that is given twice, the last
+# value counts, so the arguments may also replace --threads. (srun does not take the cores of a task from
+# sbatch.)
 launch() {
-  srun --mpi=pmix "$PRECIS" "$1" "$DECK" --run "$RUN" --threads "${SLURM_CPUS_PER_TASK:-1}"
+  local command=$1 cores=${SLURM_CPUS_PER_TASK:-1}
+  shift
+  srun --mpi=pmix --cpus-per-task "$cores" "$PRECIS" "$command" "$DECK" --run "$RUN" --threads "$cores" "$@"
 }

@@ -35,15 +35,14 @@ stage() {
   fi
 }
 
-# on_ranks N COMMAND ...: precis on N ranks of one thread each.
+# interruptible_ranks N COMMAND ...: precis COMMAND on N ranks of this machine.
 # mpirun kills its ranks two seconds after a SIGINT or SIGTERM, which a long step does not survive; but
 # it passes SIGUSR1 on. So it is kept out of the terminal's reach, and Ctrl-C becomes a SIGUSR1: the
-# first one saves and stops, the second ends the ranks at once.
-on_ranks() {
+# first one saves and stops, a second one within five seconds ends the ranks at once.
+interruptible_ranks() {
   local ranks=$1 job status=0
   shift
-  OMP_NUM_THREADS=1 setsid mpirun --oversubscribe --bind-to none -n "$ranks" \
-    "$PRECIS" "$@" --seed "$seed" --threads 1 &
+  setsid mpirun --oversubscribe --bind-to none -n "$ranks" "$PRECIS" "$@" <&0 &
   job=$!
   trap 'kill -USR1 "$job" 2>/dev/null || true' INT TERM HUP
   wait "$job" || status=$?
@@ -53,6 +52,13 @@ on_ranks() {
   done
   trap - INT TERM HUP
   return "$status"
+}
+
+# on_ranks N COMMAND ...: a stage's precis COMMAND on N ranks of one thread each.
+on_ranks() {
+  local ranks=$1
+  shift
+  OMP_NUM_THREADS=1 interruptible_ranks "$ranks" "$@" --seed "$seed" --threads 1 < /dev/null
 }
 
 # rows FIRST COUNT FROM TO: lines of a file as RUN/TO, unless it is there.

@@ -26,6 +26,10 @@ for script in build bundle check_fresh format gpu_check install iterate overopti
     expect 0 "^  $flag " "$script" -h
   done < <(sed -n "s/^# usage: //p" "$scripts/$script.sh" | grep -o -e '--[a-z]*')
 done
+expect 0 '^usage: scripts/launch.sh ' launch --help
+expect 2 "^N is '--nonsense', expected a number" launch --nonsense
+expect 2 "^N is '', expected a number" launch
+expect 2 '^COMMAND is missing' launch 2
 expect 2 '^--preset needs a name' build --preset
 expect 2 '^--seed needs a number' quickstart --seed
 expect 2 '^--seed needs a number' quickstart --seed --smoke
