@@ -54,10 +54,9 @@ ExitStatus run(Context& context, EvaluateAxesOptions& options) {
           options.split.empty() ? "" : " of split " + options.split);
   const AxesReport report = report_axes(ratings);
   if (report.repeated > 0) {
-    context.log.warning("{} there again, equal in all that counts, and {} only once.",
-                        report.repeated == 1 ? "1 judgement is"
-                                             : with_thousands(report.repeated) + " judgements are",
-                        report.repeated == 1 ? "counts" : "count");
+    context.log.warning("{} (same post, summary, policy, labeler and scores) {} counted once.",
+                        counted(report.repeated, "duplicate judgement"),
+                        report.repeated == 1 ? "was" : "were");
   }
   if (!options.json.empty()) {
     JsonlWriter file(options.json);

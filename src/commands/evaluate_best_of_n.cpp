@@ -38,10 +38,12 @@ struct EvaluateBestOptions {
 };
 
 void add_options(OptionTable& table, EvaluateBestOptions& options) {
-  table.add("samples", &options.samples,
-            {.meaning = "a file of `precis sample` with several samples of each row",
-             .required = true,
-             .file = FileUse::input});
+  table.add(
+      "samples", &options.samples,
+      {.meaning = "a file of `precis sample` with several samples of each row; each line is a "
+                  "draw, so that copies of lines change the numbers for n > 1",
+       .required = true,
+       .file = FileUse::input});
   table.add("rewards", &options.rewards,
             {.meaning = "what `precis score` with a reward model wrote for these samples",
              .required = true,

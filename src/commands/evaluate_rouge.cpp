@@ -4,9 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
@@ -110,8 +108,6 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
   }
   std::vector<Rouge> all;
   std::vector<std::uint64_t> posts;
-  std::set<std::pair<std::string, std::string>> known;
-  std::int64_t repeated = 0;
   const bool of_samples = !options.samples.empty();
   const auto skipped = for_each_prediction(options, [&](const Prediction& of) {
     const Rouge score = rouge(of.text, of.reference, options.stemmer);
@@ -120,21 +116,11 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
       line.update(to_json(score));
       output->write(line);
     }
-    // Equal samples are draws of a policy, equal rows are copies.
-    if (of_samples || known.emplace(of.text, of.reference).second) {
-      all.push_back(score);
-      posts.push_back(of.post);
-    } else {
-      ++repeated;
-    }
+    all.push_back(score);
+    posts.push_back(of.post);
   });
   if (skipped > 0) {
     context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
-  }
-  if (repeated > 0) {
-    context.log.warning("{} equal to another, and {} only once in the means.",
-                        repeated == 1 ? "1 row is" : with_thousands(repeated) + " rows are",
-                        repeated == 1 ? "counts" : "count");
   }
   const Weight weight = of_samples ? Weight::posts : Weight::rows;
   if (json) {

@@ -55,7 +55,9 @@ void add_options(OptionTable& table, LabelAuditOptions& o) {
              .file = FileUse::output});
   table.add(
       "json", &o.json,
-      {.meaning = "all numbers as one JSON object; empty: not written", .file = FileUse::output});
+      {.meaning = "all numbers as one JSON object, with 95% intervals: of shares over posts, of "
+                  "the estimated accuracy over pairs, by the model; empty: not written",
+       .file = FileUse::output});
   table.add("label.anchor", &o.audit.anchor,
             {{"researchers", AuditAnchor::researchers}, {"gold", AuditAnchor::gold}},
             {.meaning = "who decides whether the labelers are right or all the other way round, "

@@ -29,7 +29,8 @@ const nlohmann::json& object_field(const nlohmann::json& object, const char* fie
   return *value;
 }
 
-/// The post of `info`, as far as it is given; else what stands for it.
+/// The post of `info`, as far as it is given; else what stands for it: the summary, and of a row
+/// that has neither its place, so that equal scores of unnamed summaries stay several ratings.
 std::uint64_t post_of(const JsonRow& row, const std::string& summary) {
   const nlohmann::json* info = find_field(row.value, "info");
   Post post;
@@ -44,7 +45,7 @@ std::uint64_t post_of(const JsonRow& row, const std::string& summary) {
     }
   }
   if (post.body.empty()) {
-    post.body = summary;
+    post.body = summary.empty() ? row.where() : summary;
   }
   return post_number(post);
 }
@@ -62,7 +63,7 @@ AxisSummary summary_of(std::span<const PostValue> scores) {
   return summary;
 }
 
-/// The ratings without those that are there again.
+/// Each rating once.
 std::vector<AxisRating> distinct(std::span<const AxisRating> ratings) {
   const auto key = [](const AxisRating& of) {
     return std::tie(of.post, of.text, of.policy, of.worker, of.split, of.scores);

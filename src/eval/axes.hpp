@@ -24,7 +24,8 @@ inline constexpr int best_score = 7;
 struct AxisRating {
   std::string policy;  ///< empty: not said
   std::string text;    ///< the summary
-  /// `post_number`; where the row has no post, the summary's text stands for it.
+  /// `post_number`; where the row has no post, the summary's text stands for it, and without a text
+  /// the row's place: the rating is then a post of its own.
   std::uint64_t post = 0;
   std::string worker;
   std::string split;
@@ -49,7 +50,7 @@ using AxisSummaries = std::map<std::string, AxisSummary>;
 struct AxesReport {
   std::map<std::string, AxisSummaries> by_policy;
   std::map<std::string, AxisSummaries> by_worker;
-  std::int64_t repeated = 0;  ///< ratings that are there again in all of the above, left out
+  std::int64_t repeated = 0;  ///< duplicates, equal in all of an AxisRating, left out
 };
 [[nodiscard]] AxesReport report_axes(std::span<const AxisRating> ratings);
 

@@ -31,7 +31,8 @@ double calibration_error(const BinSums& predicted, const BinSums& chosen, std::s
   return sum / static_cast<double>(pairs);
 }
 
-/// The 2.5% and the 97.5% point of the errors of a calibrated model.
+/// The 2.5% and the 97.5% point of the errors of a calibrated model, of which each judgement is
+/// drawn alone: where several people judge a pair alike its errors are larger.
 std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const BinSums& predicted) {
   constexpr std::size_t draws = 1000;
   struct Place {
@@ -115,11 +116,13 @@ std::string to_text(const Calibration& of) {
                           bin.predicted, to_text(bin.chosen));
     }
   }
-  return text + fmt::format(
-                    "calibration error {:.3f}, of a calibrated model {:.3f} to {:.3f}\n"
-                    "Brier {}, log loss {}\n",
-                    of.ece, of.calibrated_low, of.calibrated_high, to_text(of.brier),
-                    to_text(of.log_loss));
+  return text +
+         fmt::format(
+             "calibration error {:.3f}, of a calibrated model {:.3f} to {:.3f} if judgements "
+             "are independent\n"
+             "Brier {}, log loss {}\n",
+             of.ece, of.calibrated_low, of.calibrated_high, to_text(of.brier),
+             to_text(of.log_loss));
 }
 
 nlohmann::ordered_json to_json(const Calibration& of) {

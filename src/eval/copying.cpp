@@ -74,11 +74,11 @@ CopyingMeans mean_of(std::span<const Copying> of, std::span<const std::uint64_t>
     }
   }
   CopyingMeans means{.longest_run = mean_over_posts(runs, Weight::posts),
-                     .longest_share = mean_over_posts(shares, Weight::posts),
+                     .longest_share = mean_of_shares(shares, Weight::posts),
                      .ngrams = {}};
   for (std::size_t n = 0; n < ngram_shares.size(); ++n) {
     if (!ngram_shares[n].empty()) {
-      means.ngrams[n] = mean_over_posts(ngram_shares[n], Weight::posts);
+      means.ngrams[n] = mean_of_shares(ngram_shares[n], Weight::posts);
     }
   }
   return means;

@@ -54,7 +54,7 @@ struct PolicyJudgement {
 };
 
 struct PolicyJudgements {
-  std::vector<PolicyJudgement> judgements;  ///< without those that are there again
+  std::vector<PolicyJudgement> judgements;  ///< without duplicates (`RepeatedJudgements`)
   std::int64_t repeated = 0;                ///< how many these are (`RepeatedJudgements`)
 };
 

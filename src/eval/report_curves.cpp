@@ -224,22 +224,6 @@ std::string value_text(const Headline& headline, const ReportedRun& run) {
   return headline.share ? percent_text(value) : number_text(value);
 }
 
-/// "95% interval 0.94 to 1.08; ": the last score's, from its spread over the batch.
-std::string score_interval(const ReportedRun& run) {
-  const Curve* mean = run.find("score_mean");
-  const Curve* spread = run.find("score_std");
-  const std::string batch = run.deck_value("ppo.batch");
-  const double episodes =
-      batch.empty() || batch.size() > 9 ? 0 : std::strtod(batch.c_str(), nullptr);
-  if (mean == nullptr || spread == nullptr || mean->count() == 0 || spread->count() == 0 ||
-      !(episodes >= 2)) {
-    return "";
-  }
-  const double half = 1.96 * spread->last().y / std::sqrt(episodes);
-  return fmt::format("95% interval {} to {}; ", number_text(mean->last().y - half),
-                     number_text(mean->last().y + half));
-}
-
 /// About as many points as a small line can show.
 std::string course(const Curve& curve) {
   const Curve::Points smoothed = curve.smoothed(smoothing);
@@ -303,12 +287,11 @@ std::string headline_html(const ReportedRun& run) {
       continue;
     }
     const double first = curve->first().y;
-    html += card(
-        headline.name, value_text(headline, run),
-        fmt::format("{}{} at step {}", headline.metric == "score_mean" ? score_interval(run) : "",
-                    headline.share ? percent_text(first) : number_text(first),
-                    number_text(curve->first().x)),
-        course(*curve));
+    html +=
+        card(headline.name, value_text(headline, run),
+             fmt::format("{} at step {}", headline.share ? percent_text(first) : number_text(first),
+                         number_text(curve->first().x)),
+             course(*curve));
   }
   const double seconds = total_seconds(run);
   if (run.steps > 0) {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 #include "base/text.hpp"
@@ -99,7 +102,15 @@ RewardReport report_rewards(std::span<const Pair> pairs,
   std::vector<ScoredPair> scored;
   std::vector<Prediction> predictions;
   RepeatedJudgements repeated;
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
+  // Duplicates can differ in batch and confidence: that of the first batch counts, whatever the
+  // order of the rows.
+  std::vector<std::size_t> order(pairs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+    const Comparison& of = pairs[i].comparison;
+    return std::tie(of.batch, of.confidence, of.notes, of.summaries);
+  });
+  for (const std::size_t i : order) {
     const Comparison& judgement = pairs[i].comparison;
     if (!repeated.is_new(judgement)) {
       continue;

@@ -19,7 +19,7 @@ struct RewardReport {
   std::map<std::string, Agreement> by_policies;    ///< "ref-sft"
   std::map<std::string, Agreement> by_batch;
   Calibration calibration;    ///< towards the labelers' choices
-  std::int64_t repeated = 0;  ///< judgements that are there again, left out (`RepeatedJudgements`)
+  std::int64_t repeated = 0;  ///< duplicate judgements, left out (`RepeatedJudgements`)
 };
 
 /// `rewards` are those of both summaries of each pair. `pairs` must not be empty.

@@ -14,7 +14,7 @@ RougeScoreMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t
     for (const Rouge& one : of) {
       values.push_back(one.*score.*number);
     }
-    return mean_over_posts(with_posts(posts, values), weight);
+    return mean_of_shares(with_posts(posts, values), weight);
   };
   return {.precision = mean(&RougeScore::precision),
           .recall = mean(&RougeScore::recall),

@@ -46,7 +46,7 @@ struct LabelerAudit {
   std::int64_t judgements = 0;
   std::optional<Reliability> reliability;
   std::array<AgreementCount, all_standards.size()> agreement;
-  AgreementCount repeats;         ///< the same choice when a pair came again
+  AgreementCount repeats;         ///< as in JudgedPairs
   std::int64_t contradicted = 0;  ///< pairs left out, as they were judged both ways
   AgreementCount first_shown;     ///< the summary that stood first was chosen
   AgreementCount longer;          ///< the one with more words was chosen; equal numbers left out

@@ -146,9 +146,10 @@ std::string labelers_text(const Audit& audit) {
     text += fmt::format(" {:>6} {:>6}", short_share(of.first_shown), short_share(of.longer));
   }
   return text +
-         "\n(accuracy: estimated together with the consensus, by Dawid & Skene; weight: max(0, 2 "
-         "accuracy - 1);\nthen the agreement with each standard, and how often the summary shown "
-         "first and the longer one were chosen; *: a researcher)\n";
+         "\n(accuracy: estimated together with the consensus, by Dawid & Skene, its interval over "
+         "pairs, by the model;\nweight: max(0, 2 accuracy - 1); then the agreement with each "
+         "standard, and how often\nthe summary shown first and the longer one were chosen; *: a "
+         "researcher)\n";
 }
 
 std::string names_of(const std::vector<std::string>& names) {

@@ -23,13 +23,19 @@ class Overlap {
  public:
   Overlap(const std::vector<Ballot>& ballots, std::size_t labelers) : parent_(2 * labelers) {
     std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+    std::vector<std::size_t> voters;
     for (const Ballot& ballot : ballots) {
-      const auto& votes = ballot.votes;
-      for (std::size_t i = 1; i < votes.size(); ++i) {
-        connect(votes[i - 1].labeler, votes[i].labeler);
+      voters.clear();
+      for (const Vote& vote : ballot.votes) {
+        if (voters.empty() || voters.back() != vote.labeler) {
+          voters.push_back(vote.labeler);
+        }
       }
-      if (votes.size() > 2) {
-        connect(votes[0].labeler, votes[2].labeler);
+      for (std::size_t i = 1; i < voters.size(); ++i) {
+        connect(voters[i - 1], voters[i]);
+      }
+      if (voters.size() > 2) {
+        connect(voters[0], voters[2]);
       }
     }
   }

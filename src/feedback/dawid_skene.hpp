@@ -13,7 +13,8 @@ struct Vote {
   int choice = 0;
 };
 
-/// The votes of different labelers on one pair.
+/// The votes on one pair: one of each labeler, or several, side by side, of people who have no name
+/// of their own and are one labeler here.
 struct Ballot {
   std::vector<Vote> votes;
   /// What is known from elsewhere, for the sign only: positive if 1 is true, negative if 0 is.

@@ -74,8 +74,9 @@ std::string cards(const LabelerAudit& of) {
   html += share_card("Same choice when a pair came again", of.repeats);
   html +=
       "</div>\n<p class=\"note\">Below each share: its 95% interval. The estimated accuracy is "
-      "found "
-      "together with the consensus (Dawid and Skene 1979).</p>\n";
+      "found together with the consensus (Dawid and Skene 1979), its interval over pairs, by the "
+      "model. Repeats within a batch are not counted unless the two stood in the other order: they "
+      "may be copies.</p>\n";
   return of.contradicted == 0
              ? html
              : html + fmt::format("<p class=\"note\">Judged both ways, and left out: {}.</p>\n",

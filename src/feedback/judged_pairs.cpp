@@ -64,7 +64,10 @@ struct Judgement {
   int choice = 0;        ///< as in PairVote
   std::size_t batch = 0;
 
-  /// What makes two of them one that is there again.
+  /// What can tell a second judgement from a copy of the first, whatever was chosen: were the
+  /// choice a part of it, of the second judgements only the opposite ones would be seen.
+  [[nodiscard]] auto occasion() const { return std::tuple(batch, swapped); }
+  /// What two of one labeler agree in if they cannot be told apart.
   [[nodiscard]] auto same() const {
     return std::tuple(choice, batch, swapped, of->confidence.value_or(0));
   }
@@ -86,29 +89,7 @@ bool comes_first(const Judgement& a, const Judgement& b) {
   return a.same() != b.same() ? a.same() < b.same() : a.form() < b.form();
 }
 
-/// One labeler's judgements of one pair, sorted.
-void add_labeler(JudgedPairs& to, std::span<const Judgement> own, std::size_t labeler) {
-  std::vector<Judgement> different;
-  std::array<std::int64_t, 2> chosen{};
-  for (const Judgement& one : own) {
-    if (different.empty() || one.same() != different.back().same()) {
-      different.push_back(one);
-      ++chosen[static_cast<std::size_t>(one.choice)];
-    }
-  }
-  const std::uint64_t post = to.pairs.back().post_number;
-  for (std::size_t i = 0; i < different.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      to.repeats[labeler].add(different[i].choice == different[j].choice, post);
-    }
-  }
-  const bool both = chosen[0] > 0 && chosen[1] > 0;
-  to.repeated += static_cast<std::int64_t>(own.size()) - (both ? 2 : 1);
-  if (both) {
-    ++to.contradicted[labeler];
-    return;
-  }
-  const Judgement& vote = different.front();
+void add_vote(JudgedPairs& to, const Judgement& vote, std::size_t labeler) {
   to.pairs.back().votes.push_back(to.votes.size());
   to.votes.push_back({.pair = to.pairs.size() - 1,
                       .labeler = labeler,
@@ -116,6 +97,44 @@ void add_labeler(JudgedPairs& to, std::span<const Judgement> own, std::size_t la
                       .choice = vote.choice,
                       .first_shown = vote.of->choice == 0,
                       .confidence = vote.of->confidence});
+}
+
+/// One labeler's judgements of one pair, sorted.
+void add_labeler(JudgedPairs& to, std::span<const Judgement> own, std::size_t labeler) {
+  std::vector<Judgement> different;  // in choice or occasion
+  for (const Judgement& one : own) {
+    if (different.empty() || one.choice != different.back().choice ||
+        one.occasion() != different.back().occasion()) {
+      different.push_back(one);
+    }
+  }
+  const std::uint64_t post = to.pairs.back().post_number;
+  for (std::size_t i = 0; i < different.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (different[i].occasion() != different[j].occasion()) {
+        to.repeats[labeler].add(different[i].choice == different[j].choice, post);
+      }
+    }
+  }
+  const bool both = own.front().choice != own.back().choice;
+  to.repeated += static_cast<std::int64_t>(own.size()) - (both ? 2 : 1);
+  if (both) {
+    ++to.contradicted[labeler];
+  } else {
+    add_vote(to, own.front(), labeler);
+  }
+}
+
+/// Judgements of one pair without a name, sorted. They may be of several people, who may contradict
+/// each other: each different one is a vote.
+void add_nameless(JudgedPairs& to, std::span<const Judgement> own, std::size_t labeler) {
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (i > 0 && own[i].same() == own[i - 1].same() && own[i].form() == own[i - 1].form()) {
+      ++to.repeated;
+    } else {
+      add_vote(to, own[i], labeler);
+    }
+  }
 }
 
 JudgedPair pair_of(std::span<const Judgement> own) {
@@ -205,7 +224,9 @@ JudgedPairs join_comparisons(const std::vector<Comparison>& comparisons) {
       const auto by_one = first_group(
           others, [](const Judgement& of) -> const std::string& { return of.of->worker; });
       others = others.subspan(by_one.size());
-      add_labeler(pairs, by_one, place_of(pairs.labelers, by_one.front().of->worker));
+      const std::string& worker = by_one.front().of->worker;
+      (worker.empty() ? add_nameless : add_labeler)(pairs, by_one,
+                                                    place_of(pairs.labelers, worker));
     }
     if (pairs.pairs.back().votes.empty()) {
       pairs.pairs.pop_back();

@@ -61,12 +61,16 @@ struct JudgedPairs {
   std::vector<std::string> labelers;  ///< by name; "" is a missing name
   std::vector<std::string> batches;   ///< by name, numbers in it by their value
   std::vector<JudgedPair> pairs;      ///< by id
-  /// A labeler's judgement of each pair, by pair and labeler. One that is there again counts once;
-  /// of those with the same choice it is that of the first batch. A pair that a labeler has judged
-  /// both ways says nothing of the two, so that the labeler has no vote on it.
+  /// A labeler's judgement of each pair, by pair and labeler. A duplicate counts once; of those
+  /// with the same choice it is that of the first batch. A pair that a labeler has judged both ways
+  /// says nothing of the two, so that the labeler has no vote on it. Those without a name may be of
+  /// several people: each that differs in anything is a vote of the labeler "".
   std::vector<PairVote> votes;
-  std::vector<AgreementCount> repeats;     ///< of each labeler: two judgements of a pair that agree
-  std::vector<std::int64_t> contradicted;  ///< of each labeler: pairs that were judged both ways
+  /// Of each labeler with a name: two judgements of a pair that agree, of those made in different
+  /// batches or orders of the texts. Of two in the same batch and order one may be a copy.
+  std::vector<AgreementCount> repeats;
+  /// Of each labeler with a name: pairs that were judged both ways.
+  std::vector<std::int64_t> contradicted;
   std::int64_t repeated = 0;   ///< judgements whose labeler, pair and choice are there already
   std::int64_t identical = 0;  ///< comparisons of equal texts, left out
 };

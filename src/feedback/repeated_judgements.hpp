@@ -9,9 +9,9 @@
 
 namespace precis {
 
-/// Tells judgements that are there again. Of a named labeler that is the same pair with the same
-/// choice, in either order; without a name rows that agree in all that is read of them, as several
-/// people may stand behind an empty name.
+/// Tells duplicate judgements. Of a named labeler that is the same pair of texts and policies with
+/// the same choice, in either order; without a name rows that agree in all that is read of them, as
+/// several people may stand behind an empty name.
 class RepeatedJudgements {
  public:
   /// Whether the judgement was not there yet.
@@ -24,7 +24,7 @@ class RepeatedJudgements {
   std::int64_t count_ = 0;
 };
 
-/// "3 judgements are there again ... and count once."
+/// "3 duplicate judgements (same pair, labeler and choice) were counted once."
 [[nodiscard]] std::string repeated_text(std::int64_t count);
 
 }  // namespace precis

@@ -11,8 +11,8 @@ namespace {
 
 using testing::HasSubstr;
 
-JsonRow row_of(const std::string& text) {
-  return {.value = nlohmann::json::parse(text), .file = "axes.jsonl", .line = 3};
+JsonRow row_of(const std::string& text, std::int64_t line = 3) {
+  return {.value = nlohmann::json::parse(text), .file = "axes.jsonl", .line = line};
 }
 
 AxisRating rating(const std::string& policy, const std::string& axes,
@@ -61,6 +61,14 @@ TEST(Axes, RatingsThatAreThereAgainCountOnceAndTheirOrderDoesNot) {
   EXPECT_EQ(report.by_worker.at("w").at("overall").ratings, 9);
   EXPECT_NE(once[0].post, once[3].post);
   EXPECT_EQ(once[0].post, once[2].post);
+}
+
+TEST(Axes, EqualRatingsWithoutPostAndTextAreSeveral) {
+  const std::string row = R"({"summary":{"policy":"ppo","axes":{"overall":7}},"worker":"w"})";
+  const AxesReport report = report_axes(std::vector<AxisRating>{parse_axis_rating(row_of(row, 1)),
+                                                                parse_axis_rating(row_of(row, 2))});
+  EXPECT_EQ(report.by_policy.at("ppo").at("overall").ratings, 2);
+  EXPECT_EQ(report.repeated, 0);
 }
 
 TEST(Axes, RowsThatAreNotJudgementsAreNamed) {

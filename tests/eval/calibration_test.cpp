@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -106,8 +107,9 @@ TEST(RewardReport, CountsBothOrdersAndEqualRewards) {
   const double t = student_975(3);
   const double n = 0.625 * 0.375 / (0.6875 / 12);
   const double middle = (0.625 + t * t / (2 * n)) / (1 + t * t / n);
-  EXPECT_NEAR(json["accuracy_low"].get<double>() + json["accuracy_high"].get<double>(), 2 * middle,
-              1e-9);
+  const double half = t * std::sqrt(0.625 * 0.375 / n + t * t / (4 * n * n)) / (1 + t * t / n);
+  EXPECT_NEAR(json["accuracy_low"].get<double>(), middle - half, 1e-9);
+  EXPECT_NEAR(json["accuracy_high"].get<double>(), middle + half, 1e-9);
   // Three margins of 1, of which two were chosen, and one of 0.
   EXPECT_EQ(report.calibration.bins[0].pairs, 1);
   EXPECT_EQ(report.calibration.bins[0].chosen.rate, 0.5);
@@ -139,6 +141,29 @@ TEST(RewardReport, IsTheSameWithJudgementsAgainAndInAnotherOrder) {
   EXPECT_EQ(report.repeated, 15 * 30);
   EXPECT_EQ(to_json(report), to_json(once));
   EXPECT_EQ(to_text(report), to_text(once));
+}
+
+TEST(RewardReport, DuplicatesOfOtherBatchesAndPoliciesDoNotDependOnTheOrder) {
+  // ann chooses x over y: written by sft against ppo, by ppo against sft, and again in a later
+  // week.
+  std::vector<Pair> pairs(3);
+  for (Pair& pair : pairs) {
+    pair.comparison.summaries = {" x", " y"};
+    pair.comparison.policies = {"sft", "ppo"};
+    pair.comparison.worker = "ann";
+    pair.comparison.batch = "one";
+    pair.comparison.confidence = 3;
+  }
+  pairs[1].comparison.policies = {"ppo", "sft"};
+  pairs[2].comparison.batch = "two";
+  pairs[2].comparison.confidence = 1;
+  const std::vector<std::array<float, 2>> rewards(3, {1, 0});
+  const RewardReport report = report_rewards(pairs, rewards);
+  EXPECT_EQ(report.repeated, 1);
+  EXPECT_EQ(report.by_batch.count("two"), 0U);
+  EXPECT_EQ(report.by_policies.at("all").choice.pairs, 2);
+  std::reverse(pairs.begin(), pairs.end());
+  EXPECT_EQ(to_json(report_rewards(pairs, rewards)).dump(), to_json(report).dump());
 }
 
 }  // namespace

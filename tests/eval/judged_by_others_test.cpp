@@ -1,5 +1,6 @@
 #include "eval/judged_by_others.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -155,6 +156,26 @@ TEST(Judgements, OfARealFileAgreeWithItsDescription) {
   EXPECT_EQ(count.wins, 640);
   EXPECT_EQ(count.losses, 360);
   ASSERT_TRUE(count.equal_length.rate);
+}
+
+TEST(Judgements, OfEqualTextsOfTwoPoliciesDoNotDependOnTheOrder) {
+  const auto row = [](const char* first, const char* second) {
+    return fmt::format(
+        R"({{"info":{{"id":"1","subreddit":"s","title":"t","post":"p"}},)"
+        R"("summaries":[{{"text":" x","policy":"{}"}},{{"text":" y","policy":"{}"}}],)"
+        R"("choice":0,"worker":"ann"}})"
+        "\n",
+        first, second);
+  };
+  const TemporaryFolder folder;
+  const std::string one = row("sft", "ppo");
+  const std::string other = row("ppo", "sft");
+  for (const std::string& text : {one + other, other + one}) {
+    const auto found = read_judgements({folder.file("judged", text)}, {"ppo", "sft"});
+    EXPECT_EQ(found.repeated, 0);
+    ASSERT_EQ(found.judgements.size(), 2U);
+    EXPECT_EQ(found.judgements[0].pair.margin + found.judgements[1].pair.margin, 0);
+  }
 }
 
 }  // namespace

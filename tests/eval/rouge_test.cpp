@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <span>
 
 #include "eval/porter.hpp"
 #include "eval/rouge_means.hpp"
@@ -114,13 +115,27 @@ TEST(Rouge, LinesCountForTheSummaryLevelOnly) {
 }
 
 TEST(Rouge, MeansAreOfEachNumber) {
-  const std::vector<Rouge> all = {rouge("a b", "a", false), rouge("a b", "a b", false)};
-  const RougeMeans means = mean_of(all, std::vector<std::uint64_t>{1, 2}, Weight::rows);
+  std::vector<Rouge> all;
+  std::vector<std::uint64_t> posts;
+  for (std::uint64_t post = 0; post < 8; ++post) {
+    all.push_back(rouge("a b", post % 2 == 0 ? "a" : "a b", false));
+    posts.push_back(post);
+  }
+  const RougeMeans means = mean_of(all, posts, Weight::rows);
   EXPECT_EQ(means.rouge1.precision.mean, 0.75);
   EXPECT_EQ(means.rouge1.recall.mean, 1);
-  // The standard error of 0.5 and 1 is a quarter, with one degree of freedom.
-  EXPECT_NEAR(means.rouge1.precision.high, 0.75 + 0.25 * student_975(1), 1e-9);
-  EXPECT_NEAR(means.rouge2.f.low, 0.5 - 0.5 * student_975(1), 1e-9);
+  // The deviation of 0.5 and 1 is a quarter, with seven degrees of freedom.
+  EXPECT_NEAR(means.rouge1.precision.high, 0.75 + 0.25 / std::sqrt(7) * student_975(7), 1e-9);
+  EXPECT_NEAR(means.rouge2.f.low, 0.5 - 0.5 / std::sqrt(7) * student_975(7), 1e-9);
+}
+
+TEST(Rouge, IntervalsStayWithinWhatIsPossible) {
+  const Rouge all[] = {rouge("a", "a", true), rouge("a", "b", true)};
+  const RougeMeans means = mean_of(all, std::vector<std::uint64_t>{1, 2}, Weight::rows);
+  EXPECT_EQ(means.rouge1.f.low, 0);
+  EXPECT_EQ(means.rouge1.f.high, 1);
+  const RougeMeans one = mean_of(std::span(all, 1), std::vector<std::uint64_t>{1}, Weight::rows);
+  EXPECT_TRUE(std::isnan(one.rouge1.f.low)) << "one post has no interval";
 }
 
 TEST(SplitSentences, EndAtStopsAndNewlinesButNotAtAbbreviations) {

@@ -72,20 +72,45 @@ TEST(JudgedPairs, RepeatedJudgementsAndEqualTextsAreCountedApart) {
   for (int copy = 0; copy < 3; ++copy) {
     comparisons.push_back(judged(3, "bob", 'B'));
   }
+  comparisons.push_back(judged(4, "bob", 'B'));
   const JudgedPairs pairs = join_comparisons(comparisons);
-  EXPECT_EQ(pairs.votes.size(), 11U);  // not ann's on post 2, which ann has judged both ways
+  EXPECT_EQ(pairs.votes.size(), 10U);  // not ann's on post 2 and bob's on post 4, judged both ways
   EXPECT_EQ(counts(pairs.repeats[0]), Counts(1, 2));
-  EXPECT_EQ(counts(pairs.repeats[1]), Counts(0, 0));  // copies are no second judgements
-  EXPECT_EQ(pairs.contradicted, (std::vector<std::int64_t>{1, 0, 0, 0}));
+  // Copies are no second judgements, and who counts only opposite ones counts no agreement.
+  EXPECT_EQ(counts(pairs.repeats[1]), Counts(0, 0));
+  EXPECT_EQ(pairs.contradicted, (std::vector<std::int64_t>{1, 1, 0, 0}));
   EXPECT_EQ(pairs.repeated, 4);
   EXPECT_EQ(pairs.identical, 1);
   const Audit found = audit_labelers(pairs, {});
   EXPECT_THAT(
       to_text(pairs, found),
       testing::AllOf(HasSubstr("Judged both ways by the same labeler, and left out for this "
-                               "labeler: ann (1 pair)."),
-                     HasSubstr("4 judgements are there again")));
+                               "labeler: ann (1 pair), bob (1 pair)."),
+                     HasSubstr("4 duplicate judgements (same pair, labeler and choice) were "
+                               "counted once.")));
   EXPECT_EQ(to_json(pairs, found)["workers"][0]["contradicted"], 1);
+}
+
+TEST(JudgedPairs, JudgementsWithoutANameMayBeOfSeveralPeople) {
+  std::vector<Comparison> list;
+  for (int post = 0; post < 10; ++post) {
+    for (int person = 0; person < 3; ++person) {
+      list.push_back(judged(post, "", person == 2 && post > 0 ? 'B' : 'A'));
+      list.back().confidence = 1 + person;
+    }
+  }
+  list.push_back(list.back());
+  const JudgedPairs pairs = join_comparisons(list);
+  EXPECT_EQ(pairs.pairs.size(), 10U);
+  EXPECT_EQ(pairs.votes.size(), 30U);
+  EXPECT_EQ(pairs.repeated, 1);
+  EXPECT_EQ(pairs.contradicted.at(0), 0);
+  EXPECT_EQ(pairs.repeats.at(0).pairs, 0);
+  // How good each is cannot be known of people who cannot be told apart.
+  const Audit found = audit_labelers(pairs, {});
+  EXPECT_FALSE(found.labelers.at(0).reliability);
+  EXPECT_EQ(found.matrix.cells[0][0].pairs, 0);
+  EXPECT_THAT(to_text(pairs, found), HasSubstr("30 judgements of 10 pairs"));
 }
 
 // Three labelers with repeated, contradictory and nameless judgements, several batches, and pairs
@@ -145,7 +170,7 @@ TEST(Audit, IsTheSameToTheLastBitInAnyOrderOfTheRows) {
     return text;
   };
   const std::string expected = all_of(comparisons);
-  EXPECT_THAT(expected, testing::AllOf(HasSubstr("Judged both ways"), HasSubstr("there again"),
+  EXPECT_THAT(expected, testing::AllOf(HasSubstr("Judged both ways"), HasSubstr("counted once"),
                                        HasSubstr("(no name)"), HasSubstr("week-12")));
   EXPECT_LT(expected.find("week-9"), expected.find("week-10"));
   for (std::uint64_t shuffle = 0; shuffle < 20; ++shuffle) {
