@@ -98,10 +98,10 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   const Model model = collectively(
       world, [&] { return load_model(machine.device, o.model, {ModelKind::reward}, o.part); });
   const Pairs pairs = collectively(world, [&] {
-    Pairs read = read_pairs(
-        o.input, o.split, RowUse::validation, o.data,
-        with_begin_token(required_tokenizer(model, o.model), o.data.begin, o.model),
-        model.config.context, handed);
+    Pairs read =
+        read_pairs(o.input, o.split, RowUse::validation, o.data,
+                   with_begin_token(required_tokenizer(model, o.model), o.data.begin, o.model),
+                   model.config.context, handed);
     require(!read.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
             joined(o.input, ","), read.counts.describe());
     context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());

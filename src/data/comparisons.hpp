@@ -37,8 +37,7 @@ enum class ChoiceField { required, ignored };
 
 /// Takes either kind. Throws BadRow naming the field that is missing or of the wrong type.
 /// `info.id`, `policy`, `note`, `worker`, `batch`, `split` and `extra.confidence` may be missing or
-/// null. Of
-/// {"prompt", "chosen", "rejected"} the chosen text is the first summary.
+/// null. Of {"prompt", "chosen", "rejected"} the chosen text is the first summary.
 [[nodiscard]] Comparison parse_comparison(const JsonRow& row,
                                           ChoiceField field = ChoiceField::required);
 

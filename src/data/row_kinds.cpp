@@ -13,7 +13,8 @@ namespace {
 constexpr std::array comparisons = {
     R"({"info": {"subreddit": "...", "title": "...", "post": "..."}, )"
     R"("summaries": [{"text": " ..."}, {"text": " ..."}], "choice": 0})",
-    R"({"info": {"article": "..."}, "summaries": [{"text": " ..."}, {"text": " ..."}], "choice": 1})",
+    R"({"info": {"article": "..."}, )"
+    R"("summaries": [{"text": " ..."}, {"text": " ..."}], "choice": 1})",
     R"({"prompt": "...", "chosen": " ...", "rejected": " ..."})"};
 
 constexpr std::array summaries = {

@@ -15,7 +15,8 @@ namespace precis {
 [[nodiscard]] std::span<const char* const> prompt_kinds();
 [[nodiscard]] std::span<const char* const> response_kinds();
 
-/// "WHERE: the row has the fields `a`, `b`. Expected was one of these kinds:" and a line a kind.
+/// "WHERE: the row has the fields `a`, `b`, a row of one of these kinds was expected:" and a line a
+/// kind.
 [[nodiscard]] std::string unknown_kind(const nlohmann::json& row, const std::string& where,
                                        std::span<const char* const> kinds);
 

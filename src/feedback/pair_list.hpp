@@ -32,8 +32,8 @@ struct PairList {
   std::unordered_map<std::string, std::size_t> places;
 };
 
-/// Reads comparisons; the field `choice` may be missing. Throws Error with file
-/// and line for a row that cannot be read, and for a file without a pair.
+/// Reads comparisons; the field `choice` may be missing. Throws Error with file and line for a row
+/// that cannot be read, and for a file without a pair.
 [[nodiscard]] PairList read_pair_list(const std::string& file);
 
 }  // namespace precis

@@ -47,7 +47,8 @@ GzipReader::Source open_file(const InputFile& input) {
           "{}: this is a folder, a file was expected.", input.name);
   const int descriptor = ::open(input.path.c_str(), O_RDONLY | O_CLOEXEC);
   require_system(descriptor >= 0, "{}: cannot be opened for reading", input.name);
-  return [file = std::make_shared<Descriptor>(descriptor), name = input.name](char* to, std::size_t size) {
+  return [file = std::make_shared<Descriptor>(descriptor), name = input.name](char* to,
+                                                                              std::size_t size) {
     ssize_t count = 0;
     do {
       count = ::read(file->number, to, size);

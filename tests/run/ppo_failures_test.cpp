@@ -426,10 +426,10 @@ TEST_F(PpoFailures, ASignalIsAcknowledgedWithinALongStep) {
 }
 
 TEST_F(PpoFailures, AnUnendingPolicyShowsTheRewardThatIsOptimisedAndIsWarnedAboutOnce) {
-  const Outcome outcome =
-      run(fixture_->ppo("unending", 1,
-                        {"--data.max_response_tokens", "1", "--log.level", "info",
-                         "--log.every_seconds", "0", "--train.learning_rate", "0"}));
+  const Outcome outcome = run(
+      fixture_->ppo("unending", 1,
+                    {"--data.max_response_tokens", "1", "--log.level", "info",
+                     "--log.every_seconds", "0", "--train.learning_rate", "0", "--reference", ""}));
   EXPECT_EQ(outcome.status, 0) << outcome.output;
   EXPECT_EQ(count_of(outcome.output, "% of the summaries ended"), 1) << outcome.output;
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("step 3/3  reward -"), HasSubstr("  score "),

@@ -77,7 +77,6 @@ function mendedState(found) {
     }
     answer.cannot = kept.cannot === '' || Object.hasOwn(reasons, kept.cannot) ? kept.cannot : null;
     answer.scale = answer.cannot === null && isWithin(kept.scale, 9) ? kept.scale : null;
-    answer.isNew = kept.isNew === true;
     answer.lean = answer.scale === 5 && sides.includes(kept.lean) ? kept.lean : null;
     answer.note = is(kept.note, 'string') ? kept.note : '';
     answer.seconds = is(kept.seconds, 'number') && kept.seconds >= 0 ? kept.seconds : 0;
@@ -88,6 +87,8 @@ function mendedState(found) {
         }
       }
     }
+    // Kept by a page that did not note downloads: perhaps never downloaded.
+    answer.isNew = typeof kept.isNew === 'boolean' ? kept.isNew : isBegun(answer);
   }
   return state;
 }
