@@ -50,9 +50,9 @@ struct ModelConfig {
   std::vector<std::int32_t> begin_tokens;
   double reward_shift = 0.0;  ///< Subtracted from rewards and values.
   std::string source_dtype = "f32";
-  /// What an imported folder said beyond this, for its export: the JSON object of its
-  /// generation_config.json, and the keys of its config.json that precis has no use for. Empty:
-  /// there was nothing.
+  /// What an imported folder said beyond this, for its export: the keys of its
+  /// generation_config.json and of its config.json that precis has no use for, each a JSON object.
+  /// Empty: there was nothing.
   std::string generation_config;
   std::string other_config;
 

@@ -92,7 +92,17 @@ void add_tokenizer(ImportedModel& imported, const fs::path& folder) {
   }
 }
 
-/// The keys of a config.json that an export would not write by itself.
+/// The keys of a generation_config.json that an export would not write by itself.
+std::string other_generation_settings(Json generation) {
+  if (generation.is_null()) {
+    return "";
+  }
+  generation.erase("eos_token_id");
+  generation.erase("bos_token_id");
+  return generation.empty() ? "" : generation.dump();
+}
+
+/// The same of a config.json.
 std::string other_settings(Json config, const Family& family) {
   for (const FamilySetting& setting : family.settings) {
     config.erase(setting.key);
@@ -132,7 +142,7 @@ ImportedModel import_folder(Device& device, const fs::path& folder) {
   model.config.source_dtype = files.dtype(tensors, imported.notes);
   const FolderFile generation = read_object(folder / "generation_config.json");
   set_special_tokens(model.config, generation, file, imported.notes);
-  model.config.generation_config = generation.json.is_null() ? "" : generation.json.dump();
+  model.config.generation_config = other_generation_settings(generation.json);
   model.config.other_config = other_settings(file.json, family);
   add_tokenizer(imported, folder);
 

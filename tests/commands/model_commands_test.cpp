@@ -319,7 +319,7 @@ TEST(ModelCommands, WhatIsTrainedWithABeginTokenIsUsedWithIt) {
                 "--train.batch",
                 "2",
                 "--data.max_query_tokens",
-                "60",
+                "100",
                 "--data.max_response_tokens",
                 "60",
                 "--run",
@@ -336,10 +336,10 @@ TEST(ModelCommands, WhatIsTrainedWithABeginTokenIsUsedWithIt) {
     succeed(words);
     return read_rows(f() / "ids.jsonl").at(0)["ids"].at(0).get<int>();
   };
-  const std::string begun = train("begun", {"--data.bos", "true"});
+  const std::string begun = train("begun_run", {"--data.bos", "true"});
   EXPECT_EQ(first_id(begun), 65);
   EXPECT_NE(first_id(begun, {"--data.bos", "false"}), 65);
-  EXPECT_NE(first_id(train("plain", {})), 65);
+  EXPECT_NE(first_id(train("plain_run", {})), 65);
   // An export says so to others, and comes back with it.
   succeed({"export", "--from", begun, "--to", f() / "begun_folder"});
   EXPECT_EQ(first_id(f() / "begun_folder"), 65);
@@ -411,40 +411,38 @@ TEST(ModelCommands, AnIdWithoutATokenIsNotDrawnUnlessAsked) {
 
 TEST(ModelCommands, WhatIsNotFiniteIsNoResult) {
   const std::string prompts = f() / "prompts.jsonl";
+  const std::string scored = f() / "finite.jsonl";
+  overwrite(scored, R"({"prompt":"a","response":" b"})");
+  const auto refuse_quietly = [](const Words& parts, Words words) {
+    words.insert(words.end(), {"--log.level", "warning"});
+    refuse(1, parts, words);
+  };
   for (const auto& [model, said] :
        {std::pair("poisoned.h5", "tensor blocks/000/mlp/up/weight: 1 of its"),
         std::pair("overflowing.h5", "log-probs")}) {
     const std::string file = f() / model;
-    refuse(1, {file, said, "NaN or infinite"},
-           {"sample", "--model", file, "--prompt", "a", "--log.level", "warning"});
-    refuse(1, {file, said, "NaN or infinite"},
-           {"sample", "--model", file, "--input", prompts, "--output", f() / "none", "--log.level",
-            "warning"});
-    refuse(1, {file, said, "NaN or infinite"},
-           {"score", "--model", file, "--input", prompts, "--output", f() / "none", "--log.level",
-            "warning"});
+    const Words parts{file, said, "NaN or infinite"};
+    refuse_quietly(parts, {"sample", "--model", file, "--prompt", "a"});
+    refuse_quietly(parts,
+                   {"sample", "--model", file, "--input", prompts, "--output", f() / "none"});
+    refuse_quietly(parts, {"score", "--model", file, "--input", scored, "--output", f() / "none"});
     EXPECT_FALSE(std::filesystem::exists(f() / "none"));
     EXPECT_FALSE(std::filesystem::exists(f() / "none.partial"));
   }
-  refuse(1, {"prompts.jsonl:1"},
-         {"score", "--model", f() / "overflowing.h5", "--input", prompts, "--output", f() / "none",
-          "--log.level", "warning"});
-  const Words quiet{"--log.level", "warning"};
-  const auto refuse_poisoned = [&](Words words) {
-    words.insert(words.end(), quiet.begin(), quiet.end());
-    refuse(1, {"poisoned", "is NaN or infinite"}, words);
-  };
-  refuse_poisoned(
-      {"sft", "--model", f() / "poisoned.h5", "--data.train", prompts, "--run", f() / "no_run"});
-  refuse_poisoned({"reward", "--model", f() / "poisoned_reward.h5", "--data.train", prompts,
-                   "--run", f() / "no_run"});
-  refuse_poisoned(
-      {"evaluate", "reward", "--model", f() / "poisoned_reward.h5", "--input", prompts});
-  refuse_poisoned({"export", "--from", f() / "poisoned.h5", "--to", f() / "no_folder"});
+  refuse_quietly({"finite.jsonl:1"}, {"score", "--model", f() / "overflowing.h5", "--input", scored,
+                                      "--output", f() / "none"});
+  const Words parts{"poisoned", "is NaN or infinite"};
+  refuse_quietly(parts, {"sft", "--model", f() / "poisoned.h5", "--data.train", prompts, "--run",
+                         f() / "no_run"});
+  refuse_quietly(parts, {"reward", "--model", f() / "poisoned_reward.h5", "--data.train", prompts,
+                         "--run", f() / "no_run"});
+  refuse_quietly(parts,
+                 {"evaluate", "reward", "--model", f() / "poisoned_reward.h5", "--input", prompts});
+  refuse(1, parts, {"export", "--from", f() / "poisoned.h5", "--to", f() / "no_folder"});
+  EXPECT_FALSE(std::filesystem::exists(f() / "no_folder"));
   refuse(1, {"poisoned.h5, dataset weights/blocks/000/mlp/up/weight", "is NaN or infinite"},
          {"inspect", f() / "poisoned.h5", "--verify"});
   succeed({"inspect", f() / "overflowing.h5", "--verify"});
-  EXPECT_FALSE(std::filesystem::exists(f() / "no_folder"));
 }
 
 /// Writes a checkpoint anew, with right digests but with a number of this dataset that is none.
@@ -495,7 +493,7 @@ TEST(ModelCommands, ACheckpointThatIsNotFiniteIsNotGoneOnFrom) {
                    "--train.batch",
                    "2",
                    "--data.max_query_tokens",
-                   "60",
+                   "100",
                    "--data.max_response_tokens",
                    "60",
                    "--log.level",

@@ -58,7 +58,7 @@ Json config_json(const Family& family, const ModelConfig& config, WeightDType dt
 Json generation_json(const ModelConfig& config) {
   Json json = kept(config.generation_config);
   json["eos_token_id"] = end_tokens_json(config);
-  if (!config.begin_tokens.empty() || json.contains("bos_token_id")) {
+  if (!config.begin_tokens.empty()) {
     json["bos_token_id"] = begin_token_json(config);
   }
   return json;
