@@ -280,6 +280,15 @@ bool may_differ_when_continued(std::string_view key) {
   return says_how_only(key) || std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
+/// Keys that runs of the first version did not have, with the values that mean what these did.
+bool meant_before_it_was_there(const DeckDifference& difference) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 1> added{
+      {{"data.bos", "auto"}}};
+  return !difference.before && std::any_of(added.begin(), added.end(), [&](const auto& key) {
+    return difference.key == key.first && difference.after == key.second;
+  });
+}
+
 std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
                                       const std::vector<DeckEntry>& after,
                                       bool (*may_differ)(std::string_view key)) {
@@ -288,7 +297,7 @@ std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
     return value ? fmt::format("'{}'", *value) : std::string{"absent"};
   };
   for (const DeckDifference& difference : deck_differences(before, after)) {
-    if (!may_differ(difference.key)) {
+    if (!may_differ(difference.key) && !meant_before_it_was_there(difference)) {
       changes.push_back(fmt::format("{} (was {}, now {})", difference.key, shown(difference.before),
                                     shown(difference.after)));
     }

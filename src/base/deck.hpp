@@ -49,7 +49,8 @@ struct DeckDifference {
 /// may not differ.
 [[nodiscard]] bool says_how_only(std::string_view key);
 
-/// "train.batch (was '16', now '8')" for each key that differs, unless it `may_differ`.
+/// "train.batch (was '16', now '8')" for each key that differs, unless it `may_differ`, or is one
+/// that decks of an earlier version lack and has the value that they meant.
 [[nodiscard]] std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
                                                     const std::vector<DeckEntry>& after,
                                                     bool (*may_differ)(std::string_view key));

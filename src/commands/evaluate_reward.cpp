@@ -109,8 +109,10 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
     return read;
   });
   agree_on_inputs(world, collectively(world, [&] {
-                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
-                                                              {"input", digest_of(pairs.pairs)}};
+                    return std::map<std::string, std::string>{
+                        {"model", digest_of_model(o.model)},
+                        {"input", digest_of(pairs.pairs)},
+                        {"input's posts and policies", digest_of_labels(pairs.pairs)}};
                   }));
   // A name that cannot be written is found before the work is done.
   std::optional<JsonlWriter> rows, table;

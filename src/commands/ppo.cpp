@@ -246,6 +246,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
       world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });
   auto agreed = digests;
   agreed["ppo.replay"] = inputs.replay ? inputs.replay->digest() : "";
+  agreed["data.prompts' ids"] = digest_of_labels(inputs.prompts.examples);
+  agreed["data.valid's ids"] = digest_of_labels(inputs.shown.examples);
   agree_on_inputs(world, agreed);
   if (o.run.dry_run) {
     ModelConfig value = heads.value.config;

@@ -69,14 +69,28 @@ std::string group_help(const std::vector<Command>& table, const std::string& gro
                                          listed_help(summaries, help_width()));
 }
 
+/// Whether this rank says that a signal ended it. One that is of a process alone (a limit of its
+/// CPU time) is said by each, else rank 0 speaks for all. A SIGTERM of several ranks comes from
+/// mpirun, because of a rank that has failed and said so, or of a signal to itself: mpirun says
+/// which.
+bool tells_of(int signal) {
+  if (signal == SIGXCPU) {
+    return true;
+  }
+  const char* ranks = std::getenv("OMPI_COMM_WORLD_SIZE");
+  const bool by_mpirun = signal == SIGTERM && ranks != nullptr && std::atoi(ranks) > 1;
+  return launcher_rank() == 0 && !by_mpirun;
+}
+
 /// What a signal does wherever nothing is saved (a training takes the signals over while it has
 /// something to save): a word, no output that is not complete, and the end.
 class SignalsEnd {
  public:
   explicit SignalsEnd(Log& log)
       : watch_([&log](const SignalWatch::Received& received) {
-          if (launcher_rank() == 0) {
-            log.error("{} was received: ended, and what was not complete is not kept.",
+          if (tells_of(received.signal)) {
+            log.error("{}{} was received: ended, and what was not complete is not kept.",
+                      launcher_rank() == 0 ? "" : fmt::format("rank {}: ", launcher_rank()),
                       signal_name(received.signal));
           }
           end_without_partial_outputs(received.signal);

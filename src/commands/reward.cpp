@@ -192,7 +192,10 @@ ExitStatus run(Context& context, RewardOptions& o) {
   });
   const auto digests =
       collectively(world, [&] { return digests_of(o, pairs, goes_on, context.log); });
-  agree_on_start(world, digests, goes_on);
+  auto agreed = digests;
+  agreed["data.train's posts and policies"] = digest_of_labels(pairs.train.pairs);
+  agreed["data.valid's posts and policies"] = digest_of_labels(pairs.valid.pairs);
+  agree_on_start(world, agreed, goes_on);
   if (o.run.dry_run) {
     const std::string text = describe(plan_of(o, model, pairs), machine, mpi, context.log);
     if (world.rank() == 0) {

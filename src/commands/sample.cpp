@@ -251,8 +251,11 @@ ExitStatus run(Context& context, SampleOptions& o) {
   const auto tokenizer =
       collectively(world, [&] { return tokenizer_of(model, o.data.begin, o.model); });
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
-  const auto rows =
-      collectively(world, [&] { return read_prompts(o, handed, model.config, text, context.log); });
+  const auto rows = collectively(world, [&] {
+    auto read = read_prompts(o, handed, model.config, text, context.log);
+    check_count(o, read.size());
+    return read;
+  });
   agree_on_inputs(world, collectively(world, [&] {
                     return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
                                                               {"input", digest_of(rows)}};
@@ -262,7 +265,6 @@ ExitStatus run(Context& context, SampleOptions& o) {
     output.emplace(world, o.output);
   }
 
-  check_count(o, rows.size());
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
   const auto mine = rank_part(all, world.rank(), world.size());

@@ -81,23 +81,23 @@ void OutputFolder::commit() {
   fs::path replaced = path_;
   replaced += ".replaced";
   const bool replaces = fs::exists(path_);
-  if (replaces) {
-    std::error_code ignored;
-    fs::remove_all(replaced, ignored);
-    rename_folder(path_, replaced);
-  }
+  // From here on the new files are whole: a signal between the renames must leave them.
+  unfinished_.reset();
+  std::error_code ignored;
   try {
+    if (replaces) {
+      fs::remove_all(replaced, ignored);
+      rename_folder(path_, replaced);
+    }
     rename_folder(partial_, path_);
   } catch (...) {
-    if (replaces) {
-      std::error_code ignored;
+    if (replaces && !fs::exists(path_, ignored)) {
       fs::rename(replaced, path_, ignored);
     }
+    fs::remove_all(partial_, ignored);
     throw;
   }
-  unfinished_.reset();
   if (replaces) {
-    std::error_code ignored;
     fs::remove_all(replaced, ignored);
   }
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -79,13 +80,20 @@ void write_holder(int descriptor, const fs::path& file) {
   require(good, "{}", with_errno("cannot write " + file.string()));
 }
 
+/// Whether this job was begun anew by Slurm: what it ran before, on whatever host, has ended.
+bool is_requeued() {
+  const char* count = std::getenv("SLURM_RESTART_COUNT");
+  return count != nullptr && std::string_view(count) != "0";
+}
+
 /// Whether the process that the lock names is surely dead, or none is named: asked for only where
 /// the file system's locks do not tell.
 bool is_dead(const Holder& holder) {
   return holder.host.empty() ||
          (holder.host == host_name() && ::kill(static_cast<pid_t>(holder.process), 0) != 0 &&
           errno == ESRCH) ||
-         (holder.job != "none" && holder.job == job_name() && holder.host != host_name());
+         (holder.job != "none" && holder.job == job_name() && holder.host != host_name() &&
+          is_requeued());
 }
 
 /// `why_unsure`: why the file system's locks do not tell whether the holder lives; empty: they do.
@@ -161,8 +169,7 @@ void RunLock::take() {
       }
       notice_ = fmt::format(
           "The file system of {} has no locks ({}): the run goes on without one. Let no other "
-          "process "
-          "work in this folder at the same time.",
+          "process work in this folder at the same time.",
           file_.string(), cause);
       break;
     }
@@ -172,6 +179,10 @@ void RunLock::take() {
           holder.host.empty() || holder.host == host_name() ? "" : locks_stay_here(file_);
       if (!why.empty() && !is_dead(holder)) {
         refuse(file_, why);
+      }
+      if (!why.empty()) {
+        notice_ = fmt::format("The lock of {} is taken over: it was of {}, which has ended.",
+                              file_.string(), describe(holder));
       }
       break;
     }

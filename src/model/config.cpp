@@ -256,7 +256,7 @@ void add_model_options(OptionTable& table, ModelConfig& c, const std::string& so
             {.meaning = "width of the residual stream",
              .source = source,
              .minimum = 1,
-             .maximum = 1 << 20});
+             .maximum = 1 << 24});
   table.add("model.heads", &c.heads,
             {.meaning = "attention heads", .source = source, .minimum = 1, .maximum = 1 << 12});
   table.add("model.kv_heads", &c.kv_heads,

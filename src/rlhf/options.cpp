@@ -44,7 +44,7 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
   table.add("ppo.value_learning_rate", &o.value_learning_rate,
             {.meaning = "peak rate of the value network",
              .source = paper,
-             .maximum = 1e6,
+             .maximum = 1e30,
              .default_text = "train.learning_rate"});
   table.add("ppo.gamma", &o.gamma, {.meaning = "discount", .source = paper, .maximum = 1});
   table.add("ppo.lambda", &o.lambda,

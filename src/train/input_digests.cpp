@@ -38,6 +38,26 @@ std::string digest_of(const std::vector<Example>& examples) {
   return digest.text();
 }
 
+std::string digest_of_labels(const std::vector<Example>& examples) {
+  TokenDigest labels;
+  for (const Example& example : examples) {
+    labels.add(static_cast<std::int64_t>(digest(example.row.id())));
+  }
+  return labels.text();
+}
+
+std::string digest_of_labels(const std::vector<Pair>& pairs) {
+  TokenDigest labels;
+  for (const Pair& pair : pairs) {
+    const Comparison& of = pair.comparison;
+    for (const std::string* text : {&of.post.id, &of.post.title, &of.post.body, &of.summaries[0],
+                                    &of.summaries[1], &of.policies[0], &of.policies[1]}) {
+      labels.add(static_cast<std::int64_t>(digest(*text)));
+    }
+  }
+  return labels.text();
+}
+
 std::string digest_of(const std::vector<PromptRow>& rows) {
   TokenDigest digest_of_rows;
   for (const PromptRow& row : rows) {

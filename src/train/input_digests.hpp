@@ -31,6 +31,10 @@ class TokenDigest {
 
 /// Of the tokens that are used, whatever the files, their names and their compression.
 [[nodiscard]] std::string digest_of(const std::vector<Example>& examples);
+/// Of what results take from rows beside their tokens: ids, and of comparisons the texts and the
+/// policies too. Ranks agree on it; a run that goes on does not ask for it.
+[[nodiscard]] std::string digest_of_labels(const std::vector<Example>& examples);
+[[nodiscard]] std::string digest_of_labels(const std::vector<Pair>& pairs);
 /// The ids included, which the results show.
 [[nodiscard]] std::string digest_of(const std::vector<PromptRow>& rows);
 /// The choices included.

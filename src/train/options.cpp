@@ -144,7 +144,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
              .minimum = 1,
              .maximum = 1e9});
   table.add("train.learning_rate", &o.learning_rate,
-            {.meaning = "peak rate", .source = paper + ", 1.3B", .maximum = 1e6});
+            {.meaning = "peak rate", .source = paper + ", 1.3B", .maximum = 1e30});
   table.add("train.schedule", &o.schedule,
             {{"constant", Schedule::constant},
              {"linear", Schedule::linear},
