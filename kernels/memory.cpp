@@ -78,7 +78,7 @@ std::byte* Memory::allocate(const Shape& shape, DType dtype, MemoryUse use) {
             ? ""
             : fmt::format(" This process holds {}: {}.", text_of(held_.total()), to_string(held_));
     throw OutOfMemory(
-        fmt::format("{} of {} for {}, {} {}, could not be had: {} of {} are free.{} {}",
+        fmt::format("{} of {} for {}, {} {}, could not be allocated: {} of {} are free.{} {}",
                     text_of(bytes), name_, name_of(use), precis::name_of(dtype), to_string(shape),
                     text_of(now.free), text_of(now.total), held, remedy_for(use)));
   }

@@ -49,7 +49,7 @@ void add_options(OptionTable& table, ExportOptions& options) {
              .maximum = 1e9});
   table.add("label.limit", &options.page.limit,
             {.unit = "pairs",
-             .meaning = "at most so many pairs on the page; 0: all",
+             .meaning = "at most this many pairs on the page; 0: all",
              .source = "precis",
              .maximum = 1e9});
   table.add("label.title", &options.page.title,

@@ -179,6 +179,19 @@ void read_added(TokenizerParts& parts, const json& added, const TokenIds& ids,
   }
 }
 
+/// Throws Error unless a tokenizer is of the kind that is read, saying which that is.
+template <class... Args>
+void require_kind(bool condition, const std::string& name, fmt::format_string<Args...> what,
+                  Args&&... args) {
+  if (!condition) {
+    fail(
+        "{}: {} is not supported: precis reads byte-level BPE with GPT-2's splitting rule. Take a "
+        "model with such a tokenizer; for a model from random weights, `precis tokenizer` trains "
+        "one.",
+        name, fmt::format(what, std::forward<Args>(args)...));
+  }
+}
+
 /// The one element of a part of the pipeline: itself, or what a Sequence of one holds.
 std::vector<json> steps_of(const json& part, const char* key, const char* list,
                            const std::string& name) {
@@ -245,28 +258,20 @@ std::vector<std::int32_t> read_template(const TokenizerParts& parts, const json&
 void read_pipeline(TokenizerParts& parts, const json& file, const std::string& name) {
   for (const json& step :
        steps_of(member(file, "normalizer", name), "normalizer", "normalizers", name)) {
-    require(type_of(step, name) == "NFC",
-            "{}: the normalizer {} is not supported; precis reads tokenizers with none or NFC.",
-            name, type_of(step, name));
+    require_kind(type_of(step, name) == "NFC", name, "the normalizer {}", type_of(step, name));
     parts.nfc = true;
   }
   const auto splits =
       steps_of(member(file, "pre_tokenizer", name), "pre_tokenizer", "pretokenizers", name);
-  require(!splits.empty(),
-          "{}: the tokenizer has no pre_tokenizer; precis reads those with ByteLevel.", name);
+  require_kind(!splits.empty(), name, "a tokenizer without a pre_tokenizer");
   for (const json& step : splits) {
-    require(
-        type_of(step, name) == "ByteLevel",
-        "{}: the pre_tokenizer {} is not supported; precis reads tokenizers with ByteLevel alone "
-        "(GPT-2's splitting rule).",
-        name, type_of(step, name));
+    require_kind(type_of(step, name) == "ByteLevel", name, "the pre_tokenizer {}",
+                 type_of(step, name));
     parts.add_prefix_space = flag(step, "add_prefix_space", true, name);
     parts.split = flag(step, "use_regex", true, name);
   }
   for (const json& step : steps_of(member(file, "decoder", name), "decoder", "decoders", name)) {
-    require(type_of(step, name) == "ByteLevel",
-            "{}: the decoder {} is not supported; precis reads tokenizers with none or ByteLevel.",
-            name, type_of(step, name));
+    require_kind(type_of(step, name) == "ByteLevel", name, "the decoder {}", type_of(step, name));
   }
 }
 
@@ -274,10 +279,8 @@ void read_post_processor(TokenizerParts& parts, const json& file, const std::str
   const json& post_processor = member(file, "post_processor", name);
   for (const json& step : steps_of(post_processor, "post_processor", "processors", name)) {
     const std::string type = type_of(step, name);
-    require(type == "ByteLevel" || type == "TemplateProcessing",
-            "{}: the post_processor {} is not supported; precis reads tokenizers with none, "
-            "ByteLevel or TemplateProcessing.",
-            name, type);
+    require_kind(type == "ByteLevel" || type == "TemplateProcessing", name, "the post_processor {}",
+                 type);
     if (type == "TemplateProcessing") {
       // A later one goes around what an earlier one has made.
       const std::vector<std::int32_t> begin = read_template(parts, step, name);
@@ -288,18 +291,15 @@ void read_post_processor(TokenizerParts& parts, const json& file, const std::str
 
 void check_model(const json& model, const std::string& name) {
   const std::string type = type_of(model, name);
-  require(type == "BPE" || (type == "without a type" && model.contains("merges")),
-          "{}: the tokenizer's model is {}; precis reads BPE.", name, type);
+  require_kind(type == "BPE" || (type == "without a type" && model.contains("merges")), name,
+               "the tokenizer's model {}", type);
   const json& dropout = member(model, "dropout", name);
-  require(dropout.is_null() || dropout == 0,
-          "{}: the tokenizer has BPE dropout, which precis does not support.", name);
+  require_kind(dropout.is_null() || dropout == 0, name, "BPE dropout");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json& value = member(model, key, name);
-    require(value.is_null() || value == json(""),
-            "{}: the tokenizer has a `{}`, which precis does not support.", name, key);
+    require_kind(value.is_null() || value == json(""), name, "a `{}`", key);
   }
-  require(!flag(model, "ignore_merges", false, name),
-          "{}: the tokenizer has `ignore_merges`, which precis does not support.", name);
+  require_kind(!flag(model, "ignore_merges", false, name), name, "`ignore_merges`");
 }
 
 }  // namespace

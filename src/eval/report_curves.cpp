@@ -71,7 +71,7 @@ const std::vector<Panel>& panels() {
         {"gradient_norm_policy", "policy"},
         {"gradient_norm_value", "value"}}},
       {"Learning rate", {{"learning_rate", "rate"}}, {}, {}, {}, true},
-      {"Log-prob of rollout and learner apart",
+      {"Difference of log-probs, rollout and learner",
        {{"logprob_gap_mean", "mean"}, {"logprob_gap_max", "largest"}}},
       {"Tokens a second", {{"tokens_per_second", "all"}}},
       {"Tokens a second, by role",

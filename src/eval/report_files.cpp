@@ -222,8 +222,9 @@ std::string SkippedRows::describe(std::string_view file) const {
                        counted(bad, "line"), bad == 1 ? "is" : "are", first);
   }
   if (torn) {
-    text += fmt::format("{}{}: the last line is torn: the run is still writing, or was killed.",
-                        text.empty() ? "" : " ", file);
+    text +=
+        fmt::format("{}{}: the last line is incomplete: the run is still writing, or was killed.",
+                    text.empty() ? "" : " ", file);
   }
   return text;
 }

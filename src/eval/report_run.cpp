@@ -232,9 +232,9 @@ std::string ReportedRun::state() const {
   if (log.stopped_early) {
     return fmt::format("stopped early after {}; it can go on", where);
   }
-  return steps == 0
-             ? "nothing was recorded"
-             : fmt::format("{} after {}", locked ? "at work, or killed," : "unfinished", where);
+  return steps == 0 ? "nothing was recorded"
+                    : fmt::format("{} after {}",
+                                  locked ? "still running, or killed," : "unfinished", where);
 }
 
 ReportedRun read_run(const fs::path& folder) {

@@ -93,7 +93,7 @@ std::string sample_note(const SampleText& sample, const PostText* post) {
     parts.push_back(fmt::format("{} {}", name.substr(0, 40), number_text(value)));
   }
   if (sample.ended && !*sample.ended) {
-    parts.emplace_back("cut at the most tokens");
+    parts.emplace_back("cut at the limit of tokens");
   }
   return joined(parts, " · ");
 }

@@ -205,7 +205,7 @@ std::string remarks(const JudgedPairs& pairs, const Audit& audit) {
         names_of(unknown));
   } else if (!audit.anchored) {
     text +=
-        "The estimate takes it that the labelers are right more often than wrong taken together; "
+        "The estimate assumes that the labelers, taken together, are right more often than wrong; "
         "if most of them may be bad, name researchers to compare with.\n";
   }
   if (!audit.consensus.converged && unknown.size() < audit.labelers.size()) {

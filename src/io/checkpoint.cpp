@@ -120,11 +120,11 @@ std::optional<CheckpointEntry> CheckpointFolder::newest(
                               damage, entries[i + 1].path.string())
                 : fmt::format("The checkpoint is damaged: {}", damage));
   }
-  require(
-      entries.empty(),
-      "all checkpoints in {} are damaged, and nothing is begun anew. Restore one of them from a "
-      "copy, or give another run folder.",
-      folder_.string());
+  require(entries.empty(),
+          "all checkpoints in {} are damaged, and the run is not begun again. Restore one of them "
+          "from a "
+          "copy, or give another run folder.",
+          folder_.string());
   return std::nullopt;
 }
 

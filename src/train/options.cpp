@@ -32,7 +32,7 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
        .default_text = "f32 on the CPU, bf16 on a GPU"});
   table.add("watchdog_seconds", &o.watchdog_seconds,
             {.unit = "seconds",
-             .meaning = "a rank without progress for so long ends the job; 0: off",
+             .meaning = "a rank without progress for this long ends the job; 0: off",
              .source = "precis",
              .maximum = 1e9});
 }
@@ -120,7 +120,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
              .required = !supervised});
   table.add("train.stop_after", &o.stop_after,
             {.unit = "steps",
-             .meaning = "save and stop (status 75) after so many steps of this launch; 0: off",
+             .meaning = "save and stop (status 75) after this many steps of this launch; 0: off",
              .source = "precis",
              .maximum = 1e9,
              .launch = true});

@@ -345,7 +345,7 @@ bool TrainingRun::safe_point(const Describe& describe) {
     } catch (const AgreedError& error) {
       if (must_stop || checkpoint_options_.on_failure == OnFailure::stop) {
         throw AgreedError(
-            fmt::format("{} Make room there, or mend what is in the way; the same command then "
+            fmt::format("{} Make room there, or remove what is in the way; the same command then "
                         "goes on.",
                         error.what()),
             error.status(), error.rank(), error.ranks());

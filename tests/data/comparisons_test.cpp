@@ -181,7 +181,7 @@ TEST(Comparisons, RowsOfNoKnownKindAreShownTheKinds) {
               AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`,"),
                     HasSubstr(R"("summaries": [{"text": " ..."}, {"text": " ..."}])"),
                     HasSubstr(R"({"prompt": "...", "chosen": " ...", "rejected": " ..."})"),
-                    HasSubstr("\nMend the row")));
+                    HasSubstr("\nCorrect the row")));
   json empty = comparison();
   empty["info"] = {{"url", "x"}};
   EXPECT_THAT(message_of<Error>([&] { (void)read(empty.dump()); }), HasSubstr("`url`"));

@@ -215,7 +215,7 @@ TEST(Examples, BadRowsNameFileLineAndField) {
   EXPECT_EQ(message_of<Error>(
                 [&] { (void)read_examples({path}, RowUse::training, options, tokenizer, 1024); }),
             path +
-                ":2: the field `summary` is missing. Mend the row, or skip and count such rows "
+                ":2: the field `summary` is missing. Correct the row, or skip and count such rows "
                 "with data.skip_bad true.");
   EXPECT_EQ(read_examples({path}, RowUse::prompts, options, tokenizer, 1024).counts.kept, 2);
   options.skip_bad = true;

@@ -83,7 +83,7 @@ TEST(Report, OfAWholeRunHasNoProblems) {
                            "k3</text>",
                            "Early words.",
                            "Late words.",
-                           "cut at the most tokens",
+                           "cut at the limit of tokens",
                            "score 0.75",
                            "Ref.",
                            "Time by phase",
@@ -213,9 +213,9 @@ TEST(Report, UnfinishedRunsSayHowFarTheyCame) {
   fill(folder / "run", {{"metrics.jsonl", ppo_metrics(12) + R"({"step":13,"tok)"}});
   ReportedRun run = read_run(folder / "run");
   EXPECT_EQ(run.state(), "unfinished after step 12 of 40");
-  EXPECT_THAT(run.problems, ElementsAre(HasSubstr("the last line is torn")));
+  EXPECT_THAT(run.problems, ElementsAre(HasSubstr("the last line is incomplete")));
   fill(folder / "run", {{"lock", "{}"}});
-  EXPECT_EQ(read_run(folder / "run").state(), "at work, or killed, after step 12 of 40");
+  EXPECT_EQ(read_run(folder / "run").state(), "still running, or killed, after step 12 of 40");
   fill(folder / "run",
        {{"log.txt",
          log_text +

@@ -68,9 +68,10 @@ TEST_F(MemoryTest, ThatCannotBeHadIsExplained) {
     });
   };
   const std::string message = message_for(MemoryUse::key_value_cache);
-  EXPECT_THAT(message, testing::StartsWith(fmt::format("4.0 PiB of {} for key-value cache, f32 "
-                                                       "(1073741824, 1048576), could not be had: ",
-                                                       memory.name())));
+  EXPECT_THAT(message,
+              testing::StartsWith(fmt::format("4.0 PiB of {} for key-value cache, f32 "
+                                              "(1073741824, 1048576), could not be allocated: ",
+                                              memory.name())));
   EXPECT_THAT(message, testing::HasSubstr("are free. This process holds 4.0 KiB: parameters"));
   EXPECT_THAT(message, testing::HasSubstr("max_sequences"));
   EXPECT_THAT(message_for(MemoryUse::activations), testing::HasSubstr("micro_batch_tokens"));
