@@ -279,8 +279,10 @@ void read_post_processor(TokenizerParts& parts, const json& file, const std::str
   const json& post_processor = member(file, "post_processor", name);
   for (const json& step : steps_of(post_processor, "post_processor", "processors", name)) {
     const std::string type = type_of(step, name);
-    require_kind(type == "ByteLevel" || type == "TemplateProcessing", name, "the post_processor {}",
-                 type);
+    require(type == "ByteLevel" || type == "TemplateProcessing",
+            "{}: the post_processor {} is not supported; precis reads tokenizers with none, "
+            "ByteLevel or TemplateProcessing. Write one of these into the file that does the same.",
+            name, type);
     if (type == "TemplateProcessing") {
       // A later one goes around what an earlier one has made.
       const std::vector<std::int32_t> begin = read_template(parts, step, name);
