@@ -80,10 +80,15 @@ TEST(PpoFaults, ARankThatFailsAnywhereIsNamedAndEndsTheJob) {
 /// Four ranks, of which the last finds another file under the same name.
 TEST(PpoFaults, OtherModelsAndPromptsOfOneRankAreNamed) {
   const Fixture fixture;
-  const std::vector<std::pair<std::string, std::string>> stale{{"policy", "reference.h5"},
-                                                               {"reference", "policy.h5"},
-                                                               {"reward", "rotary_reward.h5"},
-                                                               {"value", "rotary_reward.h5"}};
+  const std::vector<std::pair<std::string, std::string>> stale{
+      {"policy", "reference.h5"},      {"reference", "policy.h5"},
+      {"reward", "rotary_reward.h5"},  {"value", "rotary_reward.h5"},
+      {"data.prompts", "stale.jsonl"}, {"data.valid", "stale.jsonl"}};
+  // The same tokens under other names.
+  std::string rows = text_of(fixture / "prompts.jsonl");
+  const std::string id = "\"id\":\"";
+  ASSERT_NE(rows.find(id), std::string::npos);
+  std::ofstream(fixture / "stale.jsonl") << rows.insert(rows.find(id) + id.size(), "x");
   std::filesystem::create_directories(fixture / "node_a");
   std::filesystem::create_directories(fixture / "node_b");
   const auto copy = [&](const std::string& from, const std::string& to) {
@@ -93,9 +98,10 @@ TEST(PpoFaults, OtherModelsAndPromptsOfOneRankAreNamed) {
   for (const std::string placement : {"colocated", "dedicated"}) {
     for (const auto& [key, other] : stale) {
       SCOPED_TRACE(key + ", " + placement);
-      copy(key == "value" ? "reward.h5" : key + ".h5", "node_a/model.h5");
-      copy(other, "node_b/model.h5");
-      std::vector<std::string> keys{"--" + key, "model.h5", "--placement", placement};
+      const bool is_model = !key.starts_with("data.");
+      copy(!is_model ? "prompts.jsonl" : key == "value" ? "reward.h5" : key + ".h5", "node_a/file");
+      copy(other, "node_b/file");
+      std::vector<std::string> keys{"--" + key, "file", "--placement", placement};
       const std::vector<std::string> words = fixture.ppo("differs", 1, keys);
       std::vector<std::string> all{PRECIS_MPIEXEC, "--oversubscribe", "--bind-to", "none"};
       for (const auto& [ranks, folder] : {std::pair("3", "node_a"), std::pair("1", "node_b")}) {

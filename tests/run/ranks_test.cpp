@@ -65,7 +65,7 @@ void refuse_stale(int ranks, const Words& command, const std::string& key, const
     words.insert(words.end(), {"--" + key, "file"});
     return words;
   };
-  refuse(ranks, in("node_a"), in("node_b"), "The digest of " + key + " is ");
+  refuse(ranks, in("node_a"), in("node_b"), "The digest of " + key);
 }
 
 std::string changed(const Path& file, const std::string& from, const std::string& to) {
@@ -125,6 +125,9 @@ TEST(Ranks, OtherRowsChoicesTokenizersAndModels) {
   const auto reward = [&](const char* without) { return f().reward("differs", {without, ""}); };
   refuse_stale(4, reward("--data.train"), "data.train", pairs,
                changed(pairs, "\"choice\":0", "\"choice\":1"));
+  // No token differs, but the shift of the rewards.
+  refuse_stale(2, reward("--data.train"), "data.train", pairs,
+               changed(pairs, R"("policy":")", R"("policy":"x)"));
   refuse_stale(2, reward("--model"), "model", f() / "policy/model.h5",
                text_of(f() / "reward/model.h5"));
   EXPECT_FALSE(std::filesystem::exists(f() / "differs"));
