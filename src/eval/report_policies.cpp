@@ -123,7 +123,7 @@ std::string best_of_n_html(const Json& table) {
                           {"wins against references", true}},
               .rows = {}};
   for (const auto& [name, line] : lines) {
-    shown.rows.push_back({});
+    shown.rows.emplace_back();
     for (const PolicyQuantity& quantity : {PolicyQuantity{"", "/n", 0},
                                            {"", "/kl", 3},
                                            {"", "/reward", 3},

@@ -12,8 +12,8 @@ namespace precis {
 struct InputFile {
   /// A file that stands under its name, which is anything that becomes a std::string by itself.
   template <class Name>
-  requires std::convertible_to<Name, std::string> InputFile(
-      Name&& of)  // NOLINT(bugprone-forwarding-reference-overload)
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no InputFile becomes a std::string
+  requires std::convertible_to<Name, std::string> InputFile(Name&& of)
       : name(std::forward<Name>(of)), path(name) {}
   InputFile(std::string of, std::string at) : name(std::move(of)), path(std::move(at)) {}
 

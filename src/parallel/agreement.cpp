@@ -30,7 +30,7 @@ std::string take_text(std::string_view& packed) {
   std::uint64_t size = 0;
   std::memcpy(&size, packed.data(), sizeof size);
   packed.remove_prefix(sizeof size);
-  const std::string text(packed.substr(0, size));
+  std::string text(packed.substr(0, size));
   packed.remove_prefix(size);
   return text;
 }
