@@ -175,8 +175,8 @@ TEST(FileLocks, AreOfOneHostWhereTheMountSaysSo) {
       "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
       "30 22 0:40 / /home rw,nosuid shared:7 - nfs4 server:/home rw,vers=4.2,local_lock=none\n"
       "31 22 0:41 / /scratch\\040one rw - nfs server:/s rw,vers=3,local_lock=all,addr=1\n"
-      "32 22 0:42 / /work rw - lustre 10.0.0.1@tcp:/work rw,localflock\n"
-      "33 32 0:43 / /work/shared rw - lustre 10.0.0.1@tcp:/shared rw,flock\n"
+      "32 22 0:42 / /lustre rw - lustre 10.0.0.1@tcp:/lustre rw,localflock\n"
+      "33 32 0:43 / /lustre/shared rw - lustre 10.0.0.1@tcp:/shared rw,flock\n"
       "34 22 0:44 / /mnt rw - fuse.sshfs me@there:/ rw,user_id=0\n"
       "35 22 0:45 / /tmp rw - tmpfs tmpfs rw\n";
   const auto of = [&](const std::string& path) {
@@ -187,9 +187,9 @@ TEST(FileLocks, AreOfOneHostWhereTheMountSaysSo) {
   EXPECT_EQ(of("/home/me/run"), "");
   EXPECT_EQ(of("/scratch one/run"), "nfs, local_lock=all");
   EXPECT_EQ(of("/scratch"), "");
-  EXPECT_EQ(of("/work/run"), "lustre, localflock");
-  EXPECT_EQ(of("/workers/run"), "");
-  EXPECT_EQ(of("/work/shared/run"), "");
+  EXPECT_EQ(of("/lustre/run"), "lustre, localflock");
+  EXPECT_EQ(of("/lustrework/run"), "");
+  EXPECT_EQ(of("/lustre/shared/run"), "");
   EXPECT_EQ(of("/mnt/run"), "fuse.sshfs");
   EXPECT_EQ(of("/tmp/run"), "");
 }
