@@ -75,6 +75,10 @@ Job::Job(const std::vector<std::string>& words, Path output) : output_(std::move
   require(pid_ >= 0, "{}", with_errno("fork"));
   if (pid_ == 0) {
     setpgid(0, 0);
+    // The tests may themselves run in the background, where these are ignored.
+    for (const int signal : {SIGINT, SIGQUIT, SIGHUP}) {
+      std::signal(signal, SIG_DFL);
+    }
     const int file = open(output_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(file, STDOUT_FILENO);
     dup2(file, STDERR_FILENO);
