@@ -31,7 +31,7 @@ namespace precis {
 /// used with the begin token that it was trained with.
 void set_begin_token(Model& model, BeginToken begin, const std::string& where);
 
-/// The same for commands that read text. Throws Error if the model has none.
+/// The model's tokenizer, for commands that read text. Throws Error if it has none.
 [[nodiscard]] Tokenizer required_tokenizer(const Model& model, const std::string& where);
 
 /// Collective: as agree_on_inputs, on what a training reads. A run that goes on may do without

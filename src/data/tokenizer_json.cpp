@@ -192,7 +192,7 @@ void require_kind(bool condition, const std::string& name, fmt::format_string<Ar
   }
 }
 
-/// The one element of a part of the pipeline: itself, or what a Sequence of one holds.
+/// The steps of a part of the pipeline: itself, or those of a Sequence.
 std::vector<json> steps_of(const json& part, const char* key, const char* list,
                            const std::string& name) {
   if (part.is_null()) {

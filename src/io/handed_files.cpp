@@ -7,14 +7,14 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <utility>
 
 #include "base/error.hpp"
 #include "base/system_call.hpp"
 #include "base/text.hpp"
+#include "io/descriptor.hpp"
 #include "io/text_file.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/launcher.hpp"
 
 namespace precis {
 
@@ -25,22 +25,15 @@ namespace fs = std::filesystem;
 /// Of a piece that is read, sent and written at a time.
 constexpr std::size_t piece_bytes = std::size_t{16} << 20;
 
-/// Whether this process was started by mpirun, under one of its names.
-bool mpirun_is_parent() {
-  std::ifstream file(fmt::format("/proc/{}/comm", ::getppid()));
-  std::string name;
-  std::getline(file, name);
-  return name.starts_with("mpi") || name.starts_with("orte") || name.starts_with("prte");
-}
-
 /// The name that rank 0 opens: of a process substitution ("/dev/fd/63") under mpirun that of its
 /// parent, since mpirun closes what it was given before it starts a rank.
 std::string name_to_open(const std::string& name) {
-  if (!names_open_file(name) || name == "/dev/stdin" || !mpirun_is_parent()) {
+  const auto mpirun = find_mpirun();
+  if (!names_open_file(name) || name == "/dev/stdin" || !mpirun || mpirun->process == 0) {
     return name;
   }
   const std::string number = name.substr(name.rfind('/') + 1);
-  return number == "0" ? name : fmt::format("/proc/{}/fd/{}", ::getppid(), number);
+  return number == "0" ? name : fmt::format("/proc/{}/fd/{}", mpirun->process, number);
 }
 
 /// Whether rank 0 has to read the file for all.
@@ -67,29 +60,6 @@ std::vector<std::string> names_read_once(const std::vector<std::string>& names, 
   }
   return found;
 }
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) {
-      ::close(value_);
-    }
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(value_, other.value_);
-    return *this;
-  }
-  [[nodiscard]] int get() const { return value_; }
-  [[nodiscard]] int release() { return std::exchange(value_, -1); }
-
- private:
-  int value_ = -1;
-};
 
 Descriptor open_stream(const std::string& name) {
   const std::string path = name_to_open(name);

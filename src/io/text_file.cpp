@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/list_text.hpp"
 #include "base/system_call.hpp"
+#include "io/descriptor.hpp"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -20,16 +21,6 @@ namespace {
 
 constexpr std::size_t buffer_bytes = std::size_t{1} << 18;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
-/// An open file.
-struct Descriptor {
-  explicit Descriptor(int of) : number(of) {}
-  ~Descriptor() { ::close(number); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number;
-};
 
 void require_there(bool there, const std::string& name) {
   require(there, "{}: the file does not exist. {}", name,
@@ -51,7 +42,7 @@ GzipReader::Source open_file(const InputFile& input) {
                                                                               std::size_t size) {
     ssize_t count = 0;
     do {
-      count = ::read(file->number, to, size);
+      count = ::read(file->get(), to, size);
     } while (count < 0 && errno == EINTR);
     require_system(count >= 0, "{}: cannot be read", name);
     return static_cast<std::size_t>(count);

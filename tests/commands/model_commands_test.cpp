@@ -51,6 +51,14 @@ Words sample_of(const std::string& output, const Words& more = {}) {
   return words;
 }
 
+/// A step of two rows; a key that is given again wins.
+Words sft_of(const std::string& model, const Path& folder) {
+  Words words{"sft", "--model", model, "--data.train", f() / "prompts.jsonl", "--run", folder};
+  words.insert(words.end(), {"--data.filter", "false", "--train.steps", "1", "--train.batch", "2"});
+  words.insert(words.end(), {"--data.max_query_tokens", "100", "--data.max_response_tokens", "60"});
+  return words;
+}
+
 TEST(ModelCommands, AnOutputIsNotAnInputHoweverItIsSpelled) {
   const std::string model = f() / "kept.h5";
   const std::string rows = f() / "kept.jsonl";
@@ -307,23 +315,7 @@ TEST(ModelCommands, ABeginTokenGoesBeforeQueriesWhereItIsAskedFor) {
 TEST(ModelCommands, WhatIsTrainedWithABeginTokenIsUsedWithIt) {
   const std::string model = model_with_begin_token(65);
   const auto train = [&](const std::string& run, const Words& more) {
-    Words words{"sft",
-                "--model",
-                model,
-                "--data.train",
-                f() / "prompts.jsonl",
-                "--data.filter",
-                "false",
-                "--train.steps",
-                "1",
-                "--train.batch",
-                "2",
-                "--data.max_query_tokens",
-                "100",
-                "--data.max_response_tokens",
-                "60",
-                "--run",
-                f() / run};
+    Words words = sft_of(model, f() / run);
     words.insert(words.end(), more.begin(), more.end());
     succeed(words);
     return std::string(f() / run / "model.h5");
@@ -483,25 +475,9 @@ TEST(ModelCommands, ACheckpointThatIsNotFiniteIsNotGoneOnFrom) {
                                             "tensor model/optimizer/second/embedding/token")}) {
     const Path run = f() / ("unfinished_" + tensor.substr(6, 2));
     const auto train = [&](const char* steps) {
-      return Words{"sft",
-                   "--model",
-                   f() / "policy.h5",
-                   "--data.train",
-                   f() / "prompts.jsonl",
-                   "--data.filter",
-                   "false",
-                   "--train.batch",
-                   "2",
-                   "--data.max_query_tokens",
-                   "100",
-                   "--data.max_response_tokens",
-                   "60",
-                   "--log.level",
-                   "warning",
-                   "--run",
-                   run,
-                   "--train.steps",
-                   steps};
+      Words words = sft_of(f() / "policy.h5", run);
+      words.insert(words.end(), {"--log.level", "warning", "--train.steps", steps});
+      return words;
     };
     succeed(train("1"));
     poison(run / "checkpoints/step_000001.h5", tensor);

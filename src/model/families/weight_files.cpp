@@ -14,16 +14,7 @@
 namespace precis {
 namespace {
 
-/// "a, b, c and 4 more".
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 4;
-  const std::size_t shown = std::min(names.size(), most);
-  std::string text = joined(std::span(names).first(shown), ", ");
-  if (names.size() > shown) {
-    text += fmt::format(" and {} more", names.size() - shown);
-  }
-  return text;
-}
+constexpr std::size_t most_named = 4;
 
 }  // namespace
 
@@ -32,7 +23,7 @@ WeightFiles::WeightFiles(const std::filesystem::path& folder, const Family& fami
     : folder_(folder.string()), family_(&family), reader_(folder) {
   if (const auto& others = reader_.left_aside(); !others.empty()) {
     notes.push_back(fmt::format("The weights are those of {}; {} {} left aside.", reader_.source(),
-                                listed(others), others.size() == 1 ? "was" : "were"));
+                                listed(others, most_named), others.size() == 1 ? "was" : "were"));
   }
   for (const auto& [name, entry] : reader_.tensors()) {
     std::string bare = name;
@@ -94,7 +85,8 @@ void WeightFiles::check(const std::vector<FamilyTensor>& wanted, const ModelConf
     }
   }
   require(missing.empty(), "{} lacks {} of the {} tensors of a {} with these settings: {}.",
-          folder_, missing.size(), wanted.size(), family_->architecture, listed(missing));
+          folder_, missing.size(), wanted.size(), family_->architecture,
+          listed(missing, most_named));
   for (const FamilyTensor& tensor : wanted) {
     const auto& shape = at(tensor.name).shape;
     require(shape == tensor.shape, "{}: the tensor {} has the shape {}; expected {}.", folder_,
@@ -113,7 +105,7 @@ void WeightFiles::check(const std::vector<FamilyTensor>& wanted, const ModelConf
     }
   }
   require(left_over.empty(), "{} holds {} tensors that a {} with these settings has not: {}.",
-          folder_, left_over.size(), family_->architecture, listed(left_over));
+          folder_, left_over.size(), family_->architecture, listed(left_over, most_named));
 }
 
 void WeightFiles::check_tied_copy(const ModelConfig& config, std::set<std::string>& known) const {
