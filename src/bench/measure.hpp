@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/device.hpp"
+#include "device/device.hpp"
 
 namespace precis {
 

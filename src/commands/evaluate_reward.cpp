@@ -77,7 +77,7 @@ void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
                                {"policies", of.policies},
                                {"choice", of.choice},
                                {"rewards", {shortest(rewards[i][0]), shortest(rewards[i][1])}}};
-    if (const auto gold = gold_of(of)) {
+    if (const auto gold = gold_scores(of)) {
       row["gold"] = {(*gold)[0].overall, (*gold)[1].overall};
     }
     file.write(row);

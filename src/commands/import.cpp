@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
-#include "model/families.hpp"
+#include "model/hugging_face/folder.hpp"
 
 namespace precis {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
-#include "eval/report.hpp"
 #include "io/output_file.hpp"
+#include "report/report.hpp"
 
 namespace precis {
 namespace {

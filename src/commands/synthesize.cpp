@@ -9,10 +9,10 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
-#include "feedback/synthesize.hpp"
 #include "io/jsonl.hpp"
 #include "io/output_folder.hpp"
 #include "io/text_file.hpp"
+#include "synthetic/synthesize.hpp"
 
 namespace precis {
 namespace {

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "commands/commit.hpp"
+#include "device/cuda_device.hpp"
 #include "kernels/cpu/isa.hpp"
 #include "parallel/mpi_check.hpp"
-#include "tensor/cuda_device.hpp"
 
 namespace precis {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/estimates.hpp"
 #include "data/comparisons.hpp"
-#include "feedback/gold_of.hpp"
+#include "synthetic/gold_scores.hpp"
 
 namespace precis {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/estimates.hpp"
+#include "eval/estimate_json.hpp"
 #include "io/jsonl.hpp"
 
 namespace precis {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/estimates.hpp"
+#include "eval/estimate_json.hpp"
 
 namespace precis {
 

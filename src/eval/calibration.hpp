@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "eval/estimates.hpp"
+#include "eval/estimate_json.hpp"
 
 namespace precis {
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "eval/estimates.hpp"
+#include "eval/estimate_json.hpp"
 
 namespace precis {
 

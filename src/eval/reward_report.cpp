@@ -118,7 +118,7 @@ RewardReport report_rewards(std::span<const Pair> pairs,
     ScoredPair pair{.choice = judgement.choice,
                     .rewards = {rewards[i][0], rewards[i][1]},
                     .post = post_number(judgement.post)};
-    if (const auto gold = gold_of(judgement)) {
+    if (const auto gold = gold_scores(judgement)) {
       pair.gold = {(*gold)[0].overall, (*gold)[1].overall};
     }
     judgements.push_back(&judgement);

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "eval/estimates.hpp"
+#include "eval/estimate_json.hpp"
 #include "eval/rouge.hpp"
 
 namespace precis {

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/hints.hpp"
 #include "base/text.hpp"
-#include "feedback/grammar.hpp"
+#include "synthetic/grammar.hpp"
 
 namespace precis {
 namespace {

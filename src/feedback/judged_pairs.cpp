@@ -8,9 +8,9 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
-#include "feedback/gold_of.hpp"
 #include "feedback/pair_id.hpp"
 #include "io/text_file.hpp"
+#include "synthetic/gold_scores.hpp"
 
 namespace precis {
 namespace {
@@ -150,7 +150,7 @@ JudgedPair pair_of(std::span<const Judgement> own) {
                   .gold = {},
                   .reward = {},
                   .votes = {}};
-  if (const auto gold = gold_of(of)) {
+  if (const auto gold = gold_scores(of)) {
     pair.gold = higher((*gold)[k].overall, (*gold)[1 - k].overall);
   }
   return pair;

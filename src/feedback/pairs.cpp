@@ -15,8 +15,8 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
-#include "feedback/summary.hpp"
-#include "feedback/synthetic_post.hpp"
+#include "synthetic/summary.hpp"
+#include "synthetic/synthetic_post.hpp"
 
 namespace precis {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "data/comparisons.hpp"
 #include "feedback/samples.hpp"
-#include "feedback/synthesize.hpp"
+#include "synthetic/synthesize.hpp"
 
 namespace precis {
 

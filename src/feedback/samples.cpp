@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
-#include "feedback/synthetic_post.hpp"
 #include "io/row_id.hpp"
+#include "synthetic/synthetic_post.hpp"
 
 namespace precis {
 namespace {

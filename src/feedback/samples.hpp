@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "data/tldr.hpp"
-#include "feedback/gold_labeler.hpp"
-#include "feedback/grammar.hpp"
+#include "synthetic/gold_labeler.hpp"
+#include "synthetic/grammar.hpp"
 
 namespace precis {
 

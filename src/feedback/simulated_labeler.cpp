@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "feedback/summary.hpp"
-#include "feedback/synthetic_post.hpp"
+#include "synthetic/summary.hpp"
+#include "synthetic/synthetic_post.hpp"
 
 namespace precis {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "device/workspace.hpp"
 #include "model/kv_cache.hpp"
-#include "tensor/workspace.hpp"
 
 namespace precis {
 

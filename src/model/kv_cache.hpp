@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "device/device.hpp"
 #include "model/config.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 

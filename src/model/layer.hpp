@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "device/workspace.hpp"
 #include "model/parameters.hpp"
-#include "tensor/workspace.hpp"
 
 namespace precis {
 

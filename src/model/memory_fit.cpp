@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "device/counting_device.hpp"
 #include "kernels/kernels.hpp"
 #include "model/evaluator.hpp"
-#include "tensor/counting_device.hpp"
 
 namespace precis {
 namespace {

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "device/device.hpp"
 #include "kernels/out_of_memory.hpp"
 #include "model/config.hpp"
 #include "model/parameters.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "device/device.hpp"
 #include "model/config.hpp"
 #include "parallel/shard.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 

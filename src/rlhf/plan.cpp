@@ -6,9 +6,9 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/planned_ranks.hpp"
-#include "tensor/counting_device.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
 

@@ -1,9 +1,6 @@
 #include "rlhf/prompts.hpp"
 
-#include <algorithm>
-
 #include "base/random.hpp"
-#include "data/loader.hpp"
 
 namespace precis {
 
@@ -14,31 +11,6 @@ std::int64_t PromptOrder::row_of(std::int64_t number) {
     pass_ = pass;
   }
   return order_[static_cast<std::size_t>(number % rows_)];
-}
-
-std::pair<std::int64_t, std::int64_t> BatchLayout::rollout_part(int rank) const {
-  return part_of(batch, rank, rollout_ranks);
-}
-
-std::pair<std::int64_t, std::int64_t> BatchLayout::learner_part(int rank) const {
-  return part_of(batch, rank, learner_ranks);
-}
-
-int BatchLayout::learner_of(std::int64_t index) const {
-  int rank = 0;
-  while (index >= learner_part(rank).second) {
-    ++rank;
-  }
-  return rank;
-}
-
-std::int64_t BatchLayout::group_size(std::int64_t group) const {
-  return std::min(reward_group, batch - group * reward_group);
-}
-
-std::int64_t BatchLayout::groups_of(int reward_rank) const {
-  const auto [begin, end] = part_of(groups(), reward_rank, reward_ranks);
-  return end - begin;
 }
 
 }  // namespace precis

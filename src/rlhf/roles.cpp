@@ -59,14 +59,15 @@ PpoRoles make_roles(const RoleSetup& s) {
                                                .between = s.between_scored});
   }
   if (s.learners != nullptr) {
-    roles.learner = std::make_unique<Ppo>(Ppo::Setup{.device = s.device,
-                                                     .ranks = *s.learners,
-                                                     .policy = *s.models.policy,
-                                                     .value = *s.models.value,
-                                                     .reference_head = *s.models.reference_head,
-                                                     .options = s.options,
-                                                     .train = s.train,
-                                                     .seed = s.seed});
+    roles.learner =
+        std::make_unique<Learner>(Learner::Setup{.device = s.device,
+                                                 .ranks = *s.learners,
+                                                 .policy = *s.models.policy,
+                                                 .value = *s.models.value,
+                                                 .reference_head = *s.models.reference_head,
+                                                 .options = s.options,
+                                                 .train = s.train,
+                                                 .seed = s.seed});
   }
   // Rank 0 is a rollout rank in either placement.
   if (s.rank == 0) {

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "parallel/role_layout.hpp"
-#include "rlhf/ppo.hpp"
+#include "rlhf/batch_layout.hpp"
+#include "rlhf/learner.hpp"
 #include "rlhf/reward.hpp"
 #include "rlhf/rollout.hpp"
 #include "train/shown_samples.hpp"
@@ -30,7 +31,7 @@ struct RoleModels {
 struct PpoRoles {
   std::unique_ptr<Rollout> rollout;
   std::unique_ptr<Reward> reward;
-  std::unique_ptr<Ppo> learner;
+  std::unique_ptr<Learner> learner;
   std::unique_ptr<ShownSamples> shown;  ///< rank 0, which writes the files
 };
 

@@ -11,7 +11,7 @@
 #include "base/progress.hpp"
 #include "parallel/communicator.hpp"
 #include "rlhf/experience.hpp"
-#include "rlhf/ppo.hpp"
+#include "rlhf/learner.hpp"
 
 namespace precis {
 

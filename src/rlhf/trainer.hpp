@@ -9,7 +9,6 @@
 
 #include "parallel/mailbox.hpp"
 #include "parallel/role_layout.hpp"
-#include "rlhf/prompts.hpp"
 #include "rlhf/roles.hpp"
 #include "rlhf/step_report.hpp"
 #include "rlhf/weight_sync.hpp"

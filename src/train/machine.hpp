@@ -4,9 +4,9 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "device/device.hpp"
 #include "parallel/mpi_session.hpp"
 #include "parallel/process_grid.hpp"
-#include "tensor/device.hpp"
 #include "train/options.hpp"
 
 namespace precis {

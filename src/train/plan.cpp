@@ -7,11 +7,11 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "data/loader.hpp"
 #include "data/packing.hpp"
+#include "data/step_rows.hpp"
+#include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/planned_ranks.hpp"
-#include "tensor/counting_device.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 
 namespace precis {
 namespace {

@@ -1,6 +1,6 @@
 #include "train/sft.hpp"
 
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 
 namespace precis {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
 #include "train/guard.hpp"
 #include "train/learning_rate.hpp"

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 #include "model/model.hpp"
 #include "train/machine.hpp"
 #include "train/optimizer.hpp"

@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "device/device.hpp"
 #include "parallel/communicator.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 

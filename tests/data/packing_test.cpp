@@ -1,7 +1,7 @@
 #include "data/packing.hpp"
 
 #include "base/error.hpp"
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

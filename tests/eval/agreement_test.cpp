@@ -42,13 +42,13 @@ TEST(Agreement, GoldOfAComparisonIsReadFromItsPost) {
   comparison.summaries = {" My boss lost my bike.", " My boss lost my car."};
   comparison.policies = {"sft", "ref"};
   comparison.notes = {"", "length"};
-  const auto gold = gold_of(comparison);
+  const auto gold = gold_scores(comparison);
   ASSERT_TRUE(gold);
   EXPECT_EQ((*gold)[0].overall, 2.0 / 8);
   EXPECT_EQ((*gold)[1].overall, (1.0 - 1 - 4) / 8);
   EXPECT_EQ(policy_pair(comparison), "ref-sft");
   comparison.post.body = "Some other post.";
-  EXPECT_FALSE(gold_of(comparison));
+  EXPECT_FALSE(gold_scores(comparison));
 }
 
 }  // namespace

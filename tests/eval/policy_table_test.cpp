@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "feedback/synthetic_post.hpp"
+#include "synthetic/synthetic_post.hpp"
 
 namespace precis {
 namespace {

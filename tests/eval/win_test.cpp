@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "feedback/synthetic_post.hpp"
+#include "synthetic/synthetic_post.hpp"
 
 namespace precis {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/random.hpp"
 #include "feedback/comparison_json.hpp"
 #include "feedback/simulated_labeler.hpp"
-#include "feedback/synthetic_rows.hpp"
 #include "support/expect_error.hpp"
+#include "synthetic/rows.hpp"
 
 namespace precis {
 namespace {

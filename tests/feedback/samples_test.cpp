@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "feedback/synthesize.hpp"
+#include "synthetic/synthesize.hpp"
 
 namespace precis {
 namespace {

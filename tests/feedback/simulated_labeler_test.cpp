@@ -8,7 +8,7 @@
 #include <set>
 
 #include "feedback/pairs.hpp"
-#include "feedback/synthetic_rows.hpp"
+#include "synthetic/rows.hpp"
 
 namespace precis {
 namespace {

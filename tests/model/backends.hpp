@@ -4,9 +4,9 @@
 
 #include <vector>
 
+#include "device/device.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/reference/kernels.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 

@@ -1,10 +1,10 @@
 // A counting device counts what the backend takes that it stands for.
 #include <gtest/gtest.h>
 
+#include "device/counting_device.hpp"
 #include "model/backends.hpp"
 #include "model/evaluator.hpp"
 #include "model/tiny.hpp"
-#include "tensor/counting_device.hpp"
 
 namespace precis {
 namespace {

@@ -1,5 +1,5 @@
 // Hugging Face folders in and out.
-#include "model/families.hpp"
+#include "model/hugging_face/folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "tensor/device.hpp"
+#include "device/device.hpp"
 
 namespace precis::test {
 

@@ -4,8 +4,8 @@
 
 #include <stdexcept>
 
+#include "device/device.hpp"
 #include "model/backends.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 namespace {

@@ -1,9 +1,9 @@
 // PPO's losses, their gradients and whitening against PyTorch (tests/golden/rlhf/make_losses.py).
 #include <gtest/gtest.h>
 
+#include "device/device.hpp"
 #include "rlhf/experience.hpp"
 #include "rlhf/support.hpp"
-#include "tensor/device.hpp"
 
 namespace precis {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "rlhf/ppo.hpp"
+#include "rlhf/learner.hpp"
 
 namespace precis {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/loader.hpp"
+#include "data/step_rows.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
 #include "parallel/mpi_test.hpp"

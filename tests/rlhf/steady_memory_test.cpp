@@ -4,7 +4,7 @@
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
 #include "parallel/mpi_test.hpp"
-#include "rlhf/ppo.hpp"
+#include "rlhf/learner.hpp"
 #include "rlhf/reward.hpp"
 #include "rlhf/rollout.hpp"
 #include "train/reward_model.hpp"
@@ -101,20 +101,20 @@ TEST_F(SteadyMemory, OfPpo) {
                  .reference = reference,
                  .micro_batch_tokens = options.micro_batch_tokens,
                  .between = [] {}});
-  Ppo ppo({.device = device,
-           .ranks = world,
-           .policy = policy,
-           .value = value,
-           .reference_head = reference.parameters,
-           .options = ppo_options,
-           .train = options});
+  Learner learner({.device = device,
+                   .ranks = world,
+                   .policy = policy,
+                   .value = value,
+                   .reference_head = reference.parameters,
+                   .options = ppo_options,
+                   .train = options});
   expect_steady([&] {
     std::vector<Episode> episodes;
     rollout.generate({0, 6}, 0, [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
     scorer.score(episodes);
-    auto batch = ppo.experience(std::move(episodes), ppo_options.kl);
+    auto batch = learner.experience(std::move(episodes), ppo_options.kl);
     whiten(batch);
-    EXPECT_EQ(ppo.update(batch, 1, {.policy = 1e-3, .value = 1e-3}).applied, 4);
+    EXPECT_EQ(learner.update(batch, 1, {.policy = 1e-3, .value = 1e-3}).applied, 4);
   });
   EXPECT_GT(device.memory().held().of(MemoryUse::key_value_cache), 0);
 }

@@ -16,9 +16,9 @@
 
 #include "base/error.hpp"
 #include "data/tokenizer_trainer.hpp"
-#include "feedback/synthesize.hpp"
 #include "io/jsonl.hpp"
 #include "model/model.hpp"
+#include "synthetic/synthesize.hpp"
 
 namespace precis {
 namespace {

@@ -1,6 +1,6 @@
 # Whole runs of `precis ppo` on small models that make_models writes.
 add_executable(make_models make_models.cpp)
-target_link_libraries(make_models PRIVATE precis_feedback)
+target_link_libraries(make_models PRIVATE precis_synthetic precis_model)
 
 add_library(ppo_run STATIC ppo_run.cpp)
 target_link_libraries(ppo_run PUBLIC precis_options precis_base nlohmann_json::nlohmann_json GTest::gmock)

@@ -1,0 +1,91 @@
+// The learner role: policy and value network with their optimizers; one PPO update a batch.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/evaluator.hpp"
+#include "rlhf/experience.hpp"
+#include "rlhf/options.hpp"
+#include "train/optimizer.hpp"
+
+namespace precis {
+
+/// What the updates of one batch report: plain means over those that were computed (ratio_max: the
+/// largest).
+struct UpdateReport {
+  double policy_loss = 0, value_loss = 0;
+  double update_kl = 0;
+  double clip_fraction_policy = 0, clip_fraction_value = 0;
+  double ratio_mean = 0, ratio_max = 0;
+  double gradient_norm_policy = 0, gradient_norm_value = 0;
+  std::int64_t applied = 0;  ///< updates that changed the parameters
+};
+
+/// The mini-batch of each episode of a batch in one epoch: equal parts of a permutation by (seed,
+/// step, epoch), numbered from 0; entry i is the mini-batch of the batch's episode i. `step` counts
+/// from 1.
+[[nodiscard]] std::vector<std::int64_t> mini_batches_of(std::int64_t batch,
+                                                        std::int64_t mini_batches,
+                                                        std::uint64_t seed, std::int64_t step,
+                                                        std::int64_t epoch);
+
+class Learner {
+ public:
+  struct Setup {
+    Device& device;
+    Communicator& ranks;  ///< the learner's, data parallel
+    Model& policy;
+    Model& value;
+    const Parameters& reference_head;  ///< the reference's output matrix, for the exact KL
+    const PpoOptions& options;
+    const TrainOptions& train;
+    std::uint64_t seed = 0;
+  };
+  explicit Learner(const Setup& setup);
+
+  /// Scored episodes of this rank's part become experience, advantages not yet whitened.
+  [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
+                                                   double kl_coefficient);
+
+  /// Collective: ppo.epochs passes over the batch. `rates` are the policy's and the value
+  /// network's. Stops before an update whose losses or norms are not finite, which the report then
+  /// shows.
+  struct Rates {
+    double policy = 0;
+    double value = 0;
+  };
+  [[nodiscard]] UpdateReport update(std::span<const Experience> batch, std::int64_t step,
+                                    Rates rates);
+
+  /// Both parts of a checkpoint, with their moments.
+  void write(StateWriter& file) const;
+  void read(const StateReader& file, std::int64_t updates);
+  [[nodiscard]] std::int64_t updates() const noexcept { return policy_optimizer_.updates(); }
+
+ private:
+  using Members = std::vector<const Experience*>;
+  using MemberSpan = std::span<const Experience* const>;
+
+  void for_each_micro_batch(
+      const Members& mine,
+      const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const;
+  /// Adds the gradients of this rank's episodes, whose mini-batch has `tokens` tokens over all
+  /// ranks, and the sums of PolicySum or ValueSum to `sums` (device, f64).
+  void policy_gradient(const Members& mine, std::int64_t tokens, View sums);
+  void value_gradient(const Members& mine, std::int64_t tokens, View sums);
+  /// Adds to the sums of `report`; false if there was no update, since a number is not finite.
+  bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
+
+  Setup setup_;
+  Tensor policy_sums_, value_sums_;  // (PolicySum::count), (ValueSum::count) f64
+  Stage policy_stage_, value_stage_;
+  LanguageHead policy_head_, reference_head_;
+  ScalarHead value_head_;
+  Evaluator policy_evaluator_, value_evaluator_;
+  Optimizer policy_optimizer_, value_optimizer_;
+};
+
+}  // namespace precis
