@@ -1,5 +1,5 @@
-// A backend: one const table of references to its kernels. A kernel that is missing does not
-// compile.
+// A backend: one const table of references to its kernels, the list of kernels.hpp. With a kernel
+// or its check missing the program does not link.
 #pragma once
 
 #include <functional>
@@ -34,52 +34,10 @@ struct Backend {
   /// Whether f32 rows keep their bits whatever batch they stand in (CONTRACT: exactness).
   bool (&rows_are_exact)();
 
-  Fill& fill;
-  Copy& copy;
-  Add& add;
-  Scale& scale;
-
-  EmbeddingForward& embedding_forward;
-  EmbeddingBackward& embedding_backward;
-  GatherRows& gather_rows;
-  ScatterAddRows& scatter_add_rows;
-
-  LayerNormForward& layer_norm_forward;
-  LayerNormBackward& layer_norm_backward;
-  RmsNormForward& rms_norm_forward;
-  RmsNormBackward& rms_norm_backward;
-  Rotary& rotary;
-
-  PackWeight& pack_weight;
-  LinearForward& linear_forward;
-  LinearGeluForward& linear_gelu_forward;
-  LinearInputGradient& linear_input_gradient;
-  LinearWeightGradient& linear_weight_gradient;
-
-  AttentionForward& attention_forward;
-  AttentionBackward& attention_backward;
-  RotaryKvWrite& rotary_kv_write;
-  KvCopyBlock& kv_copy_block;
-  DecodeAttention& decode_attention;
-
-  GeluForward& gelu_forward;
-  GeluBackward& gelu_backward;
-  GatedSiluForward& gated_silu_forward;
-  GatedSiluBackward& gated_silu_backward;
-
-  LogSoftmaxForward& log_softmax_forward;
-  LogSoftmaxBackward& log_softmax_backward;
-  KlDivergence& kl_divergence;
-  Sample& sample;
-
-  Sum& sum;
-  SumOfSquares& sum_of_squares;
-  ClipScale& clip_scale;
-  AdamWStep& adamw_step;
-
-  PpoPolicyLoss& ppo_policy_loss;
-  PpoValueLoss& ppo_value_loss;
-  PreferenceLoss& preference_loss;
+  // The kernels, each behind the check of its arguments (checks/checks.hpp).
+#define PRECIS_MEMBER(Type, name) Type& name;
+  PRECIS_KERNELS(PRECIS_MEMBER)
+#undef PRECIS_MEMBER
 };
 
 }  // namespace precis

@@ -257,4 +257,50 @@ enum class PreferenceSum : std::uint8_t { loss, correct, count };
 /// chosen above rejected (a tie counts one half).
 using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, double weight);
 
+// ----------------------------------------------------------------------------------------------
+// the list
+
+/// Every kernel, by type and name: from this list follow what a backend declares (functions.inc),
+/// the checks of arguments (checks/checks.hpp), the table of a backend (backend.hpp, table.inc) and
+/// the test that each kernel refuses wrong arguments.
+#define PRECIS_KERNELS(KERNEL)                         \
+  KERNEL(Fill, fill)                                   \
+  KERNEL(Copy, copy)                                   \
+  KERNEL(Add, add)                                     \
+  KERNEL(Scale, scale)                                 \
+  KERNEL(EmbeddingForward, embedding_forward)          \
+  KERNEL(EmbeddingBackward, embedding_backward)        \
+  KERNEL(GatherRows, gather_rows)                      \
+  KERNEL(ScatterAddRows, scatter_add_rows)             \
+  KERNEL(LayerNormForward, layer_norm_forward)         \
+  KERNEL(LayerNormBackward, layer_norm_backward)       \
+  KERNEL(RmsNormForward, rms_norm_forward)             \
+  KERNEL(RmsNormBackward, rms_norm_backward)           \
+  KERNEL(Rotary, rotary)                               \
+  KERNEL(PackWeight, pack_weight)                      \
+  KERNEL(LinearForward, linear_forward)                \
+  KERNEL(LinearGeluForward, linear_gelu_forward)       \
+  KERNEL(LinearInputGradient, linear_input_gradient)   \
+  KERNEL(LinearWeightGradient, linear_weight_gradient) \
+  KERNEL(AttentionForward, attention_forward)          \
+  KERNEL(AttentionBackward, attention_backward)        \
+  KERNEL(RotaryKvWrite, rotary_kv_write)               \
+  KERNEL(KvCopyBlock, kv_copy_block)                   \
+  KERNEL(DecodeAttention, decode_attention)            \
+  KERNEL(GeluForward, gelu_forward)                    \
+  KERNEL(GeluBackward, gelu_backward)                  \
+  KERNEL(GatedSiluForward, gated_silu_forward)         \
+  KERNEL(GatedSiluBackward, gated_silu_backward)       \
+  KERNEL(LogSoftmaxForward, log_softmax_forward)       \
+  KERNEL(LogSoftmaxBackward, log_softmax_backward)     \
+  KERNEL(KlDivergence, kl_divergence)                  \
+  KERNEL(Sample, sample)                               \
+  KERNEL(Sum, sum)                                     \
+  KERNEL(SumOfSquares, sum_of_squares)                 \
+  KERNEL(ClipScale, clip_scale)                        \
+  KERNEL(AdamWStep, adamw_step)                        \
+  KERNEL(PpoPolicyLoss, ppo_policy_loss)               \
+  KERNEL(PpoValueLoss, ppo_value_loss)                 \
+  KERNEL(PreferenceLoss, preference_loss)
+
 }  // namespace precis

@@ -68,8 +68,12 @@ class Recording {
 class Pack {
  public:
   Pack() = default;
-  explicit Pack(std::shared_ptr<void> state) : state_(std::move(state)) {}
+  /// Of a weight of this shape, for activations in `precision`.
+  Pack(std::shared_ptr<void> state, const Shape& shape, DType precision)
+      : state_(std::move(state)), shape_(shape), precision_(precision) {}
 
+  [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
+  [[nodiscard]] DType precision() const noexcept { return precision_; }
   [[nodiscard]] bool empty() const noexcept { return state_ == nullptr; }
   template <class State>
   [[nodiscard]] const State& state() const {
@@ -83,6 +87,8 @@ class Pack {
 
  private:
   std::shared_ptr<void> state_;
+  Shape shape_;
+  DType precision_ = DType::f32;
 };
 
 }  // namespace precis

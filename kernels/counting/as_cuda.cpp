@@ -2,6 +2,7 @@
 #include "kernels/counting/table.hpp"
 
 namespace precis::counting {
+namespace like_cuda {
 namespace {
 
 // The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp and
@@ -58,16 +59,17 @@ void decode_attention(Queue& queue, View /*out*/, ConstView q, ConstView /*key_b
 
 }  // namespace
 
-const Backend as_cuda = table_of({.name = "cuda",
-                                  .runs_ahead = true,
-                                  .one_pack = true,
-                                  .pack_weight = pack_weight,
-                                  .linear_forward = linear_forward,
-                                  .linear_gelu_forward = linear_gelu_forward,
-                                  .linear_input_gradient = linear_input_gradient,
-                                  .linear_weight_gradient = linear_weight_gradient,
-                                  .attention_forward = Nothing<AttentionForward>::call,
-                                  .attention_backward = attention_backward,
-                                  .decode_attention = decode_attention});
+constexpr Capabilities capabilities{.has_bf16 = true};
+
+constexpr Backend backend{
+    .name = "cuda",
+    .runs_ahead = true,
+    .one_pack = true,
+#include "kernels/table.inc"
+};
+
+}  // namespace like_cuda
+
+const Backend as_cuda = like_cuda::backend;
 
 }  // namespace precis::counting

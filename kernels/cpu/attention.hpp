@@ -53,7 +53,4 @@ inline void transpose_block(float* block, const float* rows, std::int64_t stride
   }
 }
 
-/// Throws unless 0 <= offsets[0] <= ... <= offsets[B] <= tokens.
-void check_offsets(const char* kernel, ConstView offsets, std::int64_t tokens);
-
 }  // namespace precis::cpu

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/attention.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
@@ -205,26 +203,10 @@ std::int64_t attention_backward_scratch(std::int64_t longest, std::int64_t head_
 void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout, ConstView out,
                         ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
                         double scale) {
-  constexpr const char* kernel = "attention_backward";
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "k", k, 3);
   const std::int64_t tokens = q.extent(0);
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);
-  require(kv_heads > 0 && heads % kv_heads == 0,
-          "Kernel {}: q has {} heads and k has {}; expected a multiple.", kernel, heads, kv_heads);
-  check_argument(kernel, "q", q, DType::f32, q.shape());
-  check_argument(kernel, "dq", dq, DType::f32, q.shape());
-  check_argument(kernel, "dout", dout, DType::f32, q.shape());
-  check_argument(kernel, "out", out, DType::f32, q.shape());
-  const Shape kv_shape{tokens, kv_heads, head_dim};
-  check_argument(kernel, "k", k, DType::f32, kv_shape);
-  check_argument(kernel, "v", v, DType::f32, kv_shape);
-  check_argument(kernel, "dk", dk, DType::f32, kv_shape);
-  check_argument(kernel, "dv", dv, DType::f32, kv_shape);
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {tokens, heads});
-  check_offsets(kernel, offsets, tokens);
 
   const auto* starts = offsets.data<std::int32_t>();
   std::vector<Sequence> sequences;

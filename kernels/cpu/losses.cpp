@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 namespace precis::cpu {
@@ -18,12 +17,6 @@ double max_or_nan(double a, double b) { return a >= b || std::isnan(a) ? a : b; 
 
 void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstView old_logprob,
                      ConstView advantages, double clip, double weight) {
-  constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
   double* const totals = sums.data<double>();
   const std::int64_t count = logprob.numel();
   for (std::int64_t p = 0; p < count; ++p) {
@@ -47,12 +40,6 @@ void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstV
 
 void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
-  constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
   double* const totals = sums.data<double>();
   const std::int64_t count = values.numel();
   for (std::int64_t p = 0; p < count; ++p) {
@@ -73,10 +60,6 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
 }
 
 void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
-  constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
   double* const totals = sums.data<double>();
   const std::int64_t pairs = rewards.numel() / 2;
   for (std::int64_t b = 0; b < pairs; ++b) {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -204,18 +203,6 @@ void backward(const NormBackwardRows& rows, std::int64_t count, float* dweight, 
 
 void layer_norm_forward(Queue&, View out, View mean, View rstd, ConstView x, ConstView weight,
                         ConstView bias, double epsilon) {
-  constexpr const char* kernel = "layer_norm_forward";
-  check_rank(kernel, "x", x, 2);
-  const Shape row{x.extent(0)};
-  const Shape column{x.extent(1)};
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "out", out, DType::f32, x.shape());
-  check_argument(kernel, "mean", mean, DType::f32, row);
-  check_argument(kernel, "rstd", rstd, DType::f32, row);
-  check_argument(kernel, "weight", weight, DType::f32, column);
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, column);
-  }
   forward({.out = out.data<float>(),
            .mean = mean.data<float>(),
            .rstd = rstd.data<float>(),
@@ -229,20 +216,6 @@ void layer_norm_forward(Queue&, View out, View mean, View rstd, ConstView x, Con
 
 void layer_norm_backward(Queue&, View dx, View dweight, View dbias, ConstView dout, ConstView x,
                          ConstView weight, ConstView mean, ConstView rstd) {
-  constexpr const char* kernel = "layer_norm_backward";
-  check_rank(kernel, "x", x, 2);
-  const Shape row{x.extent(0)};
-  const Shape column{x.extent(1)};
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "dx", dx, DType::f32, x.shape());
-  check_argument(kernel, "dout", dout, DType::f32, x.shape());
-  check_argument(kernel, "dweight", dweight, DType::f32, column);
-  check_argument(kernel, "weight", weight, DType::f32, column);
-  check_argument(kernel, "mean", mean, DType::f32, row);
-  check_argument(kernel, "rstd", rstd, DType::f32, row);
-  if (!dbias.empty()) {
-    check_argument(kernel, "dbias", dbias, DType::f32, column);
-  }
   backward({.dx = dx.data<float>(),
             .dout = dout.data<float>(),
             .x = x.data<float>(),
@@ -254,12 +227,6 @@ void layer_norm_backward(Queue&, View dx, View dweight, View dbias, ConstView do
 }
 
 void rms_norm_forward(Queue&, View out, View rstd, ConstView x, ConstView weight, double epsilon) {
-  constexpr const char* kernel = "rms_norm_forward";
-  check_rank(kernel, "x", x, 2);
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "out", out, DType::f32, x.shape());
-  check_argument(kernel, "rstd", rstd, DType::f32, {x.extent(0)});
-  check_argument(kernel, "weight", weight, DType::f32, {x.extent(1)});
   forward({.out = out.data<float>(),
            .mean = nullptr,
            .rstd = rstd.data<float>(),
@@ -273,14 +240,6 @@ void rms_norm_forward(Queue&, View out, View rstd, ConstView x, ConstView weight
 
 void rms_norm_backward(Queue&, View dx, View dweight, ConstView dout, ConstView x, ConstView weight,
                        ConstView rstd) {
-  constexpr const char* kernel = "rms_norm_backward";
-  check_rank(kernel, "x", x, 2);
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "dx", dx, DType::f32, x.shape());
-  check_argument(kernel, "dout", dout, DType::f32, x.shape());
-  check_argument(kernel, "dweight", dweight, DType::f32, {x.extent(1)});
-  check_argument(kernel, "weight", weight, DType::f32, {x.extent(1)});
-  check_argument(kernel, "rstd", rstd, DType::f32, {x.extent(0)});
   backward({.dx = dx.data<float>(),
             .dout = dout.data<float>(),
             .x = x.data<float>(),

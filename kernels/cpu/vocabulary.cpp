@@ -4,8 +4,6 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/vocabulary-inl.hpp"
 
@@ -76,29 +74,10 @@ HWY_EXPORT(log_softmax_row);
 HWY_EXPORT(log_softmax_backward_row);
 HWY_EXPORT(kl_row);
 
-namespace {
-
-void check_temperature(const char* kernel, double temperature) {
-  require(temperature > 0.0, "Kernel {}: the temperature is {}; it must be above 0.", kernel,
-          temperature);
-}
-
-}  // namespace
-
 void log_softmax_forward(Queue&, View logprob, View log_sum, View entropy, ConstView logits,
                          ConstView targets, double temperature) {
-  constexpr const char* kernel = "log_softmax_forward";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "logprob", logprob, DType::f32, {rows});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "targets", targets, DType::i32, {rows});
-  if (!entropy.empty()) {
-    check_argument(kernel, "entropy", entropy, DType::f32, {rows});
-  }
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(log_softmax_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {
@@ -112,15 +91,8 @@ void log_softmax_forward(Queue&, View logprob, View log_sum, View entropy, Const
 
 void log_softmax_backward(Queue&, View logits, ConstView log_sum, ConstView targets,
                           ConstView dlogprob, double temperature) {
-  constexpr const char* kernel = "log_softmax_backward";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "targets", targets, DType::i32, {rows});
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, {rows});
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(log_softmax_backward_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {
@@ -133,16 +105,8 @@ void log_softmax_backward(Queue&, View logits, ConstView log_sum, ConstView targ
 
 void kl_divergence(Queue&, View kl, ConstView logits, ConstView log_sum, ConstView reference_logits,
                    ConstView reference_log_sum, double temperature) {
-  constexpr const char* kernel = "kl_divergence";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "reference_logits", reference_logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "kl", kl, DType::f32, {rows});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "reference_log_sum", reference_log_sum, DType::f32, {rows});
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(kl_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {

@@ -1,6 +1,5 @@
 #include "kernels/cuda/attention_backward.hpp"
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/attention_backward_rows.hpp"
 #include "kernels/cuda/attention_backward_tiles.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -85,13 +84,7 @@ void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout,
                         ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
                         double scale) {
   constexpr const char* kernel = "attention_backward";
-  const AttentionShape shape = attention_shape(kernel, q, k, v, offsets);
-  check_argument(kernel, "dq", dq, q.dtype(), q.shape());
-  check_argument(kernel, "dout", dout, q.dtype(), q.shape());
-  check_argument(kernel, "out", out, q.dtype(), q.shape());
-  check_argument(kernel, "dk", dk, q.dtype(), k.shape());
-  check_argument(kernel, "dv", dv, q.dtype(), k.shape());
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {q.extent(0), q.extent(1)});
+  const AttentionShape shape = attention_shape(kernel, q, k, offsets);
   with_precision(kernel, q.dtype(), [&](auto number) {
     using T = decltype(number);
     BackwardArguments<T> arguments{.dq = dq.data<T>(),

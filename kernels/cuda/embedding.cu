@@ -1,4 +1,3 @@
-#include "kernels/check.hpp"
 #include "kernels/cuda/block.hpp"
 #include "kernels/cuda/group.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -111,9 +110,6 @@ void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstV
   constexpr int size = group_size<T>;
   const std::int64_t rows = places.numel();
   const std::int64_t width = out.extent(1);
-  check_argument(kernel, "out", out, dtype_of<Out>, out.shape());
-  check_argument(kernel, "rows to add", x, dtype_of<T>, {rows, width});
-  check_argument(kernel, "places", places, DType::i32, {rows});
   launch(queue, kernel, add_rows<Out, T>,
          {.blocks = rows, .threads = threads, .blocks_y = blocks_for(width, threads * size)},
          out.data<Out>(), x.data<T>(), places.data<std::int32_t>(), rows, width,
@@ -124,12 +120,8 @@ void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstV
 
 void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens, Write write) {
   constexpr const char* kernel = "embedding_forward";
-  check_rank(kernel, "table", table, 2);
   const std::int64_t width = table.extent(1);
   const std::int64_t count = tokens.numel();
-  check_argument(kernel, "table", table, DType::f32, table.shape());
-  check_argument(kernel, "tokens", tokens, DType::i32, {count});
-  check_argument(kernel, "out", out, out.dtype(), {count, width});
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
     launch(queue, kernel, look_up<T>, {.blocks = count, .threads = threads}, out.data<T>(),
@@ -140,7 +132,6 @@ void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens
 
 void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tokens) {
   constexpr const char* kernel = "embedding_backward";
-  check_rank(kernel, "dtable", dtable, 2);
   with_precision(kernel, dout.dtype(), [&](auto number) {
     add_rows_at<float, decltype(number)>(queue, kernel, dtable, dout, tokens);
   });
@@ -148,10 +139,7 @@ void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tok
 
 void gather_rows(Queue& queue, View out, ConstView x, ConstView positions) {
   constexpr const char* kernel = "gather_rows";
-  check_rank(kernel, "x", x, 2);
   const std::int64_t count = positions.numel();
-  check_argument(kernel, "positions", positions, DType::i32, {count});
-  check_argument(kernel, "out", out, x.dtype(), {count, x.extent(1)});
   const auto copy_in = [&](auto unit) {
     using Unit = decltype(unit);
     launch(queue, kernel, copy_rows<Unit>, {.blocks = count, .threads = threads},
@@ -168,7 +156,6 @@ void gather_rows(Queue& queue, View out, ConstView x, ConstView positions) {
 
 void scatter_add_rows(Queue& queue, View out, ConstView x, ConstView positions) {
   constexpr const char* kernel = "scatter_add_rows";
-  check_rank(kernel, "out", out, 2);
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
     add_rows_at<T, T>(queue, kernel, out, x, positions);

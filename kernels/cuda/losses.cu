@@ -1,7 +1,6 @@
 // A few thousand tokens a batch: one block, in f64, each thread's tokens in order.
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/block.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -110,11 +109,6 @@ constexpr Grid one_block{.blocks = 1, .threads = threads};
 void ppo_policy_loss(Queue& queue, View dlogprob, View sums, ConstView logprob,
                      ConstView old_logprob, ConstView advantages, double clip, double weight) {
   constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
   launch(queue, kernel, policy, one_block, dlogprob.data<float>(), sums.data<double>(),
          logprob.data<float>(), old_logprob.data<float>(), advantages.data<float>(),
          logprob.numel(), clip, weight);
@@ -123,11 +117,6 @@ void ppo_policy_loss(Queue& queue, View dlogprob, View sums, ConstView logprob,
 void ppo_value_loss(Queue& queue, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
   constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
   launch(queue, kernel, value, one_block, dvalues.data<float>(), sums.data<double>(),
          values.data<float>(), old_values.data<float>(), returns.data<float>(), values.numel(),
          clip, weight);
@@ -135,9 +124,6 @@ void ppo_value_loss(Queue& queue, View dvalues, View sums, ConstView values, Con
 
 void preference_loss(Queue& queue, View drewards, View sums, ConstView rewards, double weight) {
   constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
   launch(queue, kernel, preference, one_block, drewards.data<float>(), sums.data<double>(),
          rewards.data<float>(), rewards.numel() / 2, weight);
 }

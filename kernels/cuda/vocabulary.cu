@@ -1,6 +1,5 @@
 #include "kernels/cuda/vocabulary.hpp"
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
 
@@ -87,26 +86,15 @@ __global__ void __launch_bounds__(row_threads)
   }
 }
 
-/// The rows of logits (P,V), checked.
-Grid grid_for(const char* kernel, ConstView logits, double temperature) {
-  check_rank(kernel, "logits", logits, 2);
-  check_argument(kernel, "logits", logits, DType::f32, logits.shape());
-  check_that(temperature > 0.0, kernel, "the temperature must be above 0.");
-  return {.blocks = logits.extent(0), .threads = row_threads};
-}
+/// A block for each row of logits (P,V).
+Grid grid_for(ConstView logits) { return {.blocks = logits.extent(0), .threads = row_threads}; }
 
 }  // namespace
 
 void log_softmax_forward(Queue& queue, View logprob, View log_sum, View entropy, ConstView logits,
                          ConstView targets, double temperature) {
   constexpr const char* kernel = "log_softmax_forward";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "logprob", logprob, DType::f32, {grid.blocks});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "targets", targets, DType::i32, {grid.blocks});
-  if (!entropy.empty()) {
-    check_argument(kernel, "entropy", entropy, DType::f32, {grid.blocks});
-  }
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, entropy.empty() ? log_softmax_rows<false> : log_softmax_rows<true>, grid,
          logprob.data<float>(), log_sum.data<float>(), entropy.data<float>(), logits.data<float>(),
          targets.data<std::int32_t>(), logits.extent(1), temperature);
@@ -115,10 +103,7 @@ void log_softmax_forward(Queue& queue, View logprob, View log_sum, View entropy,
 void log_softmax_backward(Queue& queue, View logits, ConstView log_sum, ConstView targets,
                           ConstView dlogprob, double temperature) {
   constexpr const char* kernel = "log_softmax_backward";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "targets", targets, DType::i32, {grid.blocks});
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, {grid.blocks});
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, log_softmax_backward_rows, grid, logits.data<float>(),
          log_sum.data<float>(), targets.data<std::int32_t>(), dlogprob.data<float>(),
          logits.extent(1), temperature);
@@ -127,11 +112,7 @@ void log_softmax_backward(Queue& queue, View logits, ConstView log_sum, ConstVie
 void kl_divergence(Queue& queue, View kl, ConstView logits, ConstView log_sum,
                    ConstView reference_logits, ConstView reference_log_sum, double temperature) {
   constexpr const char* kernel = "kl_divergence";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "reference_logits", reference_logits, DType::f32, logits.shape());
-  check_argument(kernel, "kl", kl, DType::f32, {grid.blocks});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "reference_log_sum", reference_log_sum, DType::f32, {grid.blocks});
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, kl_rows, grid, kl.data<float>(), logits.data<float>(),
          log_sum.data<float>(), reference_logits.data<float>(), reference_log_sum.data<float>(),
          logits.extent(1), temperature);

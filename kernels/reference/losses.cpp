@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
@@ -20,12 +19,6 @@ double max_of(double a, double b) {
 
 void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstView old_logprob,
                      ConstView advantages, double clip, double weight) {
-  constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
   for (std::int64_t p = 0; p < logprob.numel(); ++p) {
     const double change = number(logprob, p) - number(old_logprob, p);
     const double ratio = std::exp(change);
@@ -43,12 +36,6 @@ void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstV
 
 void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
-  constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
   for (std::int64_t p = 0; p < values.numel(); ++p) {
     const double error = number(values, p) - number(returns, p);
     double clipped_error = error;
@@ -69,10 +56,6 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
 }
 
 void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
-  constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
   for (std::int64_t b = 0; b < rewards.numel() / 2; ++b) {
     const double chosen = number(rewards, 2 * b);
     const double rejected = number(rewards, 2 * b + 1);
