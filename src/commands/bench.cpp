@@ -143,7 +143,7 @@ void check_context(const ModelConfig& config, std::int64_t tokens, const std::st
 /// What a benchmark measures with.
 struct Bench {
   Machine& machine;
-  MpiCommunicator& world;
+  RankGroup& world;
   const Timing& timing;
   RandomTensors& random;
 };
@@ -198,7 +198,7 @@ void write_json(JsonlWriter& file, const Context& context, const BenchOptions& o
 template <Measure measure>
 ExitStatus run(Context& context, BenchOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   collectively(world, [&] {

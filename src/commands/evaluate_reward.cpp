@@ -87,7 +87,7 @@ void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
 
 ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, o.input);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);

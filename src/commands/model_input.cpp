@@ -68,8 +68,7 @@ Tokenizer required_tokenizer(const Model& model, const std::string& where) {
   return *std::move(tokenizer);
 }
 
-void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> digests,
-                    bool goes_on) {
+void agree_on_start(RankGroup& world, std::map<std::string, std::string> digests, bool goes_on) {
   if (goes_on) {
     digests.erase("model");
     digests.erase("tokenizer");

@@ -12,7 +12,7 @@
 #include "data/data_options.hpp"
 #include "data/tokenizer.hpp"
 #include "model/model.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -36,8 +36,7 @@ void set_begin_token(Model& model, BeginToken begin, const std::string& where);
 
 /// Collective: as agree_on_inputs, on what a training reads. A run that goes on may do without
 /// `model` and `tokenizer`, which TrainingRun::check_inputs compares where they are there.
-void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> digests,
-                    bool goes_on);
+void agree_on_start(RankGroup& world, std::map<std::string, std::string> digests, bool goes_on);
 
 /// The items of all lists, without empty ones.
 [[nodiscard]] std::vector<std::string> joined_lists(

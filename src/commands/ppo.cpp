@@ -193,7 +193,7 @@ std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs&
 
 ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, joined_lists({o.data.prompts, o.data.valid, {o.ppo.replay}}));
   const RoleLayout layout = collectively(world, [&] {

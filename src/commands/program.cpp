@@ -133,7 +133,7 @@ bool may_differ_between_ranks(std::string_view key) { return key == "threads"; }
 
 /// Collective: throws AgreedError unless all ranks run the same command of the same program with
 /// the same keys.
-void agree_on_command(MpiCommunicator& world, const Command& command, const OptionTable& options) {
+void agree_on_command(RankGroup& world, const Command& command, const OptionTable& options) {
   const auto facts = collectively(world, [&] {
     std::vector<Fact> all{{"the command", command.name},
                           {"the program", build_text()},

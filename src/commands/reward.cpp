@@ -15,6 +15,7 @@
 #include "eval/reward_report.hpp"
 #include "io/handed_files.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/input_digests.hpp"
 #include "train/plan.hpp"
@@ -120,7 +121,7 @@ TrainingPlan plan_of(const RewardOptions& o, Model& model, const Comparisons& pa
       .seed = static_cast<std::uint64_t>(o.run.machine.seed),
       .lengths = {},
       .validation_rows = std::ssize(pairs.valid.pairs),
-      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
+      .make_task = [&](Machine& machine, const Model& of, RankGroup& ranks) -> PlannedTask {
         const auto objective = std::make_shared<RewardObjective>(
             machine, of, ranks, pairs.train.pairs, pairs.valid.pairs, o.train.micro_batch_tokens);
         return {objective, objective->task()};
@@ -154,7 +155,7 @@ double reference_shift(const Comparisons& pairs, std::span<const std::array<floa
 
 ExitStatus run(Context& context, RewardOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi,
                            joined_lists({o.data.train, o.data.valid, {o.data.worker_weights}}));
@@ -207,10 +208,11 @@ ExitStatus run(Context& context, RewardOptions& o) {
   training_run->check_inputs(digests);
   std::optional<RewardObjective> objective;
   std::optional<SupervisedTraining> training;
+  MpiCommunicator data_parallel(world);
   collectively(world, [&] {
     objective.emplace(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, data_parallel, model, objective->task(), o.train);
   });
   const auto status = training->run_to_end();
   log_peak_memory(context.log, world, machine.device.memory());

@@ -168,7 +168,7 @@ void check_count(const SampleOptions& o, std::size_t rows) {
 
 /// The samples of this rank's rows, those of a row by index.
 std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
-                                MpiCommunicator& world, const std::vector<PromptRow>& rows,
+                                RankGroup& world, const std::vector<PromptRow>& rows,
                                 std::span<const std::int64_t> mine, std::int64_t drawn_from,
                                 Log& log) {
   std::vector<Prompt> prompts;
@@ -233,7 +233,7 @@ std::string sample_line(const Generated& sample, const PromptRow& row, std::int6
 
 ExitStatus run(Context& context, SampleOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, {o.input});
   const Stopwatch watch;

@@ -131,7 +131,7 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model, const S
 
 ExitStatus run(Context& context, ScoreOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, {o.input});
   const Stopwatch watch;

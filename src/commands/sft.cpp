@@ -12,6 +12,7 @@
 #include "commands/model_input.hpp"
 #include "io/handed_files.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/input_digests.hpp"
 #include "train/plan.hpp"
@@ -176,7 +177,7 @@ TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
       .seed = static_cast<std::uint64_t>(o.run.machine.seed),
       .lengths = {},
       .validation_rows = std::ssize(rows.valid.examples),
-      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
+      .make_task = [&](Machine& machine, const Model& of, RankGroup& ranks) -> PlannedTask {
         const auto objective =
             std::make_shared<SftObjective>(machine, of, ranks, rows.train.examples,
                                            rows.valid.examples, o.loss, o.train.micro_batch_tokens);
@@ -191,7 +192,7 @@ TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
 
 ExitStatus run(Context& context, SftOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, joined_lists({{o.tokenizer}, o.data.train, o.data.valid}));
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
@@ -250,10 +251,11 @@ ExitStatus run(Context& context, SftOptions& o) {
   training_run->check_inputs(digests);
   std::optional<SftObjective> objective;
   std::optional<SupervisedTraining> training;
+  MpiCommunicator data_parallel(world);
   collectively(world, [&] {
     objective.emplace(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, data_parallel, model, objective->task(), o.train);
   });
   const auto status = training->run_to_end();
   log_peak_memory(context.log, world, machine.device.memory());

@@ -130,7 +130,7 @@ class Name {
 
 /// Collective: this rank's descriptor of what rank 0 reads under the name.
 int hand_on(MpiSession& mpi, const std::string& name) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const bool keeps = mpi.node_rank() == 0;
   Descriptor stream;
   Descriptor kept;
@@ -169,7 +169,7 @@ int hand_on(MpiSession& mpi, const std::string& name) {
 }  // namespace
 
 HandedFiles::HandedFiles(MpiSession& mpi, const std::vector<std::string>& names) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const auto found = collectively(world, [&] {
     return world.rank() == 0 ? names_read_once(names, world.size()) : std::vector<std::string>();
   });

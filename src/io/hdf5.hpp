@@ -3,7 +3,9 @@
 
 #include <hdf5.h>
 
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,27 @@ Result check(Result result, std::string_view what) {
   }
   return result;
 }
+
+/// Carries an exception past HDF5's C code, through which it must not unwind.
+class CallbackGuard {
+ public:
+  /// For a callback: what it returns to HDF5 after `work`. If that throws, HDF5 is told to stop.
+  template <class Work>
+  herr_t run(Work&& work) noexcept {
+    try {
+      work();
+      return 0;
+    } catch (...) {
+      error_ = std::current_exception();
+      return -1;
+    }
+  }
+  /// After the call: throws what a callback threw, else as check() does.
+  void check_after(herr_t result, std::string_view what);
+
+ private:
+  std::exception_ptr error_;
+};
 
 /// An owned HDF5 identifier.
 class Handle {
@@ -95,6 +118,13 @@ bool abandon(hid_t file) noexcept;
 [[nodiscard]] Handle make_space(const Extents& extents);
 /// Whether every link of the path exists ("a/b" or "/a/b"; "" is the root).
 [[nodiscard]] bool exists(hid_t file, const std::string& path);
+
+/// Visits each by its name, in alphabetical order; what `visit` throws ends the visits. `group` is
+/// a path, "/" the root: the links in it, or all datasets below it, by their paths from it.
+using Visit = std::function<void(const char* name)>;
+void for_each_attribute(hid_t object, const Visit& visit);
+void for_each_link(hid_t file, const std::string& group, const Visit& visit);
+void for_each_dataset(hid_t file, const std::string& group, const Visit& visit);
 
 void write_attribute(hid_t object, const std::string& name, const std::string& value);
 void write_attribute(hid_t object, const std::string& name, std::uint64_t value);

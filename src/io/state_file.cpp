@@ -168,24 +168,6 @@ void require_digest(std::uint64_t found, std::optional<std::uint64_t> stored) {
           stored.value_or(0));
 }
 
-herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info, void* result) {
-  if (info->type == H5O_TYPE_DATASET) {
-    static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  }
-  return 0;
-}
-
-herr_t collect_name(hid_t /*group*/, const char* name, const H5L_info_t* /*info*/, void* result) {
-  static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  return 0;
-}
-
-herr_t collect_attribute(hid_t /*object*/, const char* name, const H5A_info_t* /*info*/,
-                         void* result) {
-  static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  return 0;
-}
-
 /// The path, unless it is a folder: then an error that says which file to give in its place.
 const std::filesystem::path& require_no_folder(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
@@ -214,7 +196,12 @@ const std::filesystem::path& require_no_folder(const std::filesystem::path& path
   return path;
 }
 
-const char* root_if_empty(const std::string& group) { return group.empty() ? "/" : group.c_str(); }
+std::string root_if_empty(const std::string& group) { return group.empty() ? "/" : group; }
+
+/// For visits that collect names.
+hdf5::Visit into(std::vector<std::string>& names) {
+  return [&names](const char* name) { names.emplace_back(name); };
+}
 
 }  // namespace
 
@@ -305,10 +292,7 @@ std::string StateReader::attribute(const std::string& name) const {
 
 std::vector<std::string> StateReader::attributes() const {
   std::vector<std::string> names;
-  hsize_t index = 0;
-  hdf5::check(
-      H5Aiterate2(file_.id(), H5_INDEX_NAME, H5_ITER_INC, &index, collect_attribute, &names),
-      "cannot list the attributes of " + path_.string());
+  naming(path_, "/", [&] { hdf5::for_each_attribute(file_.id(), into(names)); });
   return names;
 }
 
@@ -335,11 +319,8 @@ DatasetInfo StateReader::info(const std::string& path) const {
 
 std::vector<DatasetInfo> StateReader::datasets(const std::string& group) const {
   std::vector<std::string> names;
-  naming(path_, group, [&] {
-    hdf5::check(H5Ovisit_by_name2(file_.id(), root_if_empty(group), H5_INDEX_NAME, H5_ITER_INC,
-                                  collect_dataset, &names, H5O_INFO_BASIC, H5P_DEFAULT),
-                "cannot list it");
-  });
+  naming(path_, group,
+         [&] { hdf5::for_each_dataset(file_.id(), root_if_empty(group), into(names)); });
   std::sort(names.begin(), names.end());
   std::vector<DatasetInfo> result;
   for (const std::string& name : names) {
@@ -350,12 +331,7 @@ std::vector<DatasetInfo> StateReader::datasets(const std::string& group) const {
 
 std::vector<std::string> StateReader::children(const std::string& group) const {
   std::vector<std::string> names;
-  hsize_t index = 0;
-  naming(path_, group, [&] {
-    hdf5::check(H5Literate_by_name(file_.id(), root_if_empty(group), H5_INDEX_NAME, H5_ITER_INC,
-                                   &index, collect_name, &names, H5P_DEFAULT),
-                "cannot list it");
-  });
+  naming(path_, group, [&] { hdf5::for_each_link(file_.id(), root_if_empty(group), into(names)); });
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -19,6 +19,6 @@ struct Fact {
 /// AgreedError (status 1) on every rank. The message names the lowest rank that differs, both
 /// hosts, what differs with both values, and then `remedy`. What is sent does not grow with the
 /// number of ranks.
-void agree_on(MpiCommunicator& ranks, const std::vector<Fact>& mine, std::string_view remedy);
+void agree_on(RankGroup& ranks, const std::vector<Fact>& mine, std::string_view remedy);
 
 }  // namespace precis

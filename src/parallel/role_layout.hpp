@@ -49,8 +49,7 @@ struct RoleGrids {
 [[nodiscard]] std::string describe(const RoleLayout& layout);
 
 /// Collective over `world`: the grid of one role, named `name`; null on ranks that are not in it.
-[[nodiscard]] std::unique_ptr<ProcessGrid> make_role_grid(MpiCommunicator& world,
-                                                          const RoleRanks& role,
+[[nodiscard]] std::unique_ptr<ProcessGrid> make_role_grid(RankGroup& world, const RoleRanks& role,
                                                           const std::string& name);
 
 }  // namespace precis

@@ -96,8 +96,7 @@ void print_to_stderr(const std::string& text) {
 
 }  // namespace
 
-Watchdog::Watchdog(MpiSession& session, double seconds)
-    : session_(session), seconds_(seconds), exceptions_(std::uncaught_exceptions()) {
+Watchdog::Watchdog(MpiSession& session, double seconds) : session_(session), seconds_(seconds) {
   if (!(seconds >= 0.0) || std::isinf(seconds)) {
     fail_usage("watchdog_seconds is {}; give a number of seconds, or 0 to turn the watchdog off.",
                seconds);
@@ -116,7 +115,7 @@ Watchdog::Watchdog(MpiSession& session, double seconds)
 }
 
 Watchdog::~Watchdog() {
-  if (end_ && std::uncaught_exceptions() == exceptions_) {
+  if (end_ && !unwinding_.now()) {
     try {
       end_->barrier();
     } catch (const std::exception&) {

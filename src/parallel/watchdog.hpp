@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "parallel/mpi_session.hpp"
+#include "parallel/unwinding.hpp"
 
 namespace precis {
 
@@ -24,7 +25,7 @@ namespace precis {
 /// longest time that all ranks of one node may wait for another node. 0 turns the watchdog off.
 ///
 /// The constructor is collective. The destructor waits for the other ranks (watched, on a
-/// communicator named "end of the command") unless an exception is on its way, marks this rank as
+/// group named "end of the command") unless an exception is on its way, marks this rank as
 /// finished, and joins the thread.
 class Watchdog {
  public:
@@ -40,9 +41,9 @@ class Watchdog {
   [[noreturn]] void end_job(const std::string& message);
 
   MpiSession& session_;
-  std::unique_ptr<MpiCommunicator> end_;
+  std::unique_ptr<RankGroup> end_;
   double seconds_;
-  int exceptions_;
+  Unwinding unwinding_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/evaluator.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 

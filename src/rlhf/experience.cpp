@@ -60,7 +60,7 @@ void assign_rewards(Experience& e, const PpoOptions& options, double kl_coeffici
   e.returns = std::move(of.returns);
 }
 
-std::vector<Experience> whole_batch(MpiCommunicator& ranks, std::span<const Experience> mine) {
+std::vector<Experience> whole_batch(RankGroup& ranks, std::span<const Experience> mine) {
   Bytes message;
   for (const Experience& experience : mine) {
     const Bytes packed = pack(experience);

@@ -22,7 +22,7 @@ void assign_rewards(Experience& experience, const PpoOptions& options, double kl
 /// Collective: every rank's part of a batch, on every rank, in the order of the ranks. The batch is
 /// small beside the models, so that every rank can know all of it: means over the batch are then
 /// the same to the bit on every layout, and mini-batches are divided evenly.
-[[nodiscard]] std::vector<Experience> whole_batch(MpiCommunicator& ranks,
+[[nodiscard]] std::vector<Experience> whole_batch(RankGroup& ranks,
                                                   std::span<const Experience> mine);
 
 /// (A - mean) / sqrt(variance + 1e-8), biased variance over all response tokens of the batch.

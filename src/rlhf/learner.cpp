@@ -149,9 +149,9 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
 
   std::vector<double> policy = device.to_host<double>(policy_sums_.view());
   std::vector<double> value = device.to_host<double>(value_sums_.view());
-  const double ratio_max = all_max(setup_.ranks, at(policy, PolicySum::ratio_max));
-  setup_.ranks.all_reduce(view_of(policy), Reduction::sum);
-  setup_.ranks.all_reduce(view_of(value), Reduction::sum);
+  const double ratio_max = all_max(setup_.ranks.group(), at(policy, PolicySum::ratio_max));
+  setup_.ranks.group().all_reduce(policy, Reduction::sum);
+  setup_.ranks.group().all_reduce(value, Reduction::sum);
   const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
   const double value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
 

@@ -185,7 +185,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
 
 std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
                      const std::function<RoleModels()>& load, Log& log) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const MemoryCount mine =
       collectively(world, [&] { return planned_memory(plan, machine.device, mpi.rank()); });
   const MemoryReport memory = report_memory(

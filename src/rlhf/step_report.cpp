@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <type_traits>
 
 #include "base/error.hpp"
@@ -21,11 +22,9 @@ double seconds_of(const PhaseTimer& phases, const char* name) {
 
 }  // namespace
 
-void broadcast(StepReport& report, MpiCommunicator& world, int root) {
+void broadcast(StepReport& report, RankGroup& world, int root) {
   static_assert(std::is_trivially_copyable_v<StepReport>);
-  world.broadcast(view_of(reinterpret_cast<std::uint8_t*>(&report),
-                          Shape{static_cast<std::int64_t>(sizeof report)}),
-                  root);
+  world.broadcast(std::as_writable_bytes(std::span(&report, 1)), root);
 }
 
 void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
@@ -112,14 +111,14 @@ std::string too_few_ended(const BatchReport& batch, std::int64_t step, const Ppo
       step, 100 * batch.ended_fraction, rule);
 }
 
-void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
                    std::int64_t epochs, Row& row) {
   std::array<double, phase_names.size()> seconds{};
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
     seconds[i] = seconds_of(phases, phase_names[i]);
   }
   const std::array<double, phase_names.size()> mine = seconds;
-  world.all_reduce(view_of(seconds), Reduction::max);
+  world.all_reduce(seconds, Reduction::max);
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
     phases.add(phase_names[i], seconds[i] - mine[i]);
   }

@@ -9,7 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/progress.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 #include "rlhf/experience.hpp"
 #include "rlhf/learner.hpp"
 
@@ -27,7 +27,7 @@ struct StepReport {
 };
 
 /// From world rank `root` to all.
-void broadcast(StepReport& report, MpiCommunicator& world, int root);
+void broadcast(StepReport& report, RankGroup& world, int root);
 
 /// Before the updates: throws Error with what was seen if the KL is above ppo.max_kl, a number is
 /// not finite or the value loss explodes. `extra` keeps the first value loss for the checkpoints.
@@ -49,7 +49,7 @@ void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::order
 
 /// The longest time of any rank in each phase of the step becomes every rank's; `row` gets the
 /// phases' tokens per second.
-void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
                    std::int64_t epochs, Row& row);
 
 /// The first ppo.log_episodes rows of episodes.jsonl.

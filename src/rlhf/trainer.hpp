@@ -22,7 +22,7 @@ class PpoTrainer {
   struct Setup {
     Log& log;
     Machine& machine;
-    MpiCommunicator& world;
+    RankGroup& world;
     TrainingRun& run;
     const RoleLayout& layout;
     RoleModels& models;

@@ -95,7 +95,7 @@ std::string digest_of_model(const std::filesystem::path& file) {
 
 std::string digest_of_text(std::string_view text) { return hexadecimal(digest(text)); }
 
-void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests) {
+void agree_on_inputs(RankGroup& ranks, const std::map<std::string, std::string>& digests) {
   std::vector<Fact> facts;
   for (const auto& [key, digest] : digests) {
     facts.push_back({"the digest of " + key, digest});

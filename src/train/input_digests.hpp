@@ -12,7 +12,7 @@
 #include "data/comparisons.hpp"
 #include "data/prompt_rows.hpp"
 #include "data/tldr.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -47,6 +47,6 @@ class TokenDigest {
 
 /// Collective: throws AgreedError naming key, ranks and hosts unless what each rank has read under
 /// the keys has the same digests.
-void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests);
+void agree_on_inputs(RankGroup& ranks, const std::map<std::string, std::string>& digests);
 
 }  // namespace precis

@@ -76,7 +76,7 @@ Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
   return {std::move(device), threads, text};
 }
 
-void log_peak_memory(Log& log, MpiCommunicator& world, const Memory& memory) {
+void log_peak_memory(Log& log, RankGroup& world, const Memory& memory) {
   const MemoryCount& mine = memory.peak();
   const std::int64_t most = all_max(world, mine.total());
   const std::int64_t rank =

@@ -20,8 +20,7 @@ void Optimizer::zero_gradients() {
 double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
-  kernels.synchronize(queue);
-  data_parallel.all_reduce(gradients_.flat(), Reduction::sum);
+  data_parallel.all_reduce(queue, gradients_.flat(), Reduction::sum);
   kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients_.flat(), Write::overwrite);
   kernels.clip_scale(queue, scale_.view(), norm_.view(), sum_of_squares_.view(), clip_norm);
   return device_->to_host<double>(norm_.view())[0];

@@ -11,6 +11,7 @@
 #include "data/step_rows.hpp"
 #include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/planned_ranks.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
@@ -77,7 +78,7 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const Super
 
 /// Collective, of the rank that takes longest: by a micro-batch of one row and one of as many as
 /// take some seconds, each with an update.
-double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicator& world) {
+double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& world) {
   Model& model = plan.model;
   const PlannedTask planned = plan.make_task(machine, model, world);
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
@@ -90,6 +91,7 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicat
     }
   }
   Optimizer optimizer(machine.device, model.parameters);
+  MpiCommunicator data_parallel(world);
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
@@ -100,7 +102,7 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicat
              const RowList part = first(count);
              optimizer.zero_gradients();
              (void)planned.task.accumulate(part, planned.task.weight(part), optimizer.gradients());
-             (void)optimizer.reduce(world, plan.train.clip_norm);
+             (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
              optimizer.apply(model.parameters, plan.train, 0.0);
            },
        .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
@@ -148,7 +150,7 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
   Model model{.config = config,
               .tokenizer = plan.model.tokenizer,
               .parameters = Parameters(machine.device, parameter_specs(config))};
-  const PlannedTask planned = plan.make_task(machine, model, group);
+  const PlannedTask planned = plan.make_task(machine, model, group.group());
   Optimizer optimizer(machine.device, model.parameters);
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {

@@ -29,7 +29,7 @@ struct TrainingPlan {
   std::vector<std::int64_t> lengths;  ///< tokens of each training row, as micro-batches count them
   std::int64_t validation_rows = 0;
   /// The objective of the run, for a machine, a model on it, and ranks to share the rows with.
-  std::function<PlannedTask(Machine&, const Model&, Communicator&)> make_task;
+  std::function<PlannedTask(Machine&, const Model&, RankGroup&)> make_task;
 };
 
 /// The tensors that rank `rank` of `ranks` holds at its peak on a device like this one: the run

@@ -21,7 +21,7 @@ std::vector<double> different_weights(const std::vector<Pair>& pairs) {
 
 }  // namespace
 
-RewardObjective::RewardObjective(Machine& machine, const Model& model, Communicator& ranks,
+RewardObjective::RewardObjective(Machine& machine, const Model& model, RankGroup& ranks,
                                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
                                  std::int64_t micro_batch_tokens)
     : machine_(machine),
@@ -135,7 +135,7 @@ LossSums RewardObjective::validate() {
 }
 
 std::vector<std::array<float, 2>> pair_rewards(Device& device, const ModelConfig& config,
-                                               const Parameters& parameters, MpiCommunicator& ranks,
+                                               const Parameters& parameters, RankGroup& ranks,
                                                std::span<const Pair> pairs,
                                                std::int64_t micro_batch_tokens) {
   std::vector<Sequence> sequences;

@@ -16,7 +16,7 @@ namespace precis {
 /// in training is weighted alike, validation is not.
 class RewardObjective {
  public:
-  RewardObjective(Machine& machine, const Model& model, Communicator& ranks,
+  RewardObjective(Machine& machine, const Model& model, RankGroup& ranks,
                   const std::vector<Pair>& train, const std::vector<Pair>& valid,
                   std::int64_t micro_batch_tokens);
 
@@ -30,7 +30,7 @@ class RewardObjective {
 
   Machine& machine_;
   const Model& model_;
-  Communicator& ranks_;
+  RankGroup& ranks_;
   std::int64_t micro_batch_tokens_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;
@@ -44,7 +44,7 @@ class RewardObjective {
 /// Rewards of both summaries of each pair, summary 0 first, on every rank; `model`'s shift
 /// included.
 [[nodiscard]] std::vector<std::array<float, 2>> pair_rewards(
-    Device& device, const ModelConfig& config, const Parameters& parameters, MpiCommunicator& ranks,
+    Device& device, const ModelConfig& config, const Parameters& parameters, RankGroup& ranks,
     std::span<const Pair> pairs, std::int64_t micro_batch_tokens);
 
 /// The mean reward of the summaries of policy `ref`, each distinct (post, summary) once, summed in

@@ -20,7 +20,7 @@
 #include "io/metrics.hpp"
 #include "io/run_folder.hpp"
 #include "io/tensorboard.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 #include "train/options.hpp"
 #include "train/remains.hpp"
 #include "train/stopping.hpp"
@@ -43,7 +43,7 @@ class TrainingRun {
   struct Setup {
     Log& log;
     OptionTable& options;
-    MpiCommunicator& world;
+    RankGroup& world;
     const RunOptions& run;
     const CheckpointOptions& checkpoint;
     std::int64_t stop_after = 0;
@@ -133,7 +133,7 @@ class TrainingRun {
 
   Log& log_;
   OptionTable& options_;
-  MpiCommunicator& world_;
+  RankGroup& world_;
   RunOptions run_options_;
   CheckpointOptions checkpoint_options_;
   std::int64_t stop_after_;

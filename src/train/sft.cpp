@@ -10,7 +10,7 @@ constexpr std::int64_t shown_tokens = 48;
 
 }  // namespace
 
-SftObjective::SftObjective(Machine& machine, const Model& model, Communicator& ranks,
+SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
                            const std::vector<Example>& train, const std::vector<Example>& valid,
                            SftLoss loss, std::int64_t micro_batch_tokens)
     : machine_(machine),

@@ -17,7 +17,7 @@ enum class SftLoss { response, all };
 class SftObjective {
  public:
   /// `ranks` share each step's rows; the progress record is ticked between micro-batches.
-  SftObjective(Machine& machine, const Model& model, Communicator& ranks,
+  SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
                const std::vector<Example>& train, const std::vector<Example>& valid, SftLoss loss,
                std::int64_t micro_batch_tokens);
 
@@ -40,7 +40,7 @@ class SftObjective {
 
   Machine& machine_;
   const Model& model_;
-  Communicator& ranks_;
+  RankGroup& ranks_;
   SftLoss loss_;
   std::int64_t micro_batch_tokens_;
   std::vector<Text> train_, valid_;

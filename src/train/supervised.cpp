@@ -16,10 +16,10 @@ namespace {
 constexpr const char* best_name = "best";
 constexpr const char* rows_key = "rows";
 
-LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
+LossSums sum_over_ranks(RankGroup& ranks, const LossSums& mine) {
   std::array<double, 4> sums{mine.loss, mine.correct, mine.weight,
                              static_cast<double>(mine.tokens)};
-  ranks.all_reduce(view_of(sums), Reduction::sum);
+  ranks.all_reduce(sums, Reduction::sum);
   return {sums[0], sums[1], sums[2], static_cast<std::int64_t>(sums[3])};
 }
 
@@ -37,7 +37,7 @@ bool is_complete(TrainingRun& run, const TrainOptions& options) {
 }
 
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
-                                       MpiCommunicator& data_parallel, Model& model,
+                                       Communicator& data_parallel, Model& model,
                                        SupervisedTask task, const TrainOptions& options)
     : machine_(machine),
       run_(run),
@@ -58,7 +58,7 @@ void SupervisedTraining::load() {
   if (!run_.checkpoint()) {
     return;
   }
-  collectively(data_parallel_, [&] {
+  collectively(data_parallel_.group(), [&] {
     const StateReader file(*run_.checkpoint());
     optimizer_.read(file, trained_part, run_.state().step);
     if (best_ && has_best()) {
@@ -119,7 +119,7 @@ void SupervisedTraining::step() {
   double norm = 0;
   {
     const auto timed = run_.phases().phase("update");
-    sums = sum_over_ranks(data_parallel_, sums);
+    sums = sum_over_ranks(data_parallel_.group(), sums);
     norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
   const double loss = sums.loss / sums.weight;
@@ -176,7 +176,7 @@ bool SupervisedTraining::validation_due() const {
 }
 
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
-  const LossSums sums = sum_over_ranks(data_parallel_, task_.validate());
+  const LossSums sums = sum_over_ranks(data_parallel_.group(), task_.validate());
   const double weight = std::max(1.0, sums.weight);
   const Validation now{sums.loss / weight, sums.correct / weight};
   // The parameters that gave this loss are not worth a checkpoint.

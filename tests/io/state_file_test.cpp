@@ -390,5 +390,44 @@ TEST(Hdf5, OnlyAFileWithADescriptorIsAbandoned) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST(Hdf5, HandsOnWhatAVisitThrows) {
+  const TemporaryFolder folder;
+  {
+    StateWriter writer(folder / "a.h5", checkpoint_format);
+    writer.text("first", "1");
+    writer.text("group/second", "2");
+    writer.commit();
+  }
+  const hdf5::Handle file = hdf5::open_file(folder / "a.h5");
+  struct Stop {
+    std::string name;
+  };
+  const auto stopped_at = [&](auto&& list) -> std::string {
+    int visits = 0;
+    try {
+      list([&](const char* name) {
+        if (++visits == 2) {
+          throw Stop{name};
+        }
+      });
+    } catch (const Stop& stop) {
+      EXPECT_EQ(visits, 2);
+      return stop.name;
+    }
+    return "nothing was thrown";
+  };
+  EXPECT_EQ(stopped_at([&](const hdf5::Visit& v) { hdf5::for_each_link(file.id(), "/", v); }),
+            "group");
+  EXPECT_EQ(stopped_at([&](const hdf5::Visit& v) { hdf5::for_each_dataset(file.id(), "/", v); }),
+            "group/second");
+  EXPECT_EQ(stopped_at([&](const hdf5::Visit& v) { hdf5::for_each_attribute(file.id(), v); }),
+            "format");
+  // The file is whole, and HDF5 keeps no error of the visits that were ended.
+  EXPECT_EQ(H5Eget_num(H5E_DEFAULT), 0);
+  EXPECT_EQ(hdf5::read_text(hdf5::open_dataset(file.id(), "group/second").id()), "2");
+  EXPECT_THAT(message_of<Error>([&] { hdf5::for_each_link(file.id(), "/none", [](auto) {}); }),
+              HasSubstr("cannot list it: "));
+}
+
 }  // namespace
 }  // namespace precis

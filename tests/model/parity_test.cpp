@@ -8,6 +8,7 @@
 #include "model/backends.hpp"
 #include "model/golden.hpp"
 #include "model/objective.hpp"
+#include "parallel/planned_ranks.hpp"
 #include "train/optimizer.hpp"
 
 namespace precis {
@@ -65,23 +66,11 @@ TEST_P(Parity, ReadsTheSameNumbersAndGradients) {
   }
 }
 
-/// A world of one rank.
-class OneRank final : public Communicator {
- public:
-  explicit OneRank(ProgressRecord& progress) : Communicator("test", 0, 1, progress) {}
-  void all_reduce(View, Reduction) override {}
-  void broadcast(View, int) override {}
-  void barrier() override {}
-  void send(ConstView, int, int) override { fail("There is no other rank."); }
-  void receive(View, int, int) override { fail("There is no other rank."); }
-};
-
 TEST_P(Parity, ThreeStepsOfAdamW) {
   TrainOptions options;
   options.weight_decay = of.json.at("weight_decay");
   options.clip_norm = of.json.at("clip_norm");
-  ProgressRecord progress;
-  OneRank ranks(progress);
+  PlannedRanks ranks(0, 1);
   Optimizer optimizer(device, model.parameters);
   Objective objective(device, model);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {

@@ -6,6 +6,7 @@
 #include "data/step_rows.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
 #include "rlhf/plan.hpp"
 #include "train/memory_report.hpp"
@@ -40,7 +41,8 @@ class PlannedMemoryOf : public testing::Test {
 
   Machine machine{.device = Device(cpu::backend), .threads = 1, .layout = "a test"};
   Device& device = machine.device;
-  MpiCommunicator& world = test_session().world();
+  RankGroup& world = test_session().world();
+  MpiCommunicator data_parallel{world};
 
   [[nodiscard]] static ModelConfig config_of(ModelKind kind) {
     return tiny_config([&](ModelConfig& c) {
@@ -76,7 +78,7 @@ class PlannedMemoryOf : public testing::Test {
       const auto rows = step_rows.of(step);
       optimizer.zero_gradients();
       (void)planned.task.accumulate(rows, planned.task.weight(rows), optimizer.gradients());
-      (void)optimizer.reduce(world, 1.0);
+      (void)optimizer.reduce(data_parallel, 1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
     (void)planned.task.validate();
@@ -97,7 +99,7 @@ TEST_F(PlannedMemoryOf, Sft) {
       .train = options,
       .seed = 4,
       .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, Communicator& ranks) -> PlannedTask {
+      .make_task = [&](Machine& on, const Model& of, RankGroup& ranks) -> PlannedTask {
         const auto objective = std::make_shared<SftObjective>(
             on, of, ranks, examples, examples, SftLoss::response, options.micro_batch_tokens);
         return {objective, objective->task()};
@@ -124,7 +126,7 @@ TEST_F(PlannedMemoryOf, RewardTraining) {
       .train = options,
       .seed = 4,
       .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, Communicator& ranks) -> PlannedTask {
+      .make_task = [&](Machine& on, const Model& of, RankGroup& ranks) -> PlannedTask {
         const auto objective = std::make_shared<RewardObjective>(on, of, ranks, pairs, pairs,
                                                                  options.micro_batch_tokens);
         return {objective, objective->task()};

@@ -1,0 +1,56 @@
+#include "parallel/started_operation.hpp"
+
+#include <utility>
+
+#include "parallel/waiting.hpp"
+
+namespace precis {
+
+StartedOperation::StartedOperation(std::unique_ptr<Transfer> transfer, RankGroup& ranks,
+                                   std::string name)
+    : transfer_(std::move(transfer)), ranks_(&ranks), name_(std::move(name)) {}
+
+StartedOperation::~StartedOperation() {
+  if (unwinding_.now()) {
+    leave();
+  }
+  wait();
+}
+
+StartedOperation& StartedOperation::operator=(StartedOperation&& other) noexcept {
+  // What was here is waited for when `other` is destroyed.
+  std::swap(transfer_, other.transfer_);
+  std::swap(ranks_, other.ranks_);
+  std::swap(name_, other.name_);
+  return *this;
+}
+
+void StartedOperation::leave() noexcept {
+  // The library may still use what the transfer holds until the process ends, so it outlives this
+  // object on purpose.
+  static_cast<void>(transfer_.release());
+}
+
+bool StartedOperation::test() {
+  if (!transfer_) {
+    return true;
+  }
+  try {
+    if (!transfer_->test(ranks_->progress())) {
+      return false;
+    }
+  } catch (...) {
+    leave();
+    throw;
+  }
+  transfer_.reset();
+  return true;
+}
+
+void StartedOperation::wait() {
+  if (transfer_) {
+    wait_until(*ranks_, name_, [this] { return test(); });
+  }
+}
+
+}  // namespace precis
