@@ -14,6 +14,7 @@
 #include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
+#include "io/row_file.hpp"
 
 namespace precis {
 namespace {
@@ -122,18 +123,15 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
   if (skipped > 0) {
     context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
   }
+  require_rows(static_cast<std::int64_t>(all.size()) + skipped, options.input);
+  require(!all.empty(), "{}: no row could be read.", options.input);
   const Weight weight = of_samples ? Weight::posts : Weight::rows;
   if (json) {
-    json->write(all.empty() ? nlohmann::ordered_json{{"rows", 0}}
-                            : to_json(mean_of(all, posts, weight)));
+    json->write(to_json(mean_of(all, posts, weight)));
     json->commit();
   }
   if (output) {
     output->commit();
-  }
-  if (all.empty()) {
-    fmt::print("{} has no rows: there are no means.\n", options.input);
-    return ExitStatus::done;
   }
   fmt::print("{}, means with intervals of 95% over posts; {}\n\n{}",
              counted(static_cast<std::int64_t>(all.size()), of_samples ? "sample" : "row"),

@@ -12,6 +12,7 @@
 #include "base/system_call.hpp"
 #include "base/text.hpp"
 #include "io/descriptor.hpp"
+#include "io/row_file.hpp"
 #include "io/text_file.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/launcher.hpp"
@@ -196,20 +197,9 @@ InputFile HandedFiles::of(const std::string& name) const {
 
 std::vector<InputFile> HandedFiles::expand(const std::vector<std::string>& patterns) const {
   std::vector<InputFile> files;
-  if (descriptors_.empty()) {
-    for (const std::string& file : expand_files(patterns)) {
-      files.push_back(of(file));
-    }
-    return files;
-  }
-  for (const std::string& pattern : patterns) {
-    if (has(pattern)) {
-      files.push_back(of(pattern));
-      continue;
-    }
-    for (const std::string& file : expand_files({pattern})) {
-      files.push_back(of(file));
-    }
+  for (const std::string& file :
+       expand_files(patterns, [this](const std::string& name) { return has(name); })) {
+    files.push_back(of(file));
   }
   return files;
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "io/json_tree.hpp"
+#include "io/row_file.hpp"
 #include "io/text_file.hpp"
 
 #include <algorithm>
@@ -65,7 +66,11 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
   LineReader reader(input);
   std::string line;
   std::int64_t first_blank = 0;  // of the blank lines just read; 0: none
+  bool is_empty = true;
   while (reader.next(line)) {
+    if (reader.line_number() == 1) {
+      require_json_lines(line, input.name);
+    }
     if (is_blank(line)) {
       first_blank = first_blank == 0 ? reader.line_number() : first_blank;
       continue;
@@ -76,6 +81,7 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
                                 first_blank)));
     }
     first_blank = 0;
+    is_empty = false;
     try {
       JsonRow row{.value = {}, .file = input.name, .line = reader.line_number()};
       row.value = parse_json(line, row.where());
@@ -88,6 +94,11 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
       refuse(bad);
     }
   }
+  // A file may be empty on purpose; behind a pipe it is a program that has failed.
+  require(!is_empty || !is_stream(input),
+          "{} holds no rows: the program that should have written them there has written nothing. "
+          "Look at what it has said.",
+          input.name);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "io/digest.hpp"
 #include "io/host_name.hpp"
+#include "io/hub_name.hpp"
 
 namespace precis {
 
@@ -171,6 +172,13 @@ void require_digest(std::uint64_t found, std::optional<std::uint64_t> stored) {
 /// The path, unless it is a folder: then an error that says which file to give in its place.
 const std::filesystem::path& require_no_folder(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
+  if (const auto download = hub_download(path)) {
+    fail(
+        "the model file {0} does not exist. If it is a model's name on the Hugging Face hub, "
+        "download it first (`{1}`), make a model file (`precis import --from {2} --to {2}.h5`), "
+        "and give that.",
+        path.string(), download->command, download->folder);
+  }
   if (!fs::is_directory(path)) {
     return path;
   }

@@ -4,6 +4,7 @@
 #include "base/list_text.hpp"
 #include "base/system_call.hpp"
 #include "io/descriptor.hpp"
+#include "io/row_file.hpp"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -26,7 +27,8 @@ void require_there(bool there, const std::string& name) {
   require(there, "{}: the file does not exist. {}", name,
           names_open_file(name)
               ? "The launcher of the ranks did not pass it on: give /dev/stdin or a named pipe."
-              : "Check the path.");
+          : name == "-" ? "Standard input is named /dev/stdin."
+                        : "Check the path.");
 }
 
 /// The bytes of a file as they are.
@@ -129,14 +131,24 @@ bool names_open_file(std::string_view name) {
   return name == "/dev/stdin" || name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/");
 }
 
-std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
+bool is_stream(const InputFile& input) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(input.name, ignored);
+  const bool handed_on = input.path != input.name;
+  return (handed_on && names_open_file(input.name)) ||
+         (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status));
+}
+
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns,
+                                      const std::function<bool(const std::string&)>& is_known) {
   std::vector<std::string> files;
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     const std::string& pattern = patterns[i];
     if (pattern.empty()) {
       fail_usage("A list of files has an empty name. Write names or globs with commas between.");
     }
-    if (names_open_file(pattern) || std::filesystem::exists(pattern)) {
+    if ((is_known && is_known(pattern)) || names_open_file(pattern) ||
+        std::filesystem::exists(pattern)) {
       files.push_back(pattern);
       continue;
     }
@@ -156,6 +168,10 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns) 
     files.insert(files.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   }
   return files;
+}
+
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
+  return expand_files(patterns, nullptr);
 }
 
 }  // namespace precis

@@ -100,7 +100,7 @@ TEST_F(EvaluateCommands, RougeWritesARowForEachRow) {
   }
 }
 
-TEST_F(EvaluateCommands, RougeNamesBadRowsAndTakesEmptyFiles) {
+TEST_F(EvaluateCommands, RougeNamesBadRowsAndEmptyFiles) {
   write("in", "{\"prediction\":\"a\",\"reference\":\"a\"}\n{\"prediction\":\"a\"}\n");
   refuse(1, "in:2: the field `reference` is missing", {"evaluate", "rouge", "--input", file("in")});
   EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out"),
@@ -108,9 +108,10 @@ TEST_F(EvaluateCommands, RougeNamesBadRowsAndTakesEmptyFiles) {
               HasSubstr("1 row could not be read"));
   EXPECT_EQ(lines_of(file("out")), 1);
   write("in", "");
-  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out")}),
-              HasSubstr("no rows"));
-  EXPECT_EQ(text_of(file("out")), "");
+  refuse(1, "in holds no rows.", {"evaluate", "rouge", "--input", file("in")});
+  write("in", "{\"prediction\":\"a\"}\n");
+  refuse(1, "in: no row could be read.",
+         {"evaluate", "rouge", "--input", file("in"), "--data.skip_bad"});
 }
 
 TEST_F(EvaluateCommands, RougeOfSamplesIsAgainstTheirRowsSummaries) {

@@ -71,7 +71,7 @@ TEST(BadInput, FilesOfSft) {
   refuse_sft(1, "absent.jsonl", {"--data.train", f() / "absent.jsonl"});
   refuse_sft(1, "data", {"--data.train", f() / "data"});
   overwrite(f() / "none.jsonl", "");
-  refuse_sft(1, "none.jsonl: the file has no rows.", {"--data.train", f() / "none.jsonl"});
+  refuse_sft(1, "none.jsonl holds no rows.", {"--data.train", f() / "none.jsonl"});
   overwrite(f() / "torn.jsonl", text_of(f() / "data/valid.jsonl").substr(0, 1000));
   refuse_sft(1, "torn.jsonl:", {"--data.train", f() / "torn.jsonl"});
   overwrite(f() / "bytes.jsonl", "{\"subreddit\": \"\xff\"}\n");
