@@ -35,6 +35,12 @@ stage() {
   fi
 }
 
+# pass_stop_on PROCESS SIGNAL: of a signal that was received here, the ranks of mpirun get a SIGUSR1.
+pass_stop_on() {
+  echo "$2 was received here; the ranks are sent SIGUSR1." >&2
+  kill -USR1 "$1" 2>/dev/null || true
+}
+
 # interruptible_ranks N COMMAND ...: precis COMMAND on N ranks of this machine.
 # mpirun kills its ranks two seconds after a SIGINT or SIGTERM, which a long step does not survive; but
 # it passes SIGUSR1 on. So it is kept out of the terminal's reach, and Ctrl-C becomes a SIGUSR1: the
@@ -44,7 +50,9 @@ interruptible_ranks() {
   shift
   setsid mpirun --oversubscribe --bind-to none -n "$ranks" "$PRECIS" "$@" <&0 &
   job=$!
-  trap 'kill -USR1 "$job" 2>/dev/null || true' INT TERM HUP
+  trap 'pass_stop_on "$job" SIGINT' INT
+  trap 'pass_stop_on "$job" SIGTERM' TERM
+  trap 'pass_stop_on "$job" SIGHUP' HUP
   wait "$job" || status=$?
   while kill -0 "$job" 2>/dev/null; do  # the signal ended the wait, not the job
     status=0

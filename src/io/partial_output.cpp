@@ -1,5 +1,6 @@
 #include "io/partial_output.hpp"
 
+#include <cstdlib>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -21,6 +22,14 @@ Unfinished& unfinished() {
   return all;
 }
 
+/// Under the lock.
+void remove_unfinished() {
+  for (const std::filesystem::path& path : unfinished().paths) {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+}
+
 }  // namespace
 
 PartialOutput::PartialOutput(std::filesystem::path path) : path_(std::move(path)) {
@@ -35,11 +44,14 @@ PartialOutput::~PartialOutput() {
 
 void end_without_partial_outputs(int signal) {
   const std::lock_guard until_the_end(unfinished().mutex);
-  for (const std::filesystem::path& path : unfinished().paths) {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
+  remove_unfinished();
   end_by_signal(signal);
+}
+
+void end_without_partial_outputs(ExitStatus status) {
+  const std::lock_guard until_the_end(unfinished().mutex);
+  remove_unfinished();
+  std::_Exit(static_cast<int>(status));
 }
 
 }  // namespace precis

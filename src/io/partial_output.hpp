@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "base/error.hpp"
+
 namespace precis {
 
 /// While it lives, `path` (NAME.partial, a file or a folder, or a lock) is of no use without this
@@ -21,5 +23,7 @@ class PartialOutput {
 /// Removes all of these of this process and ends it by the signal. No other can be begun from then
 /// on.
 [[noreturn]] void end_without_partial_outputs(int signal);
+/// The same, but ends the process with the status.
+[[noreturn]] void end_without_partial_outputs(ExitStatus status);
 
 }  // namespace precis

@@ -106,10 +106,26 @@ TrainingRun::TrainingRun(const Setup& setup)
     }
     state_.layout = setup.layout;
   }
+  stand_still();
   collectively(world_, [&] {
     require(!resave() || checkpoint_,
             "checkpoint.resave was asked for, but {} holds no checkpoint.", folder_.string());
   });
+}
+
+void TrainingRun::stand_still() {
+  const std::string newest = (checkpoints_.folder() / checkpoint_name(saved_step_)).string();
+  std::error_code ignored;
+  const bool has_deck = std::filesystem::exists(folder_ / "deck.cfg", ignored);
+  std::string next = fmt::format("begins the run in {}", folder_.string());
+  if (remains_ == Remains::final_files) {
+    next = "finds it complete";
+  } else if (saved_step_ > 0) {
+    next = fmt::format("goes on from {}, after {}", newest, counted(saved_step_, "step"));
+  } else if (has_deck) {
+    next = fmt::format("begins the run in {} again, which has no checkpoint", folder_.string());
+  }
+  standstill_.emplace(log_, Standstill{.next = next, .has_deck = has_deck});
 }
 
 void TrainingRun::check_deck() {
@@ -221,6 +237,7 @@ void TrainingRun::begin(std::int64_t total_steps) {
   });
   if (state_.step < total_steps_) {
     tell_how_it_stops();
+    standstill_.reset();
     signals_.emplace(
         [this, mpirun = find_mpirun()](const StopSignals::Wish& wish) {
           log_.info("{}", acknowledgement(wish, mpirun));
@@ -358,6 +375,7 @@ bool TrainingRun::safe_point(const Describe& describe) {
   }
   if (complete) {
     signals_.reset();
+    stand_still();
   }
   if (must_stop) {
     log_.info("Stopped after {} of {} steps, with a checkpoint: {}. Run the same command to go on.",

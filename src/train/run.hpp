@@ -118,6 +118,8 @@ class TrainingRun {
 
  private:
   void find_checkpoint();
+  /// Has a signal say that nothing is lost, and where the run stands.
+  void stand_still();
   void tell_how_it_stops();
   /// Collective: writes a checkpoint of the present state. The message of its Error says which
   /// checkpoint is the last.
@@ -156,6 +158,7 @@ class TrainingRun {
   PhaseTimer phases_;
   Stopwatch step_watch_, checkpoint_watch_;
   double longest_step_ = 0, longest_save_ = 0, last_save_ = 0;
+  std::optional<EndsWithoutLoss> standstill_;  // but from `begin` to the last step
   std::optional<StopSignals> signals_;  // from `begin` to the last step: around it nothing is lost
 };
 

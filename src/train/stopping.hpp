@@ -27,6 +27,28 @@ struct AllocationEnd {
 [[nodiscard]] std::string acknowledgement(const StopSignals::Wish& wish,
                                           const std::optional<Mpirun>& mpirun);
 
+/// Where a run stands while it trains nothing.
+struct Standstill {
+  /// What the same command does after an end now: "goes on from FILE", "begins the run".
+  std::string next;
+  /// Whether the run folder has a deck: then the end has status 75, as after a save.
+  bool has_deck = false;
+};
+
+/// While it lives, a signal ends the program at once and says that nothing is lost and what the
+/// same command does next: before the first step of a launch, and after its last.
+class EndsWithoutLoss {
+ public:
+  /// Throws Error if a pipe cannot be made.
+  EndsWithoutLoss(Log& log, Standstill standstill);
+
+ private:
+  SignalWatch watch_;
+};
+
+/// "SIGTERM was received", and under mpirun which other signals it may stand for.
+[[nodiscard]] std::string received_text(int signal, bool under_mpirun);
+
 /// How to stop a run whose mpirun has a terminal: Ctrl-C there does not save.
 [[nodiscard]] std::string how_to_stop(const Mpirun& mpirun);
 
