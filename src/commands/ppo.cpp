@@ -15,6 +15,7 @@
 #include "parallel/watchdog.hpp"
 #include "rlhf/plan.hpp"
 #include "rlhf/trainer.hpp"
+#include "train/busy_cores.hpp"
 #include "train/input_digests.hpp"
 
 namespace precis {
@@ -203,6 +204,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
   Machine machine = collectively(
       world, [&] { return start_machine(o.run.machine, mpi, context.log, describe(layout)); });
+  warn_of_busy_cores(machine.threads, mpi.node_size(), context.log);
   std::optional<TrainingRun> training;
   if (!o.run.dry_run) {
     training.emplace(TrainingRun::Setup{.log = context.log,

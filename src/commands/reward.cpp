@@ -17,6 +17,7 @@
 #include "parallel/collectively.hpp"
 #include "parallel/mpi_communicator.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/busy_cores.hpp"
 #include "train/input_digests.hpp"
 #include "train/plan.hpp"
 #include "train/reward_model.hpp"
@@ -165,6 +166,7 @@ ExitStatus run(Context& context, RewardOptions& o) {
     const GridShape grid = data_parallel_grid(o.run.machine, mpi);
     return start_machine(o.run.machine, mpi, context.log, to_string(grid));
   });
+  warn_of_busy_cores(machine.threads, mpi.node_size(), context.log);
   std::optional<TrainingRun> training_run;
   if (!o.run.dry_run) {
     training_run.emplace(TrainingRun::Setup{.log = context.log,

@@ -5,11 +5,13 @@ namespace precis {
 void add_machine_options(OptionTable& table, MachineOptions& o) {
   table.add("seed", &o.seed,
             {.meaning = "from which all random numbers follow", .source = "precis"});
-  table.add("threads", &o.threads,
-            {.meaning = "threads of each rank; 0: an equal part of the cores it may use",
-             .source = "precis",
-             .maximum = 1e6,
-             .launch = true});
+  table.add(
+      "threads", &o.threads,
+      {.meaning = "threads of each rank; 0: as OMP_NUM_THREADS says, where it is set, else an "
+                  "equal part of the cores it may use",
+       .source = "precis",
+       .maximum = 1e6,
+       .launch = true});
   table.add(
       "grid", &o.grid,
       {.meaning =
