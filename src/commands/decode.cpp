@@ -40,8 +40,9 @@ ExitStatus run(Context& context, CodingOptions& options) {
   });
   if (without_token > 0) {
     context.log.warning(
-        "{} of the input: the tokenizer has no token for them, so they stand for no text.",
-        counted(without_token, "id"));
+        "{} of the input: the tokenizer has no token for {}, so that no text stands for {}.",
+        counted(without_token, "id"), without_token == 1 ? "it" : "them",
+        without_token == 1 ? "it" : "them");
   }
   return status;
 }

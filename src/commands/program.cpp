@@ -140,7 +140,7 @@ void agree_on_command(RankGroup& world, const Command& command, const OptionTabl
                           {"the instruction set", cpu::name_of(cpu::chosen_isa())}};
     for (const Option& option : options.options()) {
       if (!may_differ_between_ranks(option.key)) {
-        all.push_back({option.key, option.text()});
+        all.push_back({"--" + option.key, option.text()});
       }
     }
     return all;

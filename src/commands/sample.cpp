@@ -158,7 +158,7 @@ void check_count(const SampleOptions& o, std::size_t rows) {
   constexpr std::int64_t most = 100'000'000;
   if (const auto count = static_cast<std::int64_t>(rows) * o.n; count > most) {
     fail_usage(
-        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give fewer, or parts "
+        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give fewer, or some "
         "of "
         "the rows.",
         o.n, counted(static_cast<std::int64_t>(rows), "row"), counted(count, "sample"),

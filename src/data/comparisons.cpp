@@ -1,5 +1,7 @@
 #include "data/comparisons.hpp"
 
+#include <map>
+
 #include "base/text.hpp"
 #include "data/preference_rows.hpp"
 #include "data/row_filter.hpp"
@@ -69,6 +71,26 @@ Post parse_info(const nlohmann::json& info, const std::string& where) {
   return post;
 }
 
+/// Throws Error that names the splits there are if no row is of the one that was asked for.
+void require_split(const std::string& split, const RowCounts& counts,
+                   const std::map<std::string, std::int64_t>& others,
+                   const std::vector<std::string>& files) {
+  if (others.empty() || counts.split + counts.bad < counts.read) {
+    return;
+  }
+  constexpr std::size_t most = 20;
+  std::vector<std::string> named;
+  for (const auto& [name, rows] : others) {
+    if (named.size() == most) {
+      named.emplace_back("...");
+      break;
+    }
+    named.push_back(fmt::format("\"{}\" ({})", name, counted(rows, "row")));
+  }
+  fail("{}: no comparison is of the split \"{}\". There {}: {}.", joined(files, ","), split,
+       others.size() == 1 ? "is" : "are", joined(named, ", "));
+}
+
 }  // namespace
 
 std::string Comparison::where() const { return fmt::format("{}:{}", file, line); }
@@ -123,6 +145,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, tokenizer, true);
   const bool trains = use == RowUse::training;
+  std::map<std::string, std::int64_t> other_splits;
   WorkerChoice workers(handed.of(trains ? options.worker_weights : ""),
                        trains || options.valid_excludes_workers ? options.exclude_workers
                                                                 : std::vector<std::string>());
@@ -137,6 +160,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
       }
       if (pair.comparison.split != split) {
         ++counts.split;
+        ++other_splits[pair.comparison.split];
         return;
       }
     }
@@ -174,6 +198,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
     }
   };
   read_rows(files, options.skip_bad, counts, visit, handed);
+  require_split(split, counts, other_splits, files);
   workers.check_excluded(joined(files, ","));
   if (use != RowUse::validation) {
     require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),

@@ -122,8 +122,7 @@ std::optional<CheckpointEntry> CheckpointFolder::newest(
   }
   require(entries.empty(),
           "all checkpoints in {} are damaged, and the run is not begun again. Restore one of them "
-          "from a "
-          "copy, or give another run folder.",
+          "from a copy, or give another run folder.",
           folder_.string());
   return std::nullopt;
 }

@@ -11,7 +11,7 @@ namespace precis {
 
 /// Something that a rank has found, such as a key with its value, or an input with its digest.
 struct Fact {
-  std::string name;   ///< begins a message: "train.steps", "the content of data.train"
+  std::string name;   ///< begins a message: "--train.steps", "the digest of data.train"
   std::string value;  ///< short enough to be shown; only its beginning is, if it is not
 };
 

@@ -36,7 +36,9 @@ std::string heading(const Json& table) {
   const std::string at = temperature_text(table);
   text += at.empty() ? "sampled at a temperature that the file does not say, "
                      : fmt::format("sampled at {}, ", at);
-  return text + "judged by the gold labeler; intervals of 95% over posts.";
+  return text +
+         "judged by the gold labeler; intervals of 95% over posts, too narrow for a rate near 0 or "
+         "1 where posts x rate, or posts x (1 - rate), is below 5.";
 }
 
 /// The terminal's lines, as far as a policy has them. Takes what it shows out of the entries.

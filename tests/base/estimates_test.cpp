@@ -55,6 +55,7 @@ TEST(Estimates, NineteenOfTwentyRatesOfCorrelatedRowsAreHeld) {
                            Made{.posts = 50, .rate = 0.75, .resemblance = 0.8},
                            Made{.posts = 50, .most_rows = 16, .rate = 0.5, .resemblance = 0},
                            Made{.posts = 200, .most_rows = 4, .rate = 0.1, .resemblance = 0.5},
+                           Made{.posts = 200, .rate = 0.05, .resemblance = 0.5},
                            Made{.posts = 200, .most_rows = 1, .rate = 0.3}}) {
     SCOPED_TRACE(made.posts);
     expect_coverage(held_rates(made, Weight::posts));

@@ -101,6 +101,19 @@ TEST(Comparisons, SplitsAndLongResponses) {
               HasSubstr("`split`"));
 }
 
+TEST(Comparisons, ASplitThatIsNotThereIsAnsweredWithThoseThatAre) {
+  json other = comparison();
+  other["split"] = "valid1";
+  const std::string rows =
+      comparison().dump() + "\n" + comparison().dump() + "\n" + other.dump() + "\n";
+  for (const RowUse use : {RowUse::training, RowUse::validation}) {
+    EXPECT_THAT(message_of<Error>([&] { (void)read(rows, {}, "test", use); }),
+                HasSubstr("c.jsonl: no comparison is of the split \"test\". There are: \"train\" "
+                          "(2 rows), \"valid1\" (1 row)."));
+  }
+  EXPECT_EQ(read(rows, {}, "valid1").pairs.size(), 1U);
+}
+
 TEST(Comparisons, FiltersLookAtThePostAndLetItRepeat) {
   json edit = comparison();
   edit["info"]["title"] = "Edit: a title";
