@@ -14,11 +14,14 @@ namespace {
 /// What to do about a plain word that follows `--key VALUE`: a shell has made several words of a
 /// pattern.
 std::string advice_on_patterns(const Option& option, std::string_view value) {
-  const bool takes_list = option.type == "list";
   return fmt::format(
-      "It follows --{} {}, {}. Put a pattern in quotes, so that the shell leaves it as it is{}.",
-      option.key, value, takes_list ? "which is one word" : "which takes one value",
-      takes_list ? ", or write names with commas between" : "; several files are not taken here");
+      "It follows --{} {}, {}", option.key, value,
+      option.type == "list"
+          ? "which is one word: put a pattern in quotes, so that the shell leaves it as it is, or "
+            "write names with commas between."
+          : "which takes one value. If a shell has made several words of a pattern: rows of "
+            "several "
+            "files may come by `cat` and /dev/stdin.");
 }
 
 /// The ending of a file's name without .gz, such as ".jsonl"; empty if it has none.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -286,8 +287,14 @@ Hint command_meant_by(const std::vector<Command>& table, std::span<const std::st
   if (words.size() > 1 && words[1].find('.') == std::string::npos && !words[1].starts_with('-')) {
     hint = meant_by(words[0] + "." + words[1], names);
   }
-  if (hint.words.empty()) {
-    hint = meant_by(words[0], names, command_aliases());
+  // `train` is a name of other programs for `sft` before it is the second word of `bench train`.
+  std::vector<std::string> of_one_word;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(of_one_word),
+               [](const std::string& name) { return name.find('.') == std::string::npos; });
+  for (const auto* from : {&of_one_word, &names}) {
+    if (hint.words.empty()) {
+      hint = meant_by(words[0], *from, command_aliases());
+    }
   }
   for (std::string& name : hint.words) {
     std::replace(name.begin(), name.end(), '.', ' ');

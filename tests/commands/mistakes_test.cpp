@@ -141,7 +141,7 @@ TEST(Mistakes, WhatOtherProgramsCallThingsPointsToWhatIsHere) {
   refuse(2, {"Did you mean --model?"}, {"reward", "--reward_model", "x"});
   refuse(2, {"Did you mean sft?", "`precis reward` and `precis ppo` train as well"}, {"trian"});
   refuse(2, {"write --train.learning_rate 1e-5."}, {"sft", "train.lr=1e-5"});
-  refuse(2, {"b.jsonl is not a deck", "Put a pattern in quotes"},
+  refuse(2, {"b.jsonl is not a deck", "rows of several files may come by `cat`"},
          {"score", "--input", "a.jsonl", "b.jsonl"});
   refuse(2, {"--input is -", "/dev/stdin"}, {"score", "--input", "-"});
 }
