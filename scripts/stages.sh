@@ -41,14 +41,34 @@ pass_stop_on() {
   kill -USR1 "$1" 2>/dev/null || true
 }
 
+# ranks_ended N STATUS: what is to be said about the end of N ranks in place of mpirun, which is quiet.
+ranks_ended() {
+  local name
+  case $2 in
+    0 | 2 | 75) ;;
+    1) mpirun --oversubscribe --bind-to none -n "$1" true < /dev/null || true ;;  # can mpirun start ranks at all?
+    *)
+      name=$(kill -l $(($2 - 128)) 2> /dev/null) || name=
+      case $name in
+        INT | TERM | HUP | USR1 | USR2 | XCPU) ;;  # precis has said so
+        KILL) echo "A rank was ended by SIGKILL, perhaps by the system for want of memory (status $2)." >&2 ;;
+        "") echo "mpirun ended with status $2." >&2 ;;
+        *) echo "A rank was ended by SIG$name (status $2)." >&2 ;;
+      esac
+      ;;
+  esac
+}
+
 # interruptible_ranks N COMMAND ...: precis COMMAND on N ranks of this machine.
+# Whatever ends a rank, precis says it; mpirun would add to that that the job was aborted, so it is quiet.
 # mpirun kills its ranks two seconds after a SIGINT or SIGTERM, which a long step does not survive; but
 # it passes SIGUSR1 on. So it is kept out of the terminal's reach, and Ctrl-C becomes a SIGUSR1: the
 # first one saves and stops, a second one within five seconds ends the ranks at once.
 interruptible_ranks() {
   local ranks=$1 job status=0
   shift
-  setsid mpirun --oversubscribe --bind-to none -n "$ranks" "$PRECIS" "$@" <&0 &
+  OMPI_MCA_orte_execute_quiet=${OMPI_MCA_orte_execute_quiet-1} \
+    setsid mpirun --oversubscribe --bind-to none -n "$ranks" "$PRECIS" "$@" <&0 &
   job=$!
   trap 'pass_stop_on "$job" SIGINT' INT
   trap 'pass_stop_on "$job" SIGTERM' TERM
@@ -59,6 +79,7 @@ interruptible_ranks() {
     wait "$job" || status=$?
   done
   trap - INT TERM HUP
+  ranks_ended "$ranks" "$status"
   return "$status"
 }
 
