@@ -5,7 +5,9 @@
 #   DATA    a folder (default $PRECIS_DATA) that holds
 #             tldr/tldr_valid_1945.jsonl: 1,945 posts, rows with subreddit, title, post and summary
 #             preferences/tldr_comparisons_gpt4_1000.jsonl: rows with info, summaries and choice
-#             tokenizers/gpt2: the folder with GPT-2's tokenizer, such as encoder.json, vocab.bpe
+#             tokenizers/gpt2: the folder with GPT-2's tokenizer: tokenizer.json, or encoder.json and vocab.bpe
+#           OpenAI's posts and comparisons have these rows, and any 1,945 of the one and 1,000 of the other do: posts
+#           1,701 to 1,945 validate, and so do the comparisons of split valid1
 #   --run   folder for everything that is made (default runs/real_posts)
 #   --seed  from which all random numbers follow (default 1)
 # With PRECIS set to a program, nothing is installed or built, and that program runs.
