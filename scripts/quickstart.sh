@@ -93,7 +93,4 @@ All of it is in $run ($((SECONDS - started)) s this time):
   test_sft.jsonl test_ppo.jsonl                the summaries of the held-out posts
   table*.txt {table*,best,agreement}.json      the tables above
 END
-if [ "$smoke" = yes ]; then
-  echo
-  echo "The numbers above mean nothing: with --smoke, the models have learned next to nothing."
-fi
+smoke_says

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154  # the script that sources this one sets root and seed, uses started and cores
+# shellcheck shell=bash disable=SC2034,SC2154  # the script that sources this one sets root, seed and smoke, uses started and cores
 # Runs that consist of stages; sourced after common.sh.
 
 # Sets PRECIS to the program: the user's, or the one that is built from here.
@@ -100,3 +100,8 @@ rows() {
 
 # number FIELD FILE: a number of the first level of an object on one line of JSON.
 number() { sed -n "s/^{[^{}]*\"$1\":\([-0-9.e]*\).*/\1/p" "$2"; }
+
+# The last line of a script that was given --smoke.
+smoke_says() {
+  [ "$smoke" = no ] || printf '\n%s\n' "The numbers above mean nothing: with --smoke, the models have learned next to nothing."
+}
