@@ -380,14 +380,16 @@ TEST_F(CommunicatorTest, MessagesOfAnotherLengthAreRefused) {
   if (partner >= size) {
     GTEST_SKIP() << "needs a partner";
   }
-  for (const std::int64_t sent : {0, 2, 50'000}) {
-    std::vector<float> values(50'000);
-    std::vector<float> received(1'000);
+  // Short enough to travel at once: where one process reads the other's memory, Open MPI 4.1 writes
+  // beyond a receive that is too short before it says so.
+  for (const std::int64_t sent : {0, 2, 200}) {
+    std::vector<float> values(200);
+    std::vector<float> received(100);
     StartedOperation leaves = all.start_send(queue, view_of(values).rows(0, sent), partner, 3);
     EXPECT_THAT(message_of([&] { all.receive(queue, view_of(received), partner, 3); }),
                 AllOf(HasSubstr(fmt::format("A receive from rank {} on 'world'", partner)),
-                      HasSubstr("expected 4000 bytes, but"),
-                      HasSubstr(sent > 1000 ? "more came" : fmt::format("{} came", 4 * sent))));
+                      HasSubstr("expected 400 bytes, but"),
+                      HasSubstr(sent > 100 ? "more came" : fmt::format("{} came", 4 * sent))));
     leaves.wait();
   }
 }
