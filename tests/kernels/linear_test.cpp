@@ -278,7 +278,8 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
             }).find("argument weight is bf16"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
-              cpu::backend.linear_input_gradient(queue, dx.view(), y.view(), pack, Write::overwrite);
+              cpu::backend.linear_input_gradient(queue, dx.view(), y.view(), pack,
+                                                 Write::overwrite);
             }).find("packed for the forward product, not for the input gradient"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
