@@ -56,6 +56,7 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path tensorboard() const {
     return folder_ / "events.out.tfevents.precis";
   }
+  [[nodiscard]] std::filesystem::path trace() const { return folder_ / "trace.json"; }
   [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
 
   /// Cuts metrics, samples, episodes and events back to what a checkpoint of `step` knows: rows of

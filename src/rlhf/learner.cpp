@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
+#include "rlhf/rewards.hpp"
 #include "train/guard.hpp"
 
 namespace precis {

@@ -1,6 +1,5 @@
 #include "rlhf/step_report.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
@@ -130,25 +129,6 @@ void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& repor
     row[fmt::format("{}_tokens_per_second", phase)] =
         static_cast<double>(count) / seconds_of(phases, phase);
   }
-}
-
-std::vector<Row> episode_rows(std::span<const Experience> batch, std::int64_t step,
-                              std::uint64_t seed, double kl_coefficient, const PpoOptions& options,
-                              const std::function<std::string(const Episode&)>& prompt_id) {
-  const auto logged = static_cast<std::size_t>(std::min(options.log_episodes, options.batch));
-  std::vector<std::vector<std::int64_t>> mini_batches(logged);  // of each episode, by epoch
-  for (std::int64_t epoch = 0; logged > 0 && epoch < options.epochs; ++epoch) {
-    const auto of = mini_batches_of(options.batch, options.mini_batches, seed, step, epoch);
-    for (std::size_t i = 0; i < logged; ++i) {
-      mini_batches[i].push_back(of[i]);
-    }
-  }
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < logged; ++i) {
-    rows.push_back(
-        episode_row(batch[i], step, prompt_id(batch[i].episode), kl_coefficient, mini_batches[i]));
-  }
-  return rows;
 }
 
 }  // namespace precis

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/progress.hpp"
+#include "io/metrics.hpp"
 #include "parallel/rank_group.hpp"
-#include "rlhf/experience.hpp"
+#include "rlhf/batch_report.hpp"
 #include "rlhf/learner.hpp"
+#include "rlhf/options.hpp"
 
 namespace precis {
 
@@ -51,10 +51,5 @@ void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::order
 /// phases' tokens per second.
 void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
                    std::int64_t epochs, Row& row);
-
-/// The first ppo.log_episodes rows of episodes.jsonl.
-[[nodiscard]] std::vector<Row> episode_rows(
-    std::span<const Experience> batch, std::int64_t step, std::uint64_t seed, double kl_coefficient,
-    const PpoOptions& options, const std::function<std::string(const Episode&)>& prompt_id);
 
 }  // namespace precis

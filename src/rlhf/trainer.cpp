@@ -4,6 +4,8 @@
 #include <map>
 
 #include "parallel/collectively.hpp"
+#include "rlhf/episode_rows.hpp"
+#include "rlhf/rewards.hpp"
 #include "train/learning_rate.hpp"
 
 namespace precis {

@@ -7,7 +7,7 @@
 #include "device/device.hpp"
 #include "parallel/mpi_session.hpp"
 #include "parallel/process_grid.hpp"
-#include "train/options.hpp"
+#include "train/machine_options.hpp"
 
 namespace precis {
 

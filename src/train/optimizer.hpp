@@ -4,7 +4,7 @@
 #include "io/model_file.hpp"
 #include "model/parameters.hpp"
 #include "parallel/communicator.hpp"
-#include "train/options.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 

@@ -11,8 +11,8 @@
 #include "model/model.hpp"
 #include "parallel/mpi_session.hpp"
 #include "train/machine.hpp"
-#include "train/options.hpp"
 #include "train/supervised.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 

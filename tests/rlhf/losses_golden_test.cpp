@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "device/device.hpp"
-#include "rlhf/experience.hpp"
+#include "rlhf/rewards.hpp"
 #include "rlhf/support.hpp"
 
 namespace precis {

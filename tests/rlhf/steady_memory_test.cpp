@@ -7,6 +7,7 @@
 #include "parallel/mpi_test.hpp"
 #include "rlhf/learner.hpp"
 #include "rlhf/reward.hpp"
+#include "rlhf/rewards.hpp"
 #include "rlhf/rollout.hpp"
 #include "train/reward_model.hpp"
 #include "train/sft.hpp"

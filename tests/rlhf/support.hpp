@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "rlhf/episode.hpp"
+#include "rlhf/experience.hpp"
 
 namespace precis::test {
 
