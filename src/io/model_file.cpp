@@ -88,11 +88,8 @@ std::string ModelReader::where() const {
 std::string ModelReader::config() const { return file_.text(part_path(part_, "config")); }
 
 std::vector<std::uint8_t> ModelReader::tokenizer() const {
-  std::vector<std::uint8_t> bytes;
-  if (const std::string path = part_path(part_, "tokenizer"); file_.contains(path)) {
-    file_.bytes(path, bytes);
-  }
-  return bytes;
+  const std::string path = part_path(part_, "tokenizer");
+  return file_.contains(path) ? file_.bytes(path) : std::vector<std::uint8_t>{};
 }
 
 std::vector<DatasetInfo> ModelReader::weights() const {

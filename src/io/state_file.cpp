@@ -344,8 +344,8 @@ std::vector<std::string> StateReader::children(const std::string& group) const {
   return names;
 }
 
-void StateReader::text(const std::string& path, std::string& value) const {
-  value = naming(path_, path, [&] {
+std::string StateReader::text(const std::string& path) const {
+  return naming(path_, path, [&] {
     require(hdf5::exists(file_.id(), path), "it is missing; a text is expected.");
     const Opened opened = open(file_.id(), path);
     std::string found = hdf5::read_text(opened.dataset.id());
@@ -354,22 +354,17 @@ void StateReader::text(const std::string& path, std::string& value) const {
   });
 }
 
-std::string StateReader::text(const std::string& path) const {
-  std::string value;
-  text(path, value);
-  return value;
-}
-
-void StateReader::bytes(const std::string& path, std::vector<std::uint8_t>& value) const {
-  naming(path_, path, [&] {
+std::vector<std::uint8_t> StateReader::bytes(const std::string& path) const {
+  return naming(path_, path, [&] {
     require(hdf5::exists(file_.id(), path), "it is missing; a row of u8 is expected.");
     const Opened opened = open(file_.id(), path);
     require(opened.dtype == DType::u8 && opened.shape.size() == 1,
             "found {} of shape {}, expected a row of u8.", dtype_name(opened),
             to_string(opened.shape));
-    value.resize(static_cast<std::size_t>(opened.shape[0]));
+    std::vector<std::uint8_t> value(static_cast<std::size_t>(opened.shape[0]));
     read_box(opened.dataset.id(), opened.type.id(), {}, {}, value.data());
     require_digest(digest(view_of(value)), opened.digest);
+    return value;
   });
 }
 
