@@ -14,7 +14,7 @@ namespace {
 
 /// Equal values of a post.
 struct Run {
-  PostValue of;
+  PostValue row;
   std::int64_t count = 0;
 };
 
@@ -25,8 +25,9 @@ std::vector<Run> runs_of(std::span<const PostValue> values) {
   });
   std::vector<Run> runs;
   for (const PostValue& value : sorted) {
-    if (runs.empty() || runs.back().of.post != value.post || runs.back().of.value != value.value) {
-      runs.push_back({.of = value});
+    if (runs.empty() || runs.back().row.post != value.post ||
+        runs.back().row.value != value.value) {
+      runs.push_back({.row = value});
     }
     ++runs.back().count;
   }
@@ -53,7 +54,7 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
   std::vector<PostMean> means;
   for (std::size_t first = 0; first < runs.size();) {
     std::size_t end = first;
-    while (end < runs.size() && runs[end].of.post == runs[first].of.post) {
+    while (end < runs.size() && runs[end].row.post == runs[first].row.post) {
       ++end;
     }
     const auto own = std::span(runs).subspan(first, end - first);
@@ -63,7 +64,7 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
     for (const Run& run : own) {
       const std::int64_t count = run.count / by;
       const auto times = static_cast<double>(count);
-      sum += times * run.of.value;
+      sum += times * run.row.value;
       rows += times;
     }
     means.push_back({.weight = weight == Weight::rows ? rows : 1, .mean = sum / rows});

@@ -276,8 +276,8 @@ class KernelTimes {
     Tensor rstd = device_.allocate({tokens_});
     const double bytes = element_ * number(shape.numel());
     const bool layer_norm = c_.norm == NormKind::layer_norm;
-    const std::string of = fmt::format("{} x {}", tokens_, c_.width);
-    add("norm forward " + of, {0, 2 * bytes}, [&] {
+    const std::string size = fmt::format("{} x {}", tokens_, c_.width);
+    add("norm forward " + size, {0, 2 * bytes}, [&] {
       if (layer_norm) {
         kernels_.layer_norm_forward(queue_, out.view(), mean.view(), rstd.view(), x.view(),
                                     weight.view(), bias.view(), c_.norm_epsilon);
@@ -286,7 +286,7 @@ class KernelTimes {
                                   c_.norm_epsilon);
       }
     });
-    add("norm backward " + of, {0, 4 * bytes}, [&] {
+    add("norm backward " + size, {0, 4 * bytes}, [&] {
       if (layer_norm) {
         kernels_.layer_norm_backward(queue_, dx.view(), dweight.view(), dbias.view(), dout.view(),
                                      x.view(), weight.view(), mean.view(), rstd.view());
@@ -309,15 +309,15 @@ class KernelTimes {
     Tensor dx = device_.allocate(shape, precision_);
     Tensor dgate = gated ? device_.allocate(shape, precision_) : Tensor();
     const double bytes = element_ * number(shape.numel());
-    const std::string of = fmt::format("{} x {}", tokens_, c_.mlp_width);
-    add("activation forward " + of, {0, (gated ? 3 : 2) * bytes}, [&] {
+    const std::string size = fmt::format("{} x {}", tokens_, c_.mlp_width);
+    add("activation forward " + size, {0, (gated ? 3 : 2) * bytes}, [&] {
       if (gated) {
         kernels_.gated_silu_forward(queue_, out.view(), gate.view(), x.view());
       } else {
         kernels_.gelu_forward(queue_, out.view(), x.view(), kind);
       }
     });
-    add("activation backward " + of, {0, (gated ? 5 : 3) * bytes}, [&] {
+    add("activation backward " + size, {0, (gated ? 5 : 3) * bytes}, [&] {
       if (gated) {
         kernels_.gated_silu_backward(queue_, dgate.view(), dx.view(), dout.view(), gate.view(),
                                      x.view());

@@ -31,7 +31,8 @@ WorkerWeights read_worker_weights(const InputFile& input) {
             worker, weight.is_number() ? weight.dump() : weight.type_name());
     result[worker] = weight;
   }
-  require(std::any_of(result.begin(), result.end(), [](const auto& of) { return of.second > 0; }),
+  require(std::any_of(result.begin(), result.end(),
+                      [](const auto& weight) { return weight.second > 0; }),
           "{}: no worker has a weight above 0, so that nothing would be learned from.", file);
   return result;
 }

@@ -26,7 +26,7 @@ double expected_value_of_best(std::span<const double> rewards, std::span<const d
   const std::size_t count = rewards.size();
   assert(values.size() == count && n >= 1 && static_cast<std::size_t>(n) <= count);
   // These two have the same bits whatever the order, and where samples repeat.
-  if (n == 1 || std::ranges::all_of(rewards, [&](double of) { return of == rewards[0]; })) {
+  if (n == 1 || std::ranges::all_of(rewards, [&](double reward) { return reward == rewards[0]; })) {
     return exact_mean(values);
   }
   std::vector<std::size_t> order(count);

@@ -31,7 +31,7 @@ struct CopyingMeans {
 };
 /// Each post counts the same; `posts` are the numbers of the summaries' posts. `of` must not be
 /// empty.
-[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> of,
+[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> samples,
                                    std::span<const std::uint64_t> posts);
 
 /// {"longest_run","longest_share","ngrams":[...]}

@@ -180,8 +180,8 @@ Rouge rouge(std::string_view prediction, std::string_view reference, bool stemme
 }
 
 nlohmann::ordered_json to_json(const Rouge& rouge) {
-  const auto score = [](const RougeScore& of) {
-    return nlohmann::ordered_json{{"p", of.precision}, {"r", of.recall}, {"f", of.f}};
+  const auto score = [](const RougeScore& one) {
+    return nlohmann::ordered_json{{"p", one.precision}, {"r", one.recall}, {"f", one.f}};
   };
   return {{"rouge1", score(rouge.rouge1)},
           {"rouge2", score(rouge.rouge2)},

@@ -26,8 +26,8 @@ struct RougeMeans {
 };
 
 /// `posts` are the numbers of the scores' posts. `of` must not be empty.
-[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts,
-                                 Weight weight);
+[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> scores,
+                                 std::span<const std::uint64_t> posts, Weight weight);
 
 /// A line each for rouge1, rouge2, rougeL and rougeLsum.
 [[nodiscard]] std::string to_text(const RougeMeans& means);
