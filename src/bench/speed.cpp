@@ -55,7 +55,10 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
   }
   SftObjective objective(machine, model, world, examples, {}, SftLoss::response,
                          micro_batch_tokens);
-  const SupervisedTask task = objective.task();
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = world,
+                     .micro_batch_tokens = micro_batch_tokens});
   Optimizer optimizer(machine.device, model.parameters);
   MpiCommunicator data_parallel(world);
   const TrainOptions options;
@@ -70,7 +73,7 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
           .tokens = tokens,
           .seconds = timing.seconds([&] {
             optimizer.zero_gradients();
-            (void)task.accumulate(rows, tokens, optimizer.gradients());
+            (void)accumulate(pipeline, objective, rows, number(tokens), optimizer.gradients());
             (void)optimizer.reduce(data_parallel, options.clip_norm);
             optimizer.apply(model.parameters, options, 1e-5);
           })};

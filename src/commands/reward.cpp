@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -116,17 +117,16 @@ std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comp
 }
 
 TrainingPlan plan_of(const RewardOptions& o, Model& model, const Comparisons& pairs) {
-  TrainingPlan plan{
-      .model = model,
-      .train = o.train,
-      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(pairs.valid.pairs),
-      .make_task = [&](Machine& machine, const Model& of, RankGroup& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<RewardObjective>(
-            machine, of, ranks, pairs.train.pairs, pairs.valid.pairs, o.train.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  TrainingPlan plan{.model = model,
+                    .train = o.train,
+                    .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(pairs.valid.pairs),
+                    .make_objective = [&](Machine& machine, const Model& of, RankGroup& ranks) {
+                      return std::make_unique<RewardObjective>(machine, of, ranks,
+                                                               pairs.train.pairs, pairs.valid.pairs,
+                                                               o.train.micro_batch_tokens);
+                    }};
   for (const Pair& pair : pairs.train.pairs) {
     plan.lengths.push_back(pair.tokens());
   }
@@ -214,7 +214,7 @@ ExitStatus run(Context& context, RewardOptions& o) {
   collectively(world, [&] {
     objective.emplace(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, data_parallel, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, data_parallel, model, *objective, o.train);
   });
   const auto status = training->run_to_end();
   log_peak_memory(context.log, world, machine.device.memory());

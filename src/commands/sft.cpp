@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -172,18 +173,16 @@ std::map<std::string, std::string> digests_of(const SftOptions& o, const HandedF
 }
 
 TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
-  TrainingPlan plan{
-      .model = model,
-      .train = o.train,
-      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(rows.valid.examples),
-      .make_task = [&](Machine& machine, const Model& of, RankGroup& ranks) -> PlannedTask {
-        const auto objective =
-            std::make_shared<SftObjective>(machine, of, ranks, rows.train.examples,
-                                           rows.valid.examples, o.loss, o.train.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  TrainingPlan plan{.model = model,
+                    .train = o.train,
+                    .seed = static_cast<std::uint64_t>(o.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(rows.valid.examples),
+                    .make_objective = [&](Machine& machine, const Model& of, RankGroup& ranks) {
+                      return std::make_unique<SftObjective>(machine, of, ranks, rows.train.examples,
+                                                            rows.valid.examples, o.loss,
+                                                            o.train.micro_batch_tokens);
+                    }};
   for (const Example& example : rows.train.examples) {
     plan.lengths.push_back(
         static_cast<std::int64_t>(example.query.size() + example.response.size()));
@@ -257,7 +256,7 @@ ExitStatus run(Context& context, SftOptions& o) {
   collectively(world, [&] {
     objective.emplace(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
                       o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, data_parallel, model, objective->task(), o.train);
+    training.emplace(machine, *training_run, data_parallel, model, *objective, o.train);
   });
   const auto status = training->run_to_end();
   log_peak_memory(context.log, world, machine.device.memory());

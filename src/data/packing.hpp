@@ -27,6 +27,12 @@ struct MicroBatch {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   friend bool operator==(const MicroBatch&, const MicroBatch&) = default;
+
+  /// These of the whole list.
+  template <class T>
+  [[nodiscard]] std::span<const T> of(std::span<const T> list) const {
+    return list.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  }
 };
 
 /// Splits sequences of these lengths, in their order, into micro-batches of at most `token_budget`

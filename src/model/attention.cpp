@@ -18,7 +18,8 @@ Attention Attention::find(const Parameters& parameters, const ModelConfig& confi
 }
 
 View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
-                        ConstView residual, const CacheAccess* cache, Saved& saved) const {
+                        ConstView residual, View out, const CacheAccess* cache,
+                        Saved& saved) const {
   const std::int64_t n = x.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
@@ -41,7 +42,7 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
     c.kernels().attention_forward(c.queue(), saved.mixed, saved.log_sum, saved.q, saved.k, saved.v,
                                   batch.offsets, scale);
   }
-  return output.forward(c, saved.mixed.reshaped({n, heads * head_dim}), residual);
+  return output.forward(c, saved.mixed.reshaped({n, heads * head_dim}), residual, out);
 }
 
 View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, ConstView dout,

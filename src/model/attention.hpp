@@ -46,9 +46,10 @@ struct Attention {
   [[nodiscard]] static Attention find(const Parameters& parameters, const ModelConfig& config,
                                       const std::string& name);
 
-  /// residual + attention(x), (N,C). `cache` may be null.
+  /// residual + attention(x), (N,C), in `out` as with Linear. `cache` may be null.
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             ConstView residual, const CacheAccess* cache, Saved& saved) const;
+                             ConstView residual, View out, const CacheAccess* cache,
+                             Saved& saved) const;
   /// The gradient (N,C) of x, for dout (N,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     ConstView dout, const Saved& saved, Gradients& out) const;

@@ -26,15 +26,27 @@ struct Block {
                                   std::int64_t layer);
 
   /// The residual stream (N,C) after the block, for x (N,C) before it, which must outlive `saved`.
+  /// Written to `out`, which may be x itself where no backward pass follows; taken from the
+  /// workspace if `out` is empty.
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             const CacheAccess* cache, Saved& saved) const;
-  /// The gradient (N,C) of x for dout (N,C), and the norms' gradients.
-  [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
-                                    Parameters& gradients, ConstView dout, const Saved& saved,
-                                    Gradients& out) const;
+                             View out, const CacheAccess* cache, Saved& saved) const;
+  /// Turns `stream` (N,C), the gradient of the residual stream after the block, into that before
+  /// it, and adds the gradients of all the block's parameters. Takes nothing from the workspace
+  /// that it does not give back.
+  void backward(const LayerContext& context, const DeviceBatch& batch, Parameters& gradients,
+                View stream, const Saved& saved) const;
+  /// The same, but for the gradients of matrices and biases: what they need is taken from the
+  /// workspace and stands in `later`.
+  void input_gradient(const LayerContext& context, const DeviceBatch& batch, Parameters& gradients,
+                      View stream, const Saved& saved, Gradients& later) const;
   /// The gradients of the matrices and biases; any time after input_gradient.
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
                        const Gradients& of) const;
+
+ private:
+  /// `later` null: the weights' gradients are added at once.
+  void go_back(const LayerContext& context, const DeviceBatch& batch, Parameters& gradients,
+               View stream, const Saved& saved, Gradients* later) const;
 };
 
 }  // namespace precis

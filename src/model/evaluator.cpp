@@ -62,13 +62,25 @@ PackedBatch pack_whole(std::span<const Sequence> sequences) {
   return batch;
 }
 
-std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
-                                        std::int64_t micro_batch_tokens) {
+std::vector<std::int32_t> last_rows(const PackedBatch& batch) {
+  std::vector<std::int32_t> rows;
+  for (std::size_t b = 1; b < batch.offsets.size(); ++b) {
+    rows.push_back(batch.offsets[b] - 1);
+  }
+  return rows;
+}
+
+std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences) {
   std::vector<std::int64_t> lengths;
   for (const Sequence& sequence : sequences) {
     lengths.push_back(sequence.size());
   }
-  return split_micro_batches(lengths, micro_batch_tokens);
+  return lengths;
+}
+
+std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
+                                        std::int64_t micro_batch_tokens) {
+  return split_micro_batches(lengths_of(sequences), micro_batch_tokens);
 }
 
 Evaluator::Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
@@ -180,13 +192,9 @@ std::vector<float> Evaluator::rewards(const Parameters& parameters,
   std::vector<float> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
     const PackedBatch batch = pack_whole(part);
-    std::vector<std::int32_t> last;
-    for (std::size_t b = 0; b < part.size(); ++b) {
-      last.push_back(batch.offsets[b + 1] - 1);
-    }
     const ConstView hidden = stage_.infer(parameters, workspace_, batch);
     const auto rewards = device_->to_host<float>(
-        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(last)));
+        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(last_rows(batch))));
     out.insert(out.end(), rewards.begin(), rewards.end());
   });
   return out;

@@ -29,6 +29,10 @@ struct Sequence {
 [[nodiscard]] PackedBatch pack_inputs(std::span<const Sequence> sequences);
 /// The whole sequences.
 [[nodiscard]] PackedBatch pack_whole(std::span<const Sequence> sequences);
+/// The row of each sequence's last token.
+[[nodiscard]] std::vector<std::int32_t> last_rows(const PackedBatch& batch);
+/// The tokens of each.
+[[nodiscard]] std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences);
 /// Splits by the tokens that `pack_inputs` or `pack_whole` would have, to rounding by one a
 /// sequence.
 [[nodiscard]] std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,

@@ -24,6 +24,13 @@ View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
   return y;
 }
 
+View Linear::forward(const LayerContext& c, ConstView x, ConstView residual, View out) const {
+  const View y = out.empty() ? c.workspace.take(residual.shape(), residual.dtype()) : out;
+  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
+                             c.parameters.rounded(bias, y.dtype()), residual);
+  return y;
+}
+
 std::pair<View, View> Linear::forward_with_gelu(const LayerContext& c, ConstView x,
                                                 Gelu kind) const {
   const Shape shape{x.extent(0), c.parameters.at(weight).extent(0)};

@@ -28,11 +28,14 @@ struct Linear {
 
   [[nodiscard]] static Linear find(const Parameters& parameters, const std::string& name);
 
-  /// (N, out) from x (N, in), plus residual (N, out) if given, in the precision of x.
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x,
-                             ConstView residual = {}) const {
-    return forward_as(x.dtype(), context, x, residual);
+  /// (N, out) from x (N, in), in the precision of x.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x) const {
+    return forward_as(x.dtype(), context, x);
   }
+  /// The same plus residual (N, out), written to `out`, which may be the residual itself; taken
+  /// from the workspace if `out` is empty.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
+                             View out) const;
   /// The same with the result, and the residual, in `precision`: that of x, or f32.
   [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
                                 ConstView residual = {}) const;

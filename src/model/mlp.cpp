@@ -18,7 +18,8 @@ Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std
           .down = Linear::find(parameters, name + "/down")};
 }
 
-View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved& saved) const {
+View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, View out,
+                  Saved& saved) const {
   saved.x = x;
   if (activation == ActivationKind::gated_silu) {
     saved.up = up.forward(c, x);
@@ -28,7 +29,7 @@ View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved&
   } else {
     std::tie(saved.up, saved.activated) = up.forward_with_gelu(c, x, gelu_of(activation));
   }
-  return down.forward(c, saved.activated, residual);
+  return down.forward(c, saved.activated, residual, out);
 }
 
 View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& saved,

@@ -1,5 +1,7 @@
 #include "model/stage.hpp"
 
+#include <cassert>
+
 #include "model/memory_fit.hpp"
 
 namespace precis {
@@ -11,14 +13,19 @@ DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
 }
 
 Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout)
-    : device_(&device),
-      config_(config),
-      token_embedding_(layout.find("embedding/token")),
-      position_embedding_(layout.find("embedding/position")),
-      final_norm_(Norm::find(layout, config, "final_norm")),
-      gradient_workspace_(device) {
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    : Stage(device, config, layout, {0, config.layers}) {}
+
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers)
+    : device_(&device), config_(config), layers_(layers), gradient_workspace_(device) {
+  if (has_embedding()) {
+    token_embedding_ = layout.find("embedding/token");
+    position_embedding_ = layout.find("embedding/position");
+  }
+  for (std::int64_t layer = layers.first; layer < layers.last; ++layer) {
     blocks_.push_back(Block::find(layout, config, layer));
+  }
+  if (has_final_norm()) {
+    final_norm_ = Norm::find(layout, config, "final_norm");
   }
 }
 
@@ -34,65 +41,109 @@ View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
   return x;
 }
 
-ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number) {
+template <class Work>
+void Stage::with_fitting(const Work& work) const {
+  try {
+    work();
+  } catch (const OutOfMemory& error) {
+    throw with_fitting_tokens(error, *device_, workspace_bytes(),
+                              training_bytes_a_token(config_, *device_));
+  }
+}
+
+ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number,
+                         ConstView input) {
+  assert(input.empty() == has_embedding());
   while (slots_.size() <= static_cast<std::size_t>(slot_number)) {
     slots_.push_back(std::make_unique<Slot>(*device_));
   }
-  Slot& slot = *slots_[static_cast<std::size_t>(slot_number)];
-  try {
-    return forward(parameters, batch, slot);
-  } catch (const OutOfMemory& error) {
-    throw with_fitting_tokens(error, *device_, workspace_bytes(),
-                              training_bytes_a_token(config_, *device_));
-  }
+  Slot& slot = slot_at(slot_number);
+  ConstView x = input;  // (N,C)
+  with_fitting([&] {
+    slot.workspace.reset();
+    slot.blocks.assign(blocks_.size(), {});
+    slot.batch = upload(slot.workspace, batch);
+    const LayerContext context{*device_, parameters, slot.workspace};
+    if (has_embedding()) {
+      x = embed(context, slot.batch);
+    }
+    for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+      x = blocks_[layer].forward(context, slot.batch, x, {}, nullptr, slot.blocks[layer]);
+    }
+    if (has_final_norm()) {
+      x = final_norm_.forward(context, x, slot.final_norm);
+    }
+  });
+  return x;
 }
 
-ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, Slot& slot) {
-  slot.workspace.reset();
-  slot.blocks.assign(blocks_.size(), {});
-  slot.batch = upload(slot.workspace, batch);
-
-  const LayerContext context{*device_, parameters, slot.workspace};
-  ConstView x = embed(context, slot.batch);
-  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-    x = blocks_[layer].forward(context, slot.batch, x, nullptr, slot.blocks[layer]);
+View Stage::begin_backward(const LayerContext& c, Parameters& gradients, const Slot& slot,
+                           ConstView dout) const {
+  if (has_final_norm()) {
+    View stream = c.workspace.zeros(dout.shape(), dout.dtype());
+    final_norm_.backward(c, gradients, stream, dout, slot.final_norm);
+    return stream;
   }
-  return final_norm_.forward(context, x, slot.final_norm);
+  View stream = c.workspace.take(dout.shape(), dout.dtype());
+  c.kernels().copy(c.queue(), stream, dout);
+  return stream;
 }
 
-void Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
-                     ConstView dhidden) {
-  const Slot& slot = *slots_.at(static_cast<std::size_t>(slot_number));
-  try {
-    backward(parameters, gradients, slot, dhidden);
-  } catch (const OutOfMemory& error) {
-    throw with_fitting_tokens(error, *device_, workspace_bytes(),
-                              training_bytes_a_token(config_, *device_));
-  }
-}
-
-void Stage::backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
-                     ConstView dhidden) {
-  gradient_workspace_.reset();
-  const LayerContext context{*device_, parameters, gradient_workspace_};
-
-  View dx = gradient_workspace_.zeros(dhidden.shape(), dhidden.dtype());  // (N,C)
-  final_norm_.backward(context, gradients, dx, dhidden, slot.final_norm);
-  for (std::size_t layer = blocks_.size(); layer-- > 0;) {
-    // Only dx goes on to the block below, so the rest of this block's memory is given back.
-    const WorkspaceScope scope(gradient_workspace_);
-    Block::Gradients of;
-    const ConstView below =
-        blocks_[layer].input_gradient(context, slot.batch, gradients, dx, slot.blocks[layer], of);
-    blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], of);
-    context.kernels().copy(context.queue(), dx, below);
-  }
-  context.kernels().embedding_backward(context.queue(), gradients.at(token_embedding_), dx,
-                                       slot.batch.tokens);
+void Stage::embedding_gradient(const LayerContext& c, Parameters& gradients, const Slot& slot,
+                               ConstView dinput) const {
+  c.kernels().embedding_backward(c.queue(), gradients.at(token_embedding_), dinput,
+                                 slot.batch.tokens);
   if (position_embedding_ >= 0) {
-    context.kernels().embedding_backward(context.queue(), gradients.at(position_embedding_), dx,
-                                         slot.batch.positions);
+    c.kernels().embedding_backward(c.queue(), gradients.at(position_embedding_), dinput,
+                                   slot.batch.positions);
   }
+}
+
+ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
+                          ConstView dout) {
+  const Slot& slot = slot_at(slot_number);
+  View stream;  // (N,C)
+  with_fitting([&] {
+    gradient_workspace_.reset();
+    const LayerContext context{*device_, parameters, gradient_workspace_};
+    stream = begin_backward(context, gradients, slot, dout);
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
+    }
+    if (has_embedding()) {
+      embedding_gradient(context, gradients, slot, stream);
+    }
+  });
+  return has_embedding() ? ConstView{} : ConstView(stream);
+}
+
+ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradients,
+                                int slot_number, ConstView dout) {
+  Slot& slot = slot_at(slot_number);
+  with_fitting([&] {
+    slot.gradients.assign(blocks_.size(), {});
+    const LayerContext context{*device_, parameters, slot.workspace};
+    const View stream = begin_backward(context, gradients, slot, dout);
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      blocks_[layer].input_gradient(context, slot.batch, gradients, stream, slot.blocks[layer],
+                                    slot.gradients[layer]);
+    }
+    slot.dinput = stream;
+  });
+  return has_embedding() ? ConstView{} : slot.dinput;
+}
+
+void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients, int slot_number) {
+  Slot& slot = slot_at(slot_number);
+  with_fitting([&] {
+    const LayerContext context{*device_, parameters, slot.workspace};
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], slot.gradients[layer]);
+    }
+    if (has_embedding()) {
+      embedding_gradient(context, gradients, slot, slot.dinput);
+    }
+  });
 }
 
 std::int64_t Stage::workspace_bytes() const {
@@ -113,8 +164,10 @@ ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* c
       access->values = cache->values(static_cast<std::int64_t>(layer));
     }
     Block::Saved saved;
-    const ConstView y = blocks_[layer].forward(c, batch, x, access, saved);
-    c.kernels().copy(c.queue(), x, y);
+    x = blocks_[layer].forward(c, batch, x, x, access, saved);
+  }
+  if (!has_final_norm()) {
+    return x;
   }
   Norm::Saved saved;
   return final_norm_.forward(c, x, saved);

@@ -13,31 +13,9 @@
 namespace precis {
 namespace {
 
-constexpr auto policy_sums = static_cast<std::int64_t>(PolicySum::count);
-constexpr auto value_sums = static_cast<std::int64_t>(ValueSum::count);
-
 template <class Of>
 double& at(std::vector<double>& sums, Of which) {
   return sums[static_cast<std::size_t>(which)];
-}
-
-std::vector<Sequence> sequences_of(std::span<const Experience* const> members) {
-  std::vector<Sequence> sequences;
-  for (const Experience* member : members) {
-    sequences.push_back(member->episode.sequence());
-  }
-  return sequences;
-}
-
-/// One list of a per-token field over several episodes.
-std::vector<float> joined(std::span<const Experience* const> members,
-                          std::vector<float> Experience::*field) {
-  std::vector<float> all;
-  for (const Experience* member : members) {
-    const std::vector<float>& of = member->*field;
-    all.insert(all.end(), of.begin(), of.end());
-  }
-  return all;
 }
 
 std::int64_t tokens_of(std::span<const Experience* const> members) {
@@ -65,13 +43,19 @@ std::vector<std::int64_t> mini_batches_of(std::int64_t batch, std::int64_t mini_
 
 Learner::Learner(const Setup& s)
     : setup_(s),
-      policy_sums_(s.device.allocate({policy_sums}, DType::f64)),
-      value_sums_(s.device.allocate({value_sums}, DType::f64)),
-      policy_stage_(s.device, s.policy.config, s.policy.parameters),
-      value_stage_(s.device, s.value.config, s.value.parameters),
-      policy_head_(s.device, s.policy.parameters),
+      policy_objective_(s.device, s.policy, s.options),
+      value_objective_(s.device, s.value, s.options),
+      policy_pipeline_({.device = s.device,
+                        .model = s.policy,
+                        .ranks = s.ranks.group(),
+                        .micro_batch_tokens = s.train.micro_batch_tokens,
+                        .activity = "policy update"}),
+      value_pipeline_({.device = s.device,
+                       .model = s.value,
+                       .ranks = s.ranks.group(),
+                       .micro_batch_tokens = s.train.micro_batch_tokens,
+                       .activity = "value update"}),
       reference_head_(s.device, s.reference_head),
-      value_head_(s.device, s.value.parameters, s.value.config.reward_shift),
       policy_evaluator_(s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
                         [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }),
       value_evaluator_(s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
@@ -134,22 +118,20 @@ UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t ste
 }
 
 bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
-  Device& device = setup_.device;
   const auto [begin, end] =
       part_of(static_cast<std::int64_t>(members.size()), setup_.ranks.rank(), setup_.ranks.size());
   const Members mine(members.begin() + begin, members.begin() + end);
   const std::int64_t tokens = tokens_of(members);
 
-  for (const View sums : {policy_sums_.view(), value_sums_.view()}) {
-    device.backend().fill(device.queue(), sums, 0.0);
-  }
   policy_optimizer_.zero_gradients();
   value_optimizer_.zero_gradients();
-  policy_gradient(mine, tokens, policy_sums_.view());
-  value_gradient(mine, tokens, value_sums_.view());
+  policy_objective_.begin(mine, tokens);
+  policy_pipeline_.accumulate(policy_objective_, policy_optimizer_.gradients());
+  value_objective_.begin(mine, tokens);
+  value_pipeline_.accumulate(value_objective_, value_optimizer_.gradients());
 
-  std::vector<double> policy = device.to_host<double>(policy_sums_.view());
-  std::vector<double> value = device.to_host<double>(value_sums_.view());
+  std::vector<double> policy = policy_objective_.sums();
+  std::vector<double> value = value_objective_.sums();
   const double ratio_max = all_max(setup_.ranks.group(), at(policy, PolicySum::ratio_max));
   setup_.ranks.group().all_reduce(policy, Reduction::sum);
   setup_.ranks.group().all_reduce(value, Reduction::sum);
@@ -172,61 +154,6 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
   value_optimizer_.apply(setup_.value.parameters, setup_.train, rates.value);
   return true;
-}
-
-void Learner::for_each_micro_batch(
-    const Members& mine,
-    const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const {
-  const auto sequences = sequences_of(mine);
-  for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
-    const auto first = static_cast<std::size_t>(micro.begin);
-    const auto count = static_cast<std::size_t>(micro.end - micro.begin);
-    visit(MemberSpan(mine).subspan(first, count), std::span(sequences).subspan(first, count));
-  }
-}
-
-void Learner::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
-  Device& device = setup_.device;
-  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
-    setup_.ranks.progress().tick("policy update");
-    const TokenTargets targets = response_targets(sequences);
-    const Parameters& parameters = setup_.policy.parameters;
-    const ConstView hidden = policy_stage_.forward(parameters, pack_inputs(sequences), 0);
-    Workspace& workspace = policy_stage_.workspace(0);
-    const View old = workspace.upload(joined(members, &Experience::logprobs));
-    const View advantages = workspace.upload(joined(members, &Experience::advantages));
-    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-    const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
-      device.backend().ppo_policy_loss(device.queue(), dlogprob, sums, logprob,
-                                       old.rows(begin, end), advantages.rows(begin, end),
-                                       setup_.options.clip, 1.0 / static_cast<double>(tokens));
-    };
-    (void)policy_head_.forward_backward(parameters, policy_optimizer_.gradients(), workspace,
-                                        hidden, targets, setup_.options.temperature, loss, dhidden);
-    policy_stage_.backward(parameters, policy_optimizer_.gradients(), 0, dhidden);
-  });
-}
-
-void Learner::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
-  Device& device = setup_.device;
-  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
-    setup_.ranks.progress().tick("value update");
-    const Parameters& parameters = setup_.value.parameters;
-    const ConstView hidden = value_stage_.forward(parameters, pack_inputs(sequences), 0);
-    Workspace& workspace = value_stage_.workspace(0);
-    const View rows = workspace.upload(response_targets(sequences).positions);
-    const ConstView values = value_head_.forward(parameters, workspace, hidden, rows);
-    const View old = workspace.upload(joined(members, &Experience::values));
-    const View returns = workspace.upload(joined(members, &Experience::returns));
-    View dvalues = workspace.take(values.shape());
-    device.backend().ppo_value_loss(device.queue(), dvalues, sums, values, old, returns,
-                                    setup_.options.value_clip,
-                                    setup_.options.value_coefficient / static_cast<double>(tokens));
-    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-    value_head_.backward(parameters, value_optimizer_.gradients(), workspace, hidden, rows, dvalues,
-                         dhidden);
-    value_stage_.backward(parameters, value_optimizer_.gradients(), 0, dhidden);
-  });
 }
 
 void Learner::write(StateWriter& file) const {

@@ -50,8 +50,9 @@ std::int64_t tokens_of(const TrainingPlan& plan, const RowList& rows) {
 
 /// The rank's micro-batches, in their order, that are larger than all before them in tokens, rows
 /// or tokens of the loss: only with these do workspaces grow.
-std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const SupervisedTask& task,
-                                           int rank, int ranks) {
+std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
+                                           const SupervisedObjective& objective, int rank,
+                                           int ranks) {
   // Later ones are seldom larger, and a run may have millions.
   constexpr std::int64_t most_steps = 10'000;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
@@ -64,7 +65,7 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const Super
   for (std::int64_t step = 0; step < steps; ++step) {
     for (RowList& micro : micro_batches_of(plan, step_rows.of(step), rank, ranks)) {
       const std::int64_t tokens = tokens_of(plan, micro);
-      const double weight = task.weight(micro);
+      const double weight = objective.weight(micro);
       if (tokens > most_tokens || micro.size() > most_rows || weight > most_weight) {
         most_tokens = std::max(most_tokens, tokens);
         most_rows = std::max(most_rows, micro.size());
@@ -80,7 +81,11 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const Super
 /// take some seconds, each with an update.
 double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& world) {
   Model& model = plan.model;
-  const PlannedTask planned = plan.make_task(machine, model, world);
+  const auto objective = plan.make_objective(machine, model, world);
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = world,
+                     .micro_batch_tokens = plan.train.micro_batch_tokens});
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
@@ -95,18 +100,19 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
-  const WorkCost cost = measure_cost(
-      world, machine.device,
-      {.run =
-           [&](std::int64_t count) {
-             const RowList part = first(count);
-             optimizer.zero_gradients();
-             (void)planned.task.accumulate(part, planned.task.weight(part), optimizer.gradients());
-             (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
-             optimizer.apply(model.parameters, plan.train, 0.0);
-           },
-       .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
-       .most = std::ssize(measured)});
+  const WorkCost cost =
+      measure_cost(world, machine.device,
+                   {.run =
+                        [&](std::int64_t count) {
+                          const RowList part = first(count);
+                          optimizer.zero_gradients();
+                          (void)accumulate(pipeline, *objective, part, objective->weight(part),
+                                           optimizer.gradients());
+                          (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
+                          optimizer.apply(model.parameters, plan.train, 0.0);
+                        },
+                    .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
+                    .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
   const auto mine = part_of(std::min(plan.train.batch, rows), 0, world.size());
   return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
@@ -150,20 +156,24 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
   Model model{.config = config,
               .tokenizer = plan.model.tokenizer,
               .parameters = Parameters(machine.device, parameter_specs(config))};
-  const PlannedTask planned = plan.make_task(machine, model, group.group());
+  const auto objective = plan.make_objective(machine, model, group.group());
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = group.group(),
+                     .micro_batch_tokens = plan.train.micro_batch_tokens});
   Optimizer optimizer(machine.device, model.parameters);
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {
     best.emplace(machine.device, model.parameters.specs());
   }
-  for (const RowList& micro : growing_micro_batches(plan, planned.task, rank, ranks)) {
-    (void)planned.task.accumulate(micro, 1.0, optimizer.gradients());
+  for (const RowList& micro : growing_micro_batches(plan, *objective, rank, ranks)) {
+    (void)accumulate(pipeline, *objective, micro, 1.0, optimizer.gradients());
   }
-  if (planned.task.has_validation) {
-    (void)planned.task.validate();
+  if (objective->facts().has_validation) {
+    (void)objective->validate();
   }
-  if (planned.task.sample) {
-    (void)planned.task.sample(1);
+  if (objective->facts().has_samples) {
+    (void)objective->sample(1);
   }
   return machine.device.memory().peak();
 }

@@ -16,12 +16,6 @@
 
 namespace precis {
 
-/// An objective and what it asks of the training loop; `task` is valid as long as `objective`.
-struct PlannedTask {
-  std::shared_ptr<void> objective;
-  SupervisedTask task;
-};
-
 struct TrainingPlan {
   Model& model;  ///< the one that training would start from; of no use after `describe`
   const TrainOptions& train;
@@ -29,7 +23,8 @@ struct TrainingPlan {
   std::vector<std::int64_t> lengths;  ///< tokens of each training row, as micro-batches count them
   std::int64_t validation_rows = 0;
   /// The objective of the run, for a machine, a model on it, and ranks to share the rows with.
-  std::function<PlannedTask(Machine&, const Model&, RankGroup&)> make_task;
+  std::function<std::unique_ptr<SupervisedObjective>(Machine&, const Model&, RankGroup&)>
+      make_objective;
 };
 
 /// The tensors that rank `rank` of `ranks` holds at its peak on a device like this one: the run

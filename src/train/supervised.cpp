@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "base/error.hpp"
 #include "data/step_rows.hpp"
@@ -36,22 +35,33 @@ bool is_complete(TrainingRun& run, const TrainOptions& options) {
   return (run.is_finished() || extra.contains(rows_key)) && run.is_complete(steps);
 }
 
+LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
+                    std::span<const std::int64_t> rows, double weight, Parameters& gradients) {
+  objective.begin(rows, weight);
+  pipeline.accumulate(objective, gradients);
+  return objective.sums();
+}
+
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
                                        Communicator& data_parallel, Model& model,
-                                       SupervisedTask task, const TrainOptions& options)
+                                       SupervisedObjective& objective, const TrainOptions& options)
     : machine_(machine),
       run_(run),
       data_parallel_(data_parallel),
       model_(model),
-      task_(std::move(task)),
+      objective_(objective),
       options_(options),
-      step_rows_(task_.rows, options.batch, run.seed()),
-      total_steps_(precis::total_steps(options, task_.rows)),
+      pipeline_({.device = machine.device,
+                 .model = model,
+                 .ranks = data_parallel.group(),
+                 .micro_batch_tokens = options.micro_batch_tokens}),
+      step_rows_(objective.facts().rows, options.batch, run.seed()),
+      total_steps_(precis::total_steps(options, objective.facts().rows)),
       optimizer_(machine.device, model.parameters) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
   }
-  run.state().extra[rows_key] = task_.rows;
+  run.state().extra[rows_key] = objective.facts().rows;
 }
 
 void SupervisedTraining::load() {
@@ -114,7 +124,7 @@ void SupervisedTraining::step() {
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    sums = task_.accumulate(mine, task_.weight(rows), optimizer_.gradients());
+    sums = accumulate(pipeline_, objective_, mine, objective_.weight(rows), optimizer_.gradients());
   }
   double norm = 0;
   {
@@ -135,20 +145,20 @@ void SupervisedTraining::step() {
   }
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
-  if (task_.has_accuracy) {
+  if (objective_.facts().has_accuracy) {
     metrics["accuracy"] = sums.correct / sums.weight;
   }
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");
-    if (task_.has_validation) {
+    if (objective_.facts().has_validation) {
       const Validation validation = validate(step + 1);
       metrics["valid_loss"] = validation.loss;
-      if (task_.has_accuracy) {
+      if (objective_.facts().has_accuracy) {
         metrics["valid_accuracy"] = validation.accuracy;
       }
     }
-    if (task_.sample) {
-      run_.add_samples(task_.sample(step + 1));
+    if (objective_.facts().has_samples) {
+      run_.add_samples(objective_.sample(step + 1));
     }
   }
   run_.record(sums.tokens, metrics, {.values = progress_values(loss, metrics)});
@@ -157,12 +167,12 @@ void SupervisedTraining::step() {
 std::vector<ProgressNumbers::Value> SupervisedTraining::progress_values(double loss,
                                                                         const Row& metrics) const {
   std::vector<ProgressNumbers::Value> values{{.name = "loss", .value = loss}};
-  if (task_.has_accuracy) {
+  if (objective_.facts().has_accuracy) {
     values.push_back({.name = "accuracy", .value = metrics["accuracy"], .decimals = 3});
   }
   if (last_validation_) {
     values.push_back({.name = "valid_loss", .value = last_validation_->loss});
-    if (task_.has_accuracy) {
+    if (objective_.facts().has_accuracy) {
       values.push_back(
           {.name = "valid_accuracy", .value = last_validation_->accuracy, .decimals = 3});
     }
@@ -176,7 +186,7 @@ bool SupervisedTraining::validation_due() const {
 }
 
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
-  const LossSums sums = sum_over_ranks(data_parallel_.group(), task_.validate());
+  const LossSums sums = sum_over_ranks(data_parallel_.group(), objective_.validate());
   const double weight = std::max(1.0, sums.weight);
   const Validation now{sums.loss / weight, sums.correct / weight};
   // The parameters that gave this loss are not worth a checkpoint.

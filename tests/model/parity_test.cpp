@@ -7,7 +7,7 @@
 
 #include "model/backends.hpp"
 #include "model/golden.hpp"
-#include "model/objective.hpp"
+#include "model/sequence_loss.hpp"
 #include "parallel/planned_ranks.hpp"
 #include "train/optimizer.hpp"
 
@@ -40,7 +40,7 @@ class Parity : public testing::TestWithParam<std::tuple<const Backend*, const ch
 
 TEST_P(Parity, ReadsTheSameNumbersAndGradients) {
   Parameters gradients(device, model.parameters.specs());
-  const auto result = Objective(device, model).accumulate(of.sequences(), gradients);
+  const auto result = SequenceLoss(device, model).accumulate(of.sequences(), gradients);
   EXPECT_NEAR(result.loss, of.losses[0], 1e-5);
   ASSERT_EQ(result.read.size(), of.read.size());
   double largest_gap = 0;
@@ -72,7 +72,7 @@ TEST_P(Parity, ThreeStepsOfAdamW) {
   options.clip_norm = of.json.at("clip_norm");
   PlannedRanks ranks(0, 1);
   Optimizer optimizer(device, model.parameters);
-  Objective objective(device, model);
+  SequenceLoss objective(device, model);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {
     optimizer.zero_gradients();
     const double loss = objective.accumulate(of.sequences(), optimizer.gradients()).loss;

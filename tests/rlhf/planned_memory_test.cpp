@@ -67,21 +67,25 @@ class PlannedMemoryOf : public testing::Test {
   }
   /// The steps of a training as the loop takes them, then a validation.
   void train(const TrainingPlan& plan) {
-    const PlannedTask planned = plan.make_task(machine, plan.model, world);
+    const auto objective = plan.make_objective(machine, plan.model, world);
+    Pipeline pipeline({.device = device,
+                       .model = plan.model,
+                       .ranks = world,
+                       .micro_batch_tokens = plan.train.micro_batch_tokens});
     Optimizer optimizer(device, plan.model.parameters);
     std::optional<Parameters> best;
     if (plan.train.keep == KeepModel::best) {
       best.emplace(device, plan.model.parameters.specs());
     }
-    StepRows step_rows(planned.task.rows, plan.train.batch, plan.seed);
+    StepRows step_rows(objective->facts().rows, plan.train.batch, plan.seed);
     for (std::int64_t step = 0; step < plan.train.steps; ++step) {
       const auto rows = step_rows.of(step);
       optimizer.zero_gradients();
-      (void)planned.task.accumulate(rows, planned.task.weight(rows), optimizer.gradients());
+      (void)accumulate(pipeline, *objective, rows, objective->weight(rows), optimizer.gradients());
       (void)optimizer.reduce(data_parallel, 1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
-    (void)planned.task.validate();
+    (void)objective->validate();
   }
 };
 
@@ -94,16 +98,15 @@ TEST_F(PlannedMemoryOf, Sft) {
   }
   Model model = model_of(ModelKind::language);
   const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600};
-  const TrainingPlan plan{
-      .model = model,
-      .train = options,
-      .seed = 4,
-      .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, RankGroup& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<SftObjective>(
-            on, of, ranks, examples, examples, SftLoss::response, options.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  const TrainingPlan plan{.model = model,
+                          .train = options,
+                          .seed = 4,
+                          .lengths = lengths,
+                          .make_objective = [&](Machine& on, const Model& of, RankGroup& ranks) {
+                            return std::make_unique<SftObjective>(on, of, ranks, examples, examples,
+                                                                  SftLoss::response,
+                                                                  options.micro_batch_tokens);
+                          }};
   const MemoryCount planned = planned_memory(plan, device, 0, 1);
   EXPECT_LT(planned_memory(plan, device, 3, 8).of(MemoryUse::activations),
             planned.of(MemoryUse::activations));
@@ -121,16 +124,14 @@ TEST_F(PlannedMemoryOf, RewardTraining) {
   Model model = model_of(ModelKind::reward);
   const TrainOptions options{
       .steps = 4, .batch = 16, .micro_batch_tokens = 600, .keep = KeepModel::best};
-  const TrainingPlan plan{
-      .model = model,
-      .train = options,
-      .seed = 4,
-      .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, RankGroup& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<RewardObjective>(on, of, ranks, pairs, pairs,
-                                                                 options.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  const TrainingPlan plan{.model = model,
+                          .train = options,
+                          .seed = 4,
+                          .lengths = lengths,
+                          .make_objective = [&](Machine& on, const Model& of, RankGroup& ranks) {
+                            return std::make_unique<RewardObjective>(on, of, ranks, pairs, pairs,
+                                                                     options.micro_batch_tokens);
+                          }};
   const MemoryCount planned = planned_memory(plan, device, 0, 1);
   train(plan);
   expect_planned(planned, device.memory().peak());

@@ -1,8 +1,8 @@
-#include "model/objective.hpp"
+#include "model/sequence_loss.hpp"
 
 namespace precis {
 
-Objective::Objective(Device& device, const Model& model)
+SequenceLoss::SequenceLoss(Device& device, const Model& model)
     : device_(device), model_(model), stage_(device, model.config, model.parameters) {
   if (model.config.kind == ModelKind::language) {
     language_.emplace(device, model.parameters);
@@ -11,8 +11,8 @@ Objective::Objective(Device& device, const Model& model)
   }
 }
 
-Objective::Result Objective::accumulate(std::span<const Sequence> sequences, Parameters& gradients,
-                                        std::int64_t micro_batches) {
+SequenceLoss::Result SequenceLoss::accumulate(std::span<const Sequence> sequences,
+                                              Parameters& gradients, std::int64_t micro_batches) {
   const std::size_t unit = language_ ? 1 : 2;
   const std::size_t units = sequences.size() / unit;
   const std::int64_t count =
@@ -31,8 +31,8 @@ Objective::Result Objective::accumulate(std::span<const Sequence> sequences, Par
   return result;
 }
 
-void Objective::language(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
-                         Result& result) {
+void SequenceLoss::language(std::span<const Sequence> part, std::int64_t count,
+                            Parameters& gradients, Result& result) {
   const ConstView hidden = stage_.forward(model_.parameters, pack_inputs(part), 0);
   Workspace& workspace = stage_.workspace(0);
   View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
@@ -49,8 +49,8 @@ void Objective::language(std::span<const Sequence> part, std::int64_t count, Par
   }
 }
 
-void Objective::reward(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
-                       Result& result) {
+void SequenceLoss::reward(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
+                          Result& result) {
   const PackedBatch batch = pack_whole(part);
   std::vector<std::int32_t> last;
   for (std::size_t b = 1; b < batch.offsets.size(); ++b) {

@@ -1,0 +1,97 @@
+// A model cut into stages, and a backward pass cut in two, have the bits of the whole.
+#include "model/stage.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/backends.hpp"
+#include "model/evaluator.hpp"
+#include "model/tiny.hpp"
+
+namespace precis {
+namespace {
+
+class StageOn : public testing::TestWithParam<const Backend*> {
+ protected:
+  struct Result {
+    std::vector<float> hidden;
+    std::vector<float> gradients;
+    friend bool operator==(const Result&, const Result&) = default;
+  };
+
+  Device device{*GetParam()};
+  const std::vector<Text> texts = ragged_texts(5, 61);
+  const PackedBatch batch = pack_whole(sequences_of(texts));
+
+  [[nodiscard]] static std::vector<ModelConfig> configs() {
+    return {tiny_config([](ModelConfig& c) { c.layers = 3; }), tiny_config([](ModelConfig& c) {
+              c.layers = 3;
+              c.kv_heads = 1;
+              c.norm = NormKind::rms_norm;
+              c.position = PositionKind::rotary;
+              c.activation = ActivationKind::gated_silu;
+              c.residual = ResidualKind::parallel;
+            })};
+  }
+
+  /// Forward and backward through these stages, one after another, for a gradient of the hidden
+  /// states that differs from number to number.
+  [[nodiscard]] Result run(const Model& model, const std::vector<LayerRange>& ranges, bool split) {
+    std::vector<Stage> stages;
+    for (const LayerRange& range : ranges) {
+      stages.emplace_back(device, model.config, model.parameters, range);
+    }
+    Parameters gradients(device, model.parameters.specs());
+    ConstView x;
+    for (Stage& stage : stages) {
+      x = stage.forward(model.parameters, batch, 0, x);
+    }
+    Result result{.hidden = device.to_host<float>(x), .gradients = {}};
+    Workspace workspace(device);
+    std::vector<float> numbers(result.hidden.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      numbers[i] = static_cast<float>(i % 13) - 6.0F;
+    }
+    ConstView dx = workspace.upload(numbers).reshaped(x.shape());
+    for (std::size_t s = stages.size(); s-- > 0;) {
+      dx = split ? stages[s].input_gradient(model.parameters, gradients, 0, dx)
+                 : stages[s].backward(model.parameters, gradients, 0, dx);
+    }
+    EXPECT_TRUE(dx.empty());
+    for (std::size_t s = stages.size(); split && s-- > 0;) {
+      stages[s].weight_gradient(model.parameters, gradients, 0);
+    }
+    result.gradients = device.to_host<float>(gradients.flat());
+    return result;
+  }
+};
+
+TEST_P(StageOn, AModelInPartsHasTheBitsOfTheWhole) {
+  for (const ModelConfig& config : configs()) {
+    const Model model = make_model(device, config, {}, 3);
+    const Result whole = run(model, {{0, 3}}, false);
+    EXPECT_THAT(whole.gradients, testing::Contains(testing::Gt(1e-3F)));
+    EXPECT_EQ(run(model, {{0, 3}}, true), whole);
+    for (const bool split : {false, true}) {
+      EXPECT_EQ(run(model, {{0, 1}, {1, 3}}, split), whole);
+      EXPECT_EQ(run(model, {{0, 2}, {2, 2}, {2, 3}}, split), whole);
+    }
+  }
+}
+
+TEST_P(StageOn, HoldsTheEndsOfTheModelByItsPlace) {
+  const Model model = make_model(device, tiny_config(), {}, 3);
+  const std::int64_t layers = model.config.layers;
+  const Stage first(device, model.config, model.parameters, {0, 1});
+  const Stage last(device, model.config, model.parameters, {1, layers});
+  EXPECT_TRUE(first.has_embedding());
+  EXPECT_FALSE(first.has_final_norm());
+  EXPECT_FALSE(last.has_embedding());
+  EXPECT_TRUE(last.has_final_norm());
+}
+
+INSTANTIATE_TEST_SUITE_P(AllBackends, StageOn, testing::ValuesIn(backends_under_test()),
+                         [](const auto& of) { return of.param->name; });
+
+}  // namespace
+}  // namespace precis
