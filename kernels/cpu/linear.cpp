@@ -71,6 +71,7 @@ void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& 
   multiply(scratch_of(queue),
            {.c = y.data<float>(),
             .stride = w.out,
+            .continues = false,
             .bias = bias.data<float>(),
             .add = residual.data<float>()},
            matrix_of(x), w.panels);
@@ -125,6 +126,7 @@ void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weig
   multiply(scratch_of(queue),
            {.c = dx.data<float>(),
             .stride = w.in,
+            .continues = false,
             .bias = nullptr,
             .add = write == Write::accumulate ? dx.data<float>() : nullptr},
            matrix_of(dy), w.panels);
@@ -138,8 +140,12 @@ void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy
     const std::int64_t end = std::min(rows, begin + tokens_at_once);
     const Panels panels = pack_panels(state.panels.of<float>(panels_size(end - begin, in)),
                                       matrix_of(x.rows(begin, end)));
-    float* gradient = dweight.data<float>();
-    multiply(state.scratch, {.c = gradient, .stride = in, .bias = nullptr, .add = gradient},
+    multiply(state.scratch,
+             {.c = dweight.data<float>(),
+              .stride = in,
+              .continues = true,
+              .bias = nullptr,
+              .add = nullptr},
              transposed(matrix_of(dy.rows(begin, end))), panels);
   }
   if (!dbias.empty()) {

@@ -137,14 +137,15 @@ void multiply_block(const Tiles& isa, const Product& product, const float* packe
         const std::int64_t rows = cut.tile_begin(tile + 1) - row;
         float* sums = partial + (row - first_row) * block_columns + (column - begin);
         const std::int64_t at = row * product.stride + column;
+        const float* first = product.continues ? product.c + at : nullptr;
         isa.tile[static_cast<std::size_t>(rows - 1)]({
             .a = packed + row * b.depth + k * rows,
             .b = b.data + column * b.depth + k * isa.panel_columns,
             .panel_stride = b.depth * isa.panel_columns,
             .depth = depth,
             .columns = std::min(step, end - column),
-            .start = k == 0 ? nullptr : sums,
-            .start_stride = block_columns,
+            .start = k == 0 ? first : sums,
+            .start_stride = k == 0 ? product.stride : block_columns,
             .c = last ? product.c + at : sums,
             .c_stride = last ? product.stride : block_columns,
             .bias = last && product.bias != nullptr ? product.bias + column : nullptr,

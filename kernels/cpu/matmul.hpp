@@ -32,10 +32,12 @@ struct Panels {
 };
 
 /// c (M,N) with rows `stride` apart becomes a b + bias (N) + add (M,N); bias and add may be null,
-/// add may be c.
+/// add may be c. With `continues` the chains start from what stands in c, not from 0, so that a
+/// product cut along K into several calls has the bits of one.
 struct Product {
   float* c = nullptr;
   std::int64_t stride = 0;
+  bool continues = false;
   const float* bias = nullptr;
   const float* add = nullptr;
 };
