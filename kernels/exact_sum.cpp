@@ -120,19 +120,21 @@ void ExactSum::merge(const ExactSum& other) {
   carry_exact_sum(words_.data());
 }
 
+ExactSum ExactSum::negated() const {
+  ExactSum out = *this;
+  for (std::int64_t& word : std::span(out.words_).subspan(1)) {
+    word = -word;
+  }
+  carry_exact_sum(out.words_.data());
+  return out;
+}
+
 double ExactSum::value() const {
   if (words_[0] != 0) {
     return std::numeric_limits<double>::quiet_NaN();
   }
-  // The magnitude: negated digit by digit, and carried again.
-  auto digits = words_;
-  const bool negative = digits.back() < 0;
-  if (negative) {
-    for (std::int64_t& digit : digits) {
-      digit = -digit;
-    }
-    carry_exact_sum(digits.data());
-  }
+  const bool negative = words_.back() < 0;
+  const auto digits = negative ? negated().words_ : words_;
   std::size_t top = digits.size() - 1;
   while (top > 1 && digits[top] == 0) {
     --top;
@@ -163,14 +165,14 @@ double ExactSum::value() const {
   return negative ? -magnitude : magnitude;
 }
 
-std::vector<double> exact_values(std::span<const std::int64_t> words) {
+std::vector<ExactSum> exact_sums(std::span<const std::int64_t> words) {
   constexpr auto size = static_cast<std::size_t>(exact_sum_words);
   assert(words.size() % size == 0);
-  std::vector<double> values;
+  std::vector<ExactSum> sums;
   for (; !words.empty(); words = words.subspan(size)) {
-    values.push_back(ExactSum(words.first(size)).value());
+    sums.emplace_back(words.first(size));
   }
-  return values;
+  return sums;
 }
 
 }  // namespace precis

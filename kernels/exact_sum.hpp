@@ -73,6 +73,8 @@ class ExactSum {
   void add(std::span<const float> x);
   void add_squares(std::span<const float> x);
   void merge(const ExactSum& other);
+  /// The sum of the same terms, each of the other sign.
+  [[nodiscard]] ExactSum negated() const;
 
   /// The double nearest to the sum, ties to even; infinite beyond the largest; NaN if a term was
   /// not finite.
@@ -86,7 +88,7 @@ class ExactSum {
   std::array<std::int64_t, static_cast<std::size_t>(exact_sum_words)> words_{};
 };
 
-/// The values of sums that stand end to end.
-[[nodiscard]] std::vector<double> exact_values(std::span<const std::int64_t> words);
+/// Sums that stand end to end.
+[[nodiscard]] std::vector<ExactSum> exact_sums(std::span<const std::int64_t> words);
 
 }  // namespace precis

@@ -13,7 +13,10 @@
 //
 // In f32 on the CPU a row of a result has the same bits whatever other rows stand in the batch, and
 // decoding gives the bits of the packed forward pass: each kernel treats each row in one fixed
-// order.
+// order. A sum over rows that is added to its output "continues the sum in memory in the order of
+// rows": each number is one chain of additions that starts from what stands there, so that rows cut
+// into several calls have the bits of one call. (On CUDA: the same to rounding, and the same bits
+// for the same calls.)
 #pragma once
 
 #include <cstdint>
@@ -43,11 +46,12 @@ using Scale = void(Queue&, View x, ConstView factor);
 
 /// out (N,C) = or += table (V,C) at rows tokens (N).
 using EmbeddingForward = void(Queue&, View out, ConstView table, ConstView tokens, Write write);
-/// dtable (V,C) += rows of dout (N,C) at tokens (N), added in the order of the tokens.
+/// dtable (V,C) += rows of dout (N,C) at tokens (N): continues the sum in memory in the order of
+/// rows.
 using EmbeddingBackward = void(Queue&, View dtable, ConstView dout, ConstView tokens);
 /// out (P,C) = rows of x (N,C) at positions (P).
 using GatherRows = void(Queue&, View out, ConstView x, ConstView positions);
-/// out (N,C) += rows of x (P,C) at positions (P), added in the order of the positions.
+/// out (N,C) += rows of x (P,C) at positions (P): continues the sum in memory in the order of rows.
 using ScatterAddRows = void(Queue&, View out, ConstView x, ConstView positions);
 
 // ----------------------------------------------------------------------------------------------
@@ -57,13 +61,15 @@ using ScatterAddRows = void(Queue&, View out, ConstView x, ConstView positions);
 /// biased variance (Ba et al. 2016). bias (C) optional.
 using LayerNormForward = void(Queue&, View out, View mean, View rstd, ConstView x, ConstView weight,
                               ConstView bias, double epsilon);
-/// dx (N,C) += , dweight (C) += , dbias (C) += (optional) for dout (N,C).
+/// dx (N,C) += , dweight (C) += , dbias (C) += (optional) for dout (N,C); dweight and dbias
+/// continue the sums in memory in the order of rows.
 using LayerNormBackward = void(Queue&, View dx, View dweight, View dbias, ConstView dout,
                                ConstView x, ConstView weight, ConstView mean, ConstView rstd);
 /// out (N,C) = x * rstd * weight; rstd (N) = 1/sqrt(mean(x^2) + epsilon) (Zhang and Sennrich 2019).
 using RmsNormForward = void(Queue&, View out, View rstd, ConstView x, ConstView weight,
                             double epsilon);
-/// dx (N,C) += , dweight (C) += for dout (N,C).
+/// dx (N,C) += , dweight (C) += for dout (N,C); dweight continues the sum in memory in the order of
+/// rows.
 using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, ConstView x,
                              ConstView weight, ConstView rstd);
 
@@ -110,6 +116,7 @@ using LinearGeluForward = void(Queue&, View activated, View y, ConstView x, cons
 /// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
 using LinearInputGradient = void(Queue&, View dx, ConstView dy, const Pack& weight, Write write);
 /// dweight (out,in) += dy^T x, dbias (out) += column sums of dy (optional); dy (N,out), x (N,in).
+/// Both continue the sums in memory in the order of rows.
 using LinearWeightGradient = void(Queue&, View dweight, View dbias, ConstView dy, ConstView x);
 
 // ----------------------------------------------------------------------------------------------
@@ -199,9 +206,11 @@ using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstVi
 // ----------------------------------------------------------------------------------------------
 // reductions
 
-/// out (1) f64 = or += sum of x.
+/// out (exact_sum_words) i64 = or += sum of x, exact (kernels/exact_sum.hpp) in any order and
+/// however x is cut. On CUDA each call's sum is taken in f64, in a fixed order, and added exactly;
+/// so are the sums of the losses.
 using Sum = void(Queue&, View out, ConstView x, Write write);
-/// out (1) f64 = or += sum of squares of x.
+/// The same of the squares of x.
 using SumOfSquares = void(Queue&, View out, ConstView x, Write write);
 /// scale (1) f32 = min(1, clip / (norm + 1e-6)), norm (1) f64 = sqrt(sum_of_squares (1) f64);
 /// clip 0: scale 1.
@@ -234,27 +243,28 @@ using AdamWStep = void(Queue&, View parameter, View first, View second, ConstVie
 // losses
 
 /// sums of PpoPolicyLoss, in order.
-enum class PolicySum : std::uint8_t { loss, clipped, ratio, ratio_max, squared_change, count };
+enum class PolicySum : std::uint8_t { loss, clipped, ratio, squared_change, count };
 /// PPO's clipped objective (Schulman et al. 2017, equation 7) over P tokens: with ratio = exp(new -
 /// old), loss = max(-A ratio, -A clip(ratio, 1 -+ clip)); clip 0: no clipping. dlogprob (P) =
-/// weight * d loss / d logprob; sums (5) f64: added to (ratio_max: maximum taken): losses, tokens
-/// whose clipped term is strictly larger, ratios, the largest ratio, (new - old)^2 / 2.
-using PpoPolicyLoss = void(Queue&, View dlogprob, View sums, ConstView logprob,
+/// weight * d loss / d logprob; sums (4, exact_sum_words) i64: added to exactly: losses, tokens
+/// whose clipped term is strictly larger, ratios, (new - old)^2 / 2; ratio_max (1) f64 = the larger
+/// of it and the ratios.
+using PpoPolicyLoss = void(Queue&, View dlogprob, View sums, View ratio_max, ConstView logprob,
                            ConstView old_logprob, ConstView advantages, double clip, double weight);
 
 /// sums of PpoValueLoss, in order.
 enum class ValueSum : std::uint8_t { loss, clipped, count };
 /// loss = max((v - R)^2, (v_old + clip(v - v_old, -+clip) - R)^2) / 2 over P tokens, an unclipped v
-/// kept to the bit; clip 0: no clipping. dvalues (P) = weight * d loss / d v; sums (2) f64: added
-/// to: losses, tokens whose clipped term is strictly larger.
+/// kept to the bit; clip 0: no clipping. dvalues (P) = weight * d loss / d v; sums (2,
+/// exact_sum_words) i64: added to exactly: losses, tokens whose clipped term is strictly larger.
 using PpoValueLoss = void(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                           ConstView returns, double clip, double weight);
 
 /// sums of PreferenceLoss, in order.
 enum class PreferenceSum : std::uint8_t { loss, correct, count };
 /// -log sigmoid(chosen - rejected) for rewards (2B): row 2b is the chosen summary of pair b, 2b + 1
-/// the rejected one. drewards (2B) = weight * gradient; sums (2) f64: added to: losses, pairs with
-/// chosen above rejected (a tie counts one half).
+/// the rejected one. drewards (2B) = weight * gradient; sums (2, exact_sum_words) i64: added to
+/// exactly: losses, pairs with chosen above rejected (a tie counts one half).
 using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, double weight);
 
 // ----------------------------------------------------------------------------------------------

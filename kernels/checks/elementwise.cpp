@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernels/checks/checks.hpp"
+#include "kernels/exact_sum.hpp"
 
 namespace precis::checks {
 namespace {
@@ -34,7 +35,7 @@ bool holds(DType dtype, double value) {
 
 void reduction(const KernelCall& call, View out, ConstView x) {
   call.tensor("x", x, DType::f32, x.shape());
-  call.tensor("out", out, DType::f64, {1});
+  call.tensor("out", out, DType::i64, {exact_sum_words});
 }
 
 }  // namespace

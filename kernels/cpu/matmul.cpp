@@ -3,8 +3,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/scratch_sizes.hpp"
 
@@ -25,6 +27,9 @@ constexpr std::int64_t slab_floats = std::int64_t{8} << 20;
 constexpr std::int64_t packed_by_one = std::int64_t{32} << 10;
 // A product with fewer multiplications is not worth waking the other threads.
 constexpr std::int64_t multiplications_for_threads = 200'000;
+
+// Columns of the widest panel of any instruction set; tiles have fewer rows.
+constexpr std::size_t widest_panel = 32;
 
 constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -82,13 +87,28 @@ void transpose_strip(float* out, std::int64_t width, const float* data, std::int
   }
 }
 
+/// out[k * width + j] = data[k * stride + j] for j < valid. The constant size makes a few moves of
+/// what would be a library call for each k.
+template <std::size_t valid>
+void copy_strip(float* out, std::int64_t width, const float* data, std::int64_t depth,
+                std::int64_t stride) {
+  for (std::int64_t k = 0; k < depth; ++k) {
+    std::memcpy(out + k * width, data + k * stride, valid * sizeof(float));
+  }
+}
+
+template <std::size_t... valid>
+constexpr auto make_copies(std::index_sequence<valid...>) {
+  return std::array{copy_strip<valid>...};
+}
+/// copies[valid], for strips of every instruction set.
+constexpr auto copies = make_copies(std::make_index_sequence<widest_panel + 1>());
+
 /// out[k * width + j] = data[k * depth_stride + j * width_stride] for j < valid, 0 for the others.
 void pack_strip(float* out, std::int64_t width, const float* data, std::int64_t valid,
                 std::int64_t depth, std::int64_t depth_stride, std::int64_t width_stride) {
   if (width_stride == 1) {
-    for (std::int64_t k = 0; k < depth; ++k) {
-      std::copy_n(data + k * depth_stride, valid, out + k * width);
-    }
+    copies[static_cast<std::size_t>(valid)](out, width, data, depth, depth_stride);
   } else {
     assert(depth_stride == 1);
     transpose_strip(out, width, data, valid, depth, width_stride);

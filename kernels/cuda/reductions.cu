@@ -4,6 +4,7 @@
 #include "kernels/cuda/group.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
+#include "kernels/exact_sum.hpp"
 
 namespace precis::cuda {
 namespace {
@@ -42,14 +43,20 @@ __global__ void sum_parts(double* parts, const float* x, std::int64_t n, const T
 }
 
 /// One block.
-__global__ void sum_of_parts(double* out, const double* parts, int count, Write write) {
+__global__ void sum_of_parts(std::int64_t* out, const double* parts, int count, Write write) {
   double sum = 0.0;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) {
     sum += parts[i];
   }
   sum = over_block<threads>(sum, SumOf{});
   if (threadIdx.x == 0) {
-    *out = write == Write::accumulate ? *out + sum : sum;
+    if (write == Write::overwrite) {
+      for (std::int64_t word = 0; word < exact_sum_words; ++word) {
+        out[word] = 0;
+      }
+    }
+    add_exactly(out, sum);
+    carry_exact_sum(out);
   }
 }
 
@@ -71,8 +78,8 @@ void reduce(Queue& queue, const char* kernel, View out, ConstView x, Write write
   double* parts = scratch_of(queue).of<double>(most_parts);
   launch(queue, kernel, sum_parts<Term>, {.blocks = count, .threads = threads}, parts,
          x.data<float>(), x.numel(), term, groups_are_aligned(size, 0, {x}));
-  launch(queue, kernel, sum_of_parts, {.blocks = 1, .threads = threads}, out.data<double>(), parts,
-         count, write);
+  launch(queue, kernel, sum_of_parts, {.blocks = 1, .threads = threads}, out.data<std::int64_t>(),
+         parts, count, write);
 }
 
 }  // namespace

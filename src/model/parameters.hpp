@@ -27,6 +27,15 @@ struct ParameterSpec {
 /// (tied head, no bias) is left out.
 [[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
+/// A last tensor of gradients, for models whose output matrix is their token embedding: what the
+/// embedding's rows add to. The head adds to "embedding/token" before the blocks' backward pass and
+/// the rows after it, so that in one tensor a sum's order would depend on the micro-batches.
+inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded rows";
+/// Of gradients with a sum of their own for each of the two: `specs` of parameters and, where the
+/// head is tied, `embedded_rows_gradient`. Whoever is done with accumulating adds that to
+/// "embedding/token".
+[[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
+
 /// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of
 /// Adam, which all have the same layout. As parameters they also keep packed copies of matrices and
 /// rounded ones of biases, made anew when the version says that the weights have changed.

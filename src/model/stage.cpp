@@ -91,8 +91,9 @@ View Stage::begin_backward(const LayerContext& c, Parameters& gradients, const S
 
 void Stage::embedding_gradient(const LayerContext& c, Parameters& gradients, const Slot& slot,
                                ConstView dinput) const {
-  c.kernels().embedding_backward(c.queue(), gradients.at(token_embedding_), dinput,
-                                 slot.batch.tokens);
+  const int rows = gradients.find(embedded_rows_gradient);
+  c.kernels().embedding_backward(c.queue(), gradients.at(rows >= 0 ? rows : token_embedding_),
+                                 dinput, slot.batch.tokens);
   if (position_embedding_ >= 0) {
     c.kernels().embedding_backward(c.queue(), gradients.at(position_embedding_), dinput,
                                    slot.batch.positions);

@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/exact_sum.hpp"
 #include "rlhf/rewards.hpp"
 #include "train/guard.hpp"
 
@@ -14,8 +15,8 @@ namespace precis {
 namespace {
 
 template <class Of>
-double& at(std::vector<double>& sums, Of which) {
-  return sums[static_cast<std::size_t>(which)];
+double value_of(const std::vector<ExactSum>& sums, Of which) {
+  return sums[static_cast<std::size_t>(which)].value();
 }
 
 std::int64_t tokens_of(std::span<const Experience* const> members) {
@@ -130,22 +131,22 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   value_objective_.begin(mine, tokens);
   value_pipeline_.accumulate(value_objective_, value_optimizer_.gradients());
 
-  std::vector<double> policy = policy_objective_.sums();
-  std::vector<double> value = value_objective_.sums();
-  const double ratio_max = all_max(setup_.ranks.group(), at(policy, PolicySum::ratio_max));
-  setup_.ranks.group().all_reduce(policy, Reduction::sum);
-  setup_.ranks.group().all_reduce(value, Reduction::sum);
+  auto policy = policy_objective_.sums();
+  auto value = value_objective_.sums();
+  const double ratio_max = all_max(setup_.ranks.group(), policy_objective_.ratio_max());
+  all_reduce(setup_.ranks.group(), policy);
+  all_reduce(setup_.ranks.group(), value);
   const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
   const double value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
 
   const auto count = static_cast<double>(tokens);
-  report.policy_loss += at(policy, PolicySum::loss) / count;
-  report.clip_fraction_policy += at(policy, PolicySum::clipped) / count;
-  report.ratio_mean += at(policy, PolicySum::ratio) / count;
+  report.policy_loss += value_of(policy, PolicySum::loss) / count;
+  report.clip_fraction_policy += value_of(policy, PolicySum::clipped) / count;
+  report.ratio_mean += value_of(policy, PolicySum::ratio) / count;
   report.ratio_max = std::max(report.ratio_max, ratio_max);
-  report.update_kl += at(policy, PolicySum::squared_change) / count;
-  report.value_loss += at(value, ValueSum::loss) / count;
-  report.clip_fraction_value += at(value, ValueSum::clipped) / count;
+  report.update_kl += value_of(policy, PolicySum::squared_change) / count;
+  report.value_loss += value_of(value, ValueSum::loss) / count;
+  report.clip_fraction_value += value_of(value, ValueSum::clipped) / count;
   report.gradient_norm_policy += policy_norm;
   report.gradient_norm_value += value_norm;
   if (!std::isfinite(report.policy_loss + report.value_loss + policy_norm + value_norm)) {

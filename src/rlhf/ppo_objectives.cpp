@@ -34,14 +34,19 @@ View PpoObjective::upload(Workspace& workspace, const MicroBatch& rows,
   return workspace.upload(all);
 }
 
+void PolicyObjective::begin(Members mine, std::int64_t tokens) {
+  PpoObjective::begin(std::move(mine), tokens);
+  device_->backend().fill(device_->queue(), ratio_max_.view(), 0.0);
+}
+
 View PolicyObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                       Workspace& workspace, Parameters& gradients) {
   const View old = upload(workspace, rows, &Experience::logprobs);
   const View advantages = upload(workspace, rows, &Experience::advantages);
   View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
-    device_->backend().ppo_policy_loss(device_->queue(), dlogprob, sums_.view(), logprob,
-                                       old.rows(begin, end), advantages.rows(begin, end),
+    device_->backend().ppo_policy_loss(device_->queue(), dlogprob, sums_.view(), ratio_max_.view(),
+                                       logprob, old.rows(begin, end), advantages.rows(begin, end),
                                        options_.clip, 1.0 / tokens_);
   };
   (void)head_.forward_backward(model_.parameters, gradients, workspace, hidden,

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/exact_sum.hpp"
 #include "model/evaluator.hpp"
 #include "rlhf/episode.hpp"
 #include "rlhf/options.hpp"
@@ -20,7 +21,9 @@ class PpoObjective : public Objective {
   /// this rank has the episodes `mine`.
   void begin(Members mine, std::int64_t tokens);
   /// PolicySum or ValueSum over the episodes, once all have been through the pipeline.
-  [[nodiscard]] std::vector<double> sums() const { return device_->to_host<double>(sums_.view()); }
+  [[nodiscard]] std::vector<ExactSum> sums() const {
+    return exact_sums(device_->to_host<std::int64_t>(sums_.view()));
+  }
 
   [[nodiscard]] std::vector<std::int64_t> lengths() const override;
   [[nodiscard]] PackedBatch pack(const MicroBatch& rows) const override;
@@ -30,7 +33,7 @@ class PpoObjective : public Objective {
       : device_(&device),
         model_(model),
         options_(options),
-        sums_(device.allocate({sums}, DType::f64)) {}
+        sums_(device.allocate({sums, exact_sum_words}, DType::i64)) {}
 
   [[nodiscard]] std::span<const Sequence> sequences(const MicroBatch& rows) const;
   /// One list of a field of the response tokens of these rows, on the device.
@@ -40,7 +43,7 @@ class PpoObjective : public Objective {
   Device* device_;
   const Model& model_;
   const PpoOptions& options_;
-  Tensor sums_;  // f64
+  Tensor sums_;  // (sums, exact_sum_words) i64
   double tokens_ = 1;
 
  private:
@@ -53,12 +56,19 @@ class PolicyObjective final : public PpoObjective {
  public:
   PolicyObjective(Device& device, const Model& policy, const PpoOptions& options)
       : PpoObjective(device, policy, options, static_cast<std::int64_t>(PolicySum::count)),
+        ratio_max_(device.allocate({1}, DType::f64)),
         head_(device, policy.parameters) {}
 
+  void begin(Members mine, std::int64_t tokens);
+  /// The largest ratio of new to old probability of the episodes; 0 without any.
+  [[nodiscard]] double ratio_max() const {
+    return device_->to_host<double>(ratio_max_.view()).front();
+  }
   [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
                                      Parameters& gradients) override;
 
  private:
+  Tensor ratio_max_;  // (1) f64
   LanguageHead head_;
 };
 

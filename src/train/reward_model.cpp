@@ -34,9 +34,10 @@ RewardObjective::RewardObjective(Machine& machine, const Model& model, RankGroup
       train_(train),
       valid_(valid),
       weights_(different_weights(train)),
-      sums_(machine.device.allocate({static_cast<std::int64_t>(weights_.size()),
-                                     static_cast<std::int64_t>(PreferenceSum::count)},
-                                    DType::f64)),
+      sums_(machine.device.allocate(
+          {static_cast<std::int64_t>(weights_.size()),
+           static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words},
+          DType::i64)),
       head_(machine.device, model.parameters, model.config.reward_shift),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }) {}
@@ -110,11 +111,14 @@ LossSums RewardObjective::sums() {
     out.weight += pair->weight;
     out.tokens += pair->tokens();
   }
-  const auto host = machine_.device.to_host<double>(sums_.view());
+  const auto sums = exact_sums(machine_.device.to_host<std::int64_t>(sums_.view()));
   for (std::size_t k = 0; k < weights_.size(); ++k) {
-    const double* const sums = &host[k * static_cast<std::size_t>(PreferenceSum::count)];
-    out.loss += weights_[k] * sums[static_cast<std::size_t>(PreferenceSum::loss)];
-    out.correct += weights_[k] * sums[static_cast<std::size_t>(PreferenceSum::correct)];
+    const auto sum = [&](PreferenceSum which) {
+      constexpr auto count = static_cast<std::size_t>(PreferenceSum::count);
+      return sums[k * count + static_cast<std::size_t>(which)].value();
+    };
+    out.loss.add(weights_[k] * sum(PreferenceSum::loss));
+    out.correct.add(weights_[k] * sum(PreferenceSum::correct));
   }
   return out;
 }
@@ -133,8 +137,8 @@ LossSums RewardObjective::validate() {
   for (std::size_t i = 0; i < rewards.size(); i += 2) {
     const double margin = static_cast<double>(rewards[i]) - static_cast<double>(rewards[i + 1]);
     // -log sigmoid(margin), stable on both sides.
-    out.loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
-    out.correct += margin > 0 ? 1.0 : margin == 0 ? 0.5 : 0.0;
+    out.loss.add(std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin))));
+    out.correct.add(margin > 0 ? 1.0 : margin == 0 ? 0.5 : 0.0);
     out.weight += 1;
   }
   return out;

@@ -41,7 +41,7 @@ class RewardObjective final : public SupervisedObjective {
   std::vector<double> weights_;    // the different ones of the training pairs, rising
   std::vector<const Pair*> step_;  // the step's rows
   double step_weight_ = 1;
-  Tensor sums_;  // (weights, PreferenceSum::count) f64
+  Tensor sums_;  // (weights, PreferenceSum::count, exact_sum_words) i64
   ScalarHead head_;
   Evaluator evaluator_;
 };

@@ -22,7 +22,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       ranks_(ranks),
       train_(texts_of(train, loss)),
       valid_(texts_of(valid, loss)),
-      sum_(machine.device.allocate({1}, DType::f64)),
+      sum_(machine.device.allocate({exact_sum_words}, DType::i64)),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }),
@@ -92,7 +92,7 @@ LossSums SftObjective::sums() {
     out.weight += static_cast<double>(sequence.response.size());
     out.tokens += sequence.size();
   }
-  out.loss = -machine_.device.to_host<double>(sum_.view())[0];
+  out.loss = ExactSum(machine_.device.to_host<std::int64_t>(sum_.view())).negated();
   return out;
 }
 
@@ -105,11 +105,10 @@ LossSums SftObjective::validate() {
   }
   LossSums out;
   for (const auto& logprobs : evaluator_.statistics(model_.parameters, sequences, 1.0).logprobs) {
-    for (const float logprob : logprobs) {
-      out.loss -= static_cast<double>(logprob);
-    }
+    out.loss.add(logprobs);
     out.weight += static_cast<double>(logprobs.size());
   }
+  out.loss = out.loss.negated();
   return out;
 }
 

@@ -51,7 +51,7 @@ class SftObjective final : public SupervisedObjective {
   std::vector<Text> train_, valid_;
   std::vector<Sequence> step_;  // the step's rows
   double step_weight_ = 1;
-  Tensor sum_;  // (1) f64: of the step's log-probs
+  Tensor sum_;  // (exact_sum_words) i64: of the step's log-probs
   LanguageHead head_;
   Evaluator evaluator_;
   ShownSamples shown_;

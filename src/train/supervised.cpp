@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/exact_sum.hpp"
 #include "train/guard.hpp"
 #include "train/learning_rate.hpp"
 
@@ -16,10 +17,11 @@ constexpr const char* best_name = "best";
 constexpr const char* rows_key = "rows";
 
 LossSums sum_over_ranks(RankGroup& ranks, const LossSums& mine) {
-  std::array<double, 4> sums{mine.loss, mine.correct, mine.weight,
-                             static_cast<double>(mine.tokens)};
+  std::array<ExactSum, 2> exact{mine.loss, mine.correct};
+  all_reduce(ranks, exact);
+  std::array<double, 2> sums{mine.weight, static_cast<double>(mine.tokens)};
   ranks.all_reduce(sums, Reduction::sum);
-  return {sums[0], sums[1], sums[2], static_cast<std::int64_t>(sums[3])};
+  return {exact[0], exact[1], sums[0], static_cast<std::int64_t>(sums[1])};
 }
 
 }  // namespace
@@ -132,7 +134,7 @@ void SupervisedTraining::step() {
     sums = sum_over_ranks(data_parallel_.group(), sums);
     norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
-  const double loss = sums.loss / sums.weight;
+  const double loss = sums.loss.value() / sums.weight;
   run_.guard(
       [&] {
         guard_loss(step + 1, "the loss", loss, run_.state().extra);
@@ -146,7 +148,7 @@ void SupervisedTraining::step() {
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
   if (objective_.facts().has_accuracy) {
-    metrics["accuracy"] = sums.correct / sums.weight;
+    metrics["accuracy"] = sums.correct.value() / sums.weight;
   }
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");
@@ -188,7 +190,7 @@ bool SupervisedTraining::validation_due() const {
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
   const LossSums sums = sum_over_ranks(data_parallel_.group(), objective_.validate());
   const double weight = std::max(1.0, sums.weight);
-  const Validation now{sums.loss / weight, sums.correct / weight};
+  const Validation now{sums.loss.value() / weight, sums.correct.value() / weight};
   // The parameters that gave this loss are not worth a checkpoint.
   const bool intact = false;
   run_.guard([&] { guard_finite(step, "the validation loss", now.loss); }, describe(), intact);

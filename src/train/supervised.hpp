@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/step_rows.hpp"
+#include "kernels/exact_sum.hpp"
 #include "model/model.hpp"
 #include "train/machine.hpp"
 #include "train/objective.hpp"
@@ -18,8 +19,8 @@ namespace precis {
 
 /// Sums over this rank's rows, which the loop adds up over the ranks.
 struct LossSums {
-  double loss = 0;
-  double correct = 0;
+  ExactSum loss;
+  ExactSum correct;
   double weight = 0;        ///< what both are divided by: response tokens, or weights of pairs
   std::int64_t tokens = 0;  ///< that passed through the model
 };

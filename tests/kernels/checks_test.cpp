@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "kernels/counting/counting.hpp"
+#include "kernels/exact_sum.hpp"
 #include "kernels/harness.hpp"
 
 namespace precis::test {
@@ -117,19 +118,22 @@ auto right_kl_divergence() {
 auto right_sample() {
   return std::tuple(i32({B}), f32({B}), f32({B, V}), i64({B}), i32({B}), SamplingRule{});
 }
-auto right_sum() { return std::tuple(f64({1}), f32({N, C}), Write::overwrite); }
+auto right_sum() { return std::tuple(i64({exact_sum_words}), f32({N, C}), Write::overwrite); }
 auto right_sum_of_squares() { return right_sum(); }
 auto right_clip_scale() { return std::tuple(f32({1}), f64({1}), f64({1}), 1.0); }
 auto right_adamw_step() {
   return std::tuple(f32({N}), f32({N}), f32({N}), f32({N}), f32({1}), AdamW{});
 }
 auto right_ppo_policy_loss() {
-  return std::tuple(f32({N}), f64({5}), f32({N}), f32({N}), f32({N}), 0.2, 1.0);
+  return std::tuple(f32({N}), i64({4, exact_sum_words}), f64({1}), f32({N}), f32({N}), f32({N}), 0.2,
+                    1.0);
 }
 auto right_ppo_value_loss() {
-  return std::tuple(f32({N}), f64({2}), f32({N}), f32({N}), f32({N}), 0.2, 1.0);
+  return std::tuple(f32({N}), i64({2, exact_sum_words}), f32({N}), f32({N}), f32({N}), 0.2, 1.0);
 }
-auto right_preference_loss() { return std::tuple(f32({2 * B}), f64({2}), f32({2 * B}), 1.0); }
+auto right_preference_loss() {
+  return std::tuple(f32({2 * B}), i64({2, exact_sum_words}), f32({2 * B}), 1.0);
+}
 
 /// The message of the Error that `call` throws, empty if it throws none.
 template <class Function>

@@ -1,5 +1,7 @@
 #include "model/sequence_loss.hpp"
 
+#include "kernels/exact_sum.hpp"
+
 namespace precis {
 
 SequenceLoss::SequenceLoss(Device& device, const Model& model)
@@ -61,13 +63,15 @@ void SequenceLoss::reward(std::span<const Sequence> part, std::int64_t count, Pa
   const View positions = workspace.upload(last);
   const View rewards = scalar_->forward(model_.parameters, workspace, hidden, positions);
   const View drewards = workspace.take(rewards.shape());
-  Tensor sums = device_.zeros({static_cast<std::int64_t>(PreferenceSum::count)}, DType::f64);
+  Tensor sums =
+      device_.zeros({static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words}, DType::i64);
   device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards,
                                     1.0 / static_cast<double>(count));
   View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   scalar_->backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
   stage_.backward(model_.parameters, gradients, 0, dhidden);
-  result.loss += device_.to_host<double>(sums.view())[0] / static_cast<double>(count);
+  result.loss += exact_sums(device_.to_host<std::int64_t>(sums.view())).front().value() /
+                 static_cast<double>(count);
   for (const float value : device_.to_host<float>(rewards)) {
     result.read.push_back(value);
   }

@@ -42,8 +42,8 @@ class RewardWeights : public testing::Test {
     const LossSums sums = accumulate(pipeline, objective, rows, weight, optimizer.gradients());
     EXPECT_DOUBLE_EQ(sums.weight, weight);
     return {.gradient = machine.device.to_host<float>(optimizer.gradients().flat()),
-            .loss = sums.loss / weight,
-            .accuracy = sums.correct / weight,
+            .loss = sums.loss.value() / weight,
+            .accuracy = sums.correct.value() / weight,
             .weight = weight};
   }
   [[nodiscard]] static std::vector<Pair> six_pairs() {
