@@ -226,8 +226,11 @@ void forward(const NormForwardRows& rows, std::int64_t count) {
 void backward(const NormBackwardRows& rows, std::int64_t count) {
   constexpr std::int64_t chunk = 32;
   constexpr std::int64_t columns = 64;
-  // So many rows at a time that the columns find them in the cache.
-  const std::int64_t block = chunk * omp_get_max_threads();
+  // So many rows at a time that the columns find them in the cache: x and dout, 1 MiB a thread.
+  constexpr std::int64_t cached = 1 << 20;
+  const std::int64_t row_bytes = 2 * rows.width * size_of(DType::f32);
+  const std::int64_t block =
+      std::max(chunk, cached / std::max<std::int64_t>(row_bytes, 1)) * omp_get_max_threads();
 #pragma omp parallel
   for (std::int64_t first = 0; first < count; first += block) {
     const std::int64_t last = std::min(first + block, count);

@@ -1,6 +1,8 @@
 // How a batch is cut into micro-batches changes no bit of losses, norms and parameters in f32.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
 #include <numeric>
 
 #include "data/step_rows.hpp"
@@ -133,7 +135,9 @@ TEST_F(MicroBatches, OfPpo) {
     experience.advantages = draw(-1, 1);
     experience.returns = draw(-1, 1);
   }
-  const PpoOptions ppo{.epochs = steps, .mini_batches = 2};
+  PpoOptions ppo;
+  ppo.epochs = steps;
+  ppo.mini_batches = 2;
   expect_same_bits([&](std::int64_t budget) {
     const TrainOptions options{.micro_batch_tokens = budget};
     Model policy = model_of(ModelKind::language);
