@@ -102,17 +102,17 @@ Confusions maximize(const std::vector<Ballot>& ballots, const std::vector<double
     const std::array<double, 2> weight{1 - truth[i], truth[i]};
     ones += truth[i];
     for (const Vote& vote : ballots[i].votes) {
-      Sums& of = sums[vote.labeler];
+      Sums& own = sums[vote.labeler];
       const auto choice = static_cast<std::size_t>(vote.choice);
-      of.right[choice] += weight[choice];
-      of.all[0] += weight[0];
-      of.all[1] += weight[1];
+      own.right[choice] += weight[choice];
+      own.all[0] += weight[0];
+      own.all[1] += weight[1];
     }
   }
   Confusions p;
   p.share_of_1 = ones / (static_cast<double>(ballots.size()) + 2 * prior_count);
-  for (const Sums& of : sums) {
-    p.right.push_back({of.right[0] / of.all[0], of.right[1] / of.all[1]});
+  for (const Sums& own : sums) {
+    p.right.push_back({own.right[0] / own.all[0], own.right[1] / own.all[1]});
   }
   return p;
 }
@@ -272,7 +272,7 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
   for (std::size_t l = 0; l < labelers; ++l) {
     const auto& [on_0, on_1] = p.right[l];
     const double one = p.share_of_1;
-    Reliability of{
+    Reliability reliability{
         .right_on_0 = on_0, .right_on_1 = on_1, .accuracy = (1 - one) * on_0 + one * on_1};
     if (bounded) {
       // The accuracy's derivatives by the log-odds.
@@ -281,12 +281,12 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
       slope[2 * l + 1] = (1 - one) * on_0 * (1 - on_0);
       slope[2 * l + 2] = one * on_1 * (1 - on_1);
       const double deviation = std::sqrt(matrix.inverse_form(std::move(slope)));
-      const double odds = std::log(of.accuracy / (1 - of.accuracy));
-      const double half = z95 * deviation / (of.accuracy * (1 - of.accuracy));
-      of.low = logistic(odds - half);
-      of.high = logistic(odds + half);
+      const double odds = std::log(reliability.accuracy / (1 - reliability.accuracy));
+      const double half = z95 * deviation / (reliability.accuracy * (1 - reliability.accuracy));
+      reliability.low = logistic(odds - half);
+      reliability.high = logistic(odds + half);
     }
-    result.push_back(of);
+    result.push_back(reliability);
   }
   return result;
 }
@@ -296,10 +296,10 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
 double Consensus::without(const Ballot& ballot, std::size_t labeler) const {
   double sum = std::log(share_of_1 / (1 - share_of_1));
   for (const Vote& vote : ballot.votes) {
-    const auto& of = labelers[vote.labeler];
-    if (of && vote.labeler != labeler) {
-      sum += vote.choice == 1 ? std::log(of->right_on_1 / (1 - of->right_on_0))
-                              : std::log((1 - of->right_on_1) / of->right_on_0);
+    const auto& reliability = labelers[vote.labeler];
+    if (reliability && vote.labeler != labeler) {
+      sum += vote.choice == 1 ? std::log(reliability->right_on_1 / (1 - reliability->right_on_0))
+                              : std::log((1 - reliability->right_on_1) / reliability->right_on_0);
     }
   }
   return logistic(sum);

@@ -18,7 +18,7 @@ struct DecodePlaces {
 };
 
 /// Every step gives each sequence one token, so that all places are known before the first token is
-/// drawn, and the steps can be put into the queue without a look at what they draw.
+/// sampled, and the steps can be put into the queue without a look at what they sample.
 class DecodePlan {
  public:
   /// Makes room in the cache for `steps` tokens of each sequence, but `most[b]` at most: a sequence

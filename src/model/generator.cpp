@@ -11,7 +11,7 @@
 namespace precis {
 namespace {
 
-/// Decode steps between two looks at what was drawn, where looking makes the host wait.
+/// Decode steps between two looks at what was sampled, where looking makes the host wait.
 constexpr std::int64_t steps_ahead = 8;
 
 /// The size of repeated work for so many sequences: there are few of them.
@@ -149,10 +149,10 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     episodes.push_back(live->result.episode);
   }
   const std::vector<std::int32_t> positions(admitted.size(), 0);
-  const Drawn drawn = take_drawn(1, count);
-  draw(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
-       {drawn.tokens.row(0), drawn.logprobs.row(0)});
-  collect(drawn, admitted, rule);
+  const Sampled sampled = take_sampled(1, count);
+  sample(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
+         {sampled.tokens.row(0), sampled.logprobs.row(0)});
+  collect(sampled, admitted, rule);
   retire(rule, finished);
   return next;
 }
@@ -192,7 +192,7 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
   const View first = workspace_.upload(tokens);
   const View of_episodes = workspace_.upload(episodes);
   const View at_positions = workspace_.upload(positions).reshaped({steps, batch});
-  const Drawn drawn = take_drawn(steps, batch);
+  const Sampled sampled = take_sampled(steps, batch);
   // Always in the same order from the workspace's beginning: the same memory for the same sizes.
   // The prefill of this run has packed every weight anew that has changed.
   device_->backend().repeat(device_->queue(), recording(parameters, rule, steps, batch), [&] {
@@ -200,12 +200,12 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
     for (std::int64_t step = 0; step < steps; ++step) {
       const WorkspaceScope scope(workspace_);
       const ConstView hidden = stage_.decode(parameters, workspace_, plan.at(step), last, *cache_);
-      const Drawn of_step{drawn.tokens.row(step), drawn.logprobs.row(step)};
-      draw(parameters, hidden, of_episodes, at_positions.row(step), rule, of_step);
+      const Sampled of_step{sampled.tokens.row(step), sampled.logprobs.row(step)};
+      sample(parameters, hidden, of_episodes, at_positions.row(step), rule, of_step);
       last = of_step.tokens;
     }
   });
-  collect(drawn, all, rule);
+  collect(sampled, all, rule);
 }
 
 Recording& Generator::recording(const Parameters& parameters, const GenerationRule& rule,
@@ -218,23 +218,24 @@ Recording& Generator::recording(const Parameters& parameters, const GenerationRu
   return recordings_[{steps, rows}];
 }
 
-Generator::Drawn Generator::take_drawn(std::int64_t steps, std::int64_t rows) {
+Generator::Sampled Generator::take_sampled(std::int64_t steps, std::int64_t rows) {
   return {workspace_.take({steps, rows}, DType::i32), workspace_.take({steps, rows})};
 }
 
-void Generator::draw(const Parameters& parameters, ConstView hidden, ConstView episodes,
-                     ConstView positions, const GenerationRule& rule, const Drawn& drawn) {
+void Generator::sample(const Parameters& parameters, ConstView hidden, ConstView episodes,
+                       ConstView positions, const GenerationRule& rule, const Sampled& sampled) {
   const ConstView logits = head_.logits(parameters, workspace_, hidden);  // (B,V)
-  device_->backend().sample(device_->queue(), drawn.tokens, drawn.logprobs, logits, episodes,
+  device_->backend().sample(device_->queue(), sampled.tokens, sampled.logprobs, logits, episodes,
                             positions, rule.sampling);
 }
 
-void Generator::collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule) {
-  const auto tokens = device_->to_host<std::int32_t>(drawn.tokens);
-  const auto logprobs = device_->to_host<float>(drawn.logprobs);
-  const auto rows = static_cast<std::size_t>(drawn.tokens.extent(1));
-  for (std::size_t b = 0; b < of.size(); ++b) {
-    Generated& result = of[b]->result;
+void Generator::collect(const Sampled& sampled, std::span<Live*> sequences,
+                        const GenerationRule& rule) {
+  const auto tokens = device_->to_host<std::int32_t>(sampled.tokens);
+  const auto logprobs = device_->to_host<float>(sampled.logprobs);
+  const auto rows = static_cast<std::size_t>(sampled.tokens.extent(1));
+  for (std::size_t b = 0; b < sequences.size(); ++b) {
+    Generated& result = sequences[b]->result;
     for (std::size_t i = b; i < tokens.size() && !is_complete(result, rule); i += rows) {
       result.response.push_back(tokens[i]);
       result.logprobs.push_back(logprobs[i]);

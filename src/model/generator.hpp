@@ -12,7 +12,7 @@
 
 namespace precis {
 
-/// One prompt and the numbers of the episodes to draw from it; they share the prompt's cache
+/// One prompt and the numbers of the episodes to sample from it; they share the prompt's cache
 /// blocks.
 struct Prompt {
   std::vector<std::int32_t> tokens;
@@ -38,10 +38,10 @@ struct GenerationRule {
 };
 
 /// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: what has
-/// no token is not drawn, unless an end token stands there. 0 for one that is not padded.
+/// no token is not sampled, unless an end token stands there. 0 for one that is not padded.
 [[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
 
-/// What is drawn for an episode depends on its prompt, its number and the weights only, never on
+/// What is sampled for an episode depends on its prompt, its number and the weights only, never on
 /// its neighbours or on the order of completion.
 class Generator {
  public:
@@ -63,8 +63,8 @@ class Generator {
     Generated result;
   };
 
-  /// What is drawn in some steps for some sequences.
-  struct Drawn {
+  /// What is sampled in some steps for some sequences.
+  struct Sampled {
     View tokens;    // (steps, rows) i32, or (rows) of one step
     View logprobs;  // the same
   };
@@ -74,15 +74,15 @@ class Generator {
                                   std::size_t next, const GenerationRule& rule,
                                   const std::function<void(Generated&&)>& finished);
   /// Some more tokens of every live sequence. One that ends goes on until all have got theirs; what
-  /// it draws then is thrown away.
+  /// it samples then is thrown away.
   void decode(const Parameters& parameters, const GenerationRule& rule);
   [[nodiscard]] Recording& recording(const Parameters& parameters, const GenerationRule& rule,
                                      std::int64_t steps, std::int64_t rows);
-  [[nodiscard]] Drawn take_drawn(std::int64_t steps, std::int64_t rows);
-  void draw(const Parameters& parameters, ConstView hidden, ConstView episodes, ConstView positions,
-            const GenerationRule& rule, const Drawn& drawn);
-  /// Adds what was drawn to the sequences `of` its first rows. Waits for the device.
-  void collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule);
+  [[nodiscard]] Sampled take_sampled(std::int64_t steps, std::int64_t rows);
+  void sample(const Parameters& parameters, ConstView hidden, ConstView episodes,
+              ConstView positions, const GenerationRule& rule, const Sampled& sampled);
+  /// Adds what was sampled to the `sequences` of its first rows. Waits for the device.
+  void collect(const Sampled& sampled, std::span<Live*> sequences, const GenerationRule& rule);
   void retire(const GenerationRule& rule, const std::function<void(Generated&&)>& finished);
 
   Device* device_;

@@ -47,8 +47,9 @@ Measured measured_in(const nlohmann::json& row, const std::string& field) {
 std::vector<std::vector<Policy>> by_method(std::vector<Policy> policies) {
   std::vector<std::vector<Policy>> methods;
   for (Policy& policy : policies) {
-    auto found = std::ranges::find_if(
-        methods, [&](const std::vector<Policy>& of) { return of.front().method == policy.method; });
+    auto found = std::ranges::find_if(methods, [&](const std::vector<Policy>& group) {
+      return group.front().method == policy.method;
+    });
     if (found == methods.end()) {
       found = methods.insert(methods.end(), std::vector<Policy>{});
     }
@@ -64,11 +65,11 @@ Series series_of(const std::vector<Policy>& policies, Measured Policy::*quantity
                  int colour) {
   Series series{.name = std::move(name), .x = {}, .y = {}, .points = true, .colour = colour};
   for (const Policy& policy : policies) {
-    const Measured& of = policy.*quantity;
+    const Measured& measured = policy.*quantity;
     series.x.push_back(std::sqrt(policy.kl));
-    series.y.push_back(of.value);
-    series.low.push_back(of.low);
-    series.high.push_back(of.high);
+    series.y.push_back(measured.value);
+    series.low.push_back(measured.low);
+    series.high.push_back(measured.high);
   }
   return series;
 }
@@ -145,12 +146,12 @@ std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
   return html + to_svg(reward) + to_svg(gold) + "</div>\n";
 }
 
-std::string cell_of(const Measured& of) {
-  if (std::isfinite(of.low) && std::isfinite(of.high)) {
-    return fmt::format("{} ({} to {})", number_text(of.value), number_text(of.low),
-                       number_text(of.high));
+std::string cell_of(const Measured& measured) {
+  if (std::isfinite(measured.low) && std::isfinite(measured.high)) {
+    return fmt::format("{} ({} to {})", number_text(measured.value), number_text(measured.low),
+                       number_text(measured.high));
   }
-  return std::isfinite(of.value) ? number_text(of.value) : "";
+  return std::isfinite(measured.value) ? number_text(measured.value) : "";
 }
 
 }  // namespace

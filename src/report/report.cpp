@@ -119,18 +119,19 @@ std::string kind_html(const std::vector<const ReportedRun*>& runs) {
     html += "<h3>Where the time went</h3>\n" + time;
   }
   for (const ReportedRun* run : runs) {
-    const std::string of = several ? " of " + run->name : "";
+    const std::string of_run = several ? " of " + run->name : "";
     if (several) {
-      html += details("Machine" + of, machine_html(*run));
+      html += details("Machine" + of_run, machine_html(*run));
     }
     if (!run->log.events.empty()) {
-      html += details(
-          fmt::format("Log{}: {}, {}", of, counted(run->log.warnings, "warning or error", " lines"),
-                      counted(static_cast<std::int64_t>(run->log.events.size()), "event")),
-          log_html(*run));
+      html +=
+          details(fmt::format("Log{}: {}, {}", of_run,
+                              counted(run->log.warnings, "warning or error", " lines"),
+                              counted(static_cast<std::int64_t>(run->log.events.size()), "event")),
+                  log_html(*run));
     }
     if (!run->deck_text.empty()) {
-      html += details("Effective deck" + of,
+      html += details("Effective deck" + of_run,
                       "<pre dir=\"auto\">" + escaped(run->deck_text) + "</pre>\n");
     }
   }

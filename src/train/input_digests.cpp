@@ -49,9 +49,11 @@ std::string digest_of_labels(const std::vector<Example>& examples) {
 std::string digest_of_labels(const std::vector<Pair>& pairs) {
   TokenDigest labels;
   for (const Pair& pair : pairs) {
-    const Comparison& of = pair.comparison;
-    for (const std::string* text : {&of.post.id, &of.post.title, &of.post.body, &of.summaries[0],
-                                    &of.summaries[1], &of.policies[0], &of.policies[1]}) {
+    const Comparison& comparison = pair.comparison;
+    for (const std::string* text :
+         {&comparison.post.id, &comparison.post.title, &comparison.post.body,
+          &comparison.summaries[0], &comparison.summaries[1], &comparison.policies[0],
+          &comparison.policies[1]}) {
       labels.add(static_cast<std::int64_t>(digest(*text)));
     }
   }

@@ -33,12 +33,12 @@ std::vector<RankMemory> gather(MpiSession& mpi, const Memory& memory, const Plan
                                .dump();
   std::vector<RankMemory> ranks;
   for (const Bytes& bytes : mpi.world().all_gather(std::as_bytes(std::span(text)))) {
-    const auto of = nlohmann::json::parse(
+    const auto told = nlohmann::json::parse(
         std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-    ranks.push_back({.planned = {of["role"], {of["bytes"]}},
-                     .host = of["host"],
-                     .space = {of["free"], of["total"]},
-                     .held = of["held"]});
+    ranks.push_back({.planned = {told["role"], {told["bytes"]}},
+                     .host = told["host"],
+                     .space = {told["free"], told["total"]},
+                     .held = told["held"]});
   }
   return ranks;
 }

@@ -44,16 +44,16 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
   std::vector<Row> rows(prompts.size());
   generator_.run(
       parameters, prompts, rule,
-      [&](Generated&& of) {
-        const Shown& shown = shown_[static_cast<std::size_t>(of.episode)];
-        const char* finish = of.ended ? "eos" : "length";
-        if (of.ended) {
-          of.response.pop_back();
+      [&](Generated&& generated) {
+        const Shown& shown = shown_[static_cast<std::size_t>(generated.episode)];
+        const char* finish = generated.ended ? "eos" : "length";
+        if (generated.ended) {
+          generated.response.pop_back();
         }
-        rows[static_cast<std::size_t>(of.episode)] = {
+        rows[static_cast<std::size_t>(generated.episode)] = {
             {"step", step},
             {"id", shown.id},
-            {"response", response_text(*tokenizer_, of.response)},
+            {"response", response_text(*tokenizer_, generated.response)},
             {"finish", finish},
             {"reference", shown.reference},
             {"title", shown.post.title},

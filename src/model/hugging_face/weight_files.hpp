@@ -27,7 +27,7 @@ class WeightFiles {
   [[nodiscard]] std::vector<float> read(const std::string& name) const;
   /// "f32", "bf16", "f16" or "f64"; f32, with a note, for tensors of several dtypes. Throws Error
   /// naming a tensor of another one.
-  [[nodiscard]] std::string dtype(const std::vector<FamilyTensor>& of,
+  [[nodiscard]] std::string dtype(const std::vector<FamilyTensor>& tensors,
                                   std::vector<std::string>& notes) const;
 
  private:
