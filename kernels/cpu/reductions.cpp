@@ -31,9 +31,7 @@ void reduce(View out, ConstView x, Write write, AddTerms add_terms) {
 
 }  // namespace
 
-void sum(Queue&, View out, ConstView x, Write write) {
-  reduce(out, x, write, &ExactSum::add);
-}
+void sum(Queue&, View out, ConstView x, Write write) { reduce(out, x, write, &ExactSum::add); }
 
 void sum_of_squares(Queue&, View out, ConstView x, Write write) {
   reduce(out, x, write, &ExactSum::add_squares);

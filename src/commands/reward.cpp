@@ -157,17 +157,16 @@ class RewardCommand final : public SupervisedCommand {
 };
 
 TrainingPlan RewardCommand::plan(Model& model) {
-  TrainingPlan plan{
-      .model = model,
-      .train = options_.train,
-      .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(pairs_.valid.pairs),
-      .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
-        return std::make_unique<RewardObjective>(machine, on, ranks, pairs_.train.pairs,
-                                                 pairs_.valid.pairs,
-                                                 options_.train.micro_batch_tokens);
-      }};
+  TrainingPlan plan{.model = model,
+                    .train = options_.train,
+                    .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(pairs_.valid.pairs),
+                    .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
+                      return std::make_unique<RewardObjective>(
+                          machine, on, ranks, pairs_.train.pairs, pairs_.valid.pairs,
+                          options_.train.micro_batch_tokens);
+                    }};
   for (const Pair& pair : pairs_.train.pairs) {
     plan.lengths.push_back(pair.tokens());
   }

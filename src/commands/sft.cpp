@@ -190,17 +190,16 @@ class SftCommand final : public SupervisedCommand {
 };
 
 TrainingPlan SftCommand::plan(Model& model) {
-  TrainingPlan plan{
-      .model = model,
-      .train = options_.train,
-      .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(rows_.valid.examples),
-      .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
-        return std::make_unique<SftObjective>(machine, on, ranks, rows_.train.examples,
-                                              rows_.valid.examples, options_.loss,
-                                              options_.train.micro_batch_tokens);
-      }};
+  TrainingPlan plan{.model = model,
+                    .train = options_.train,
+                    .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(rows_.valid.examples),
+                    .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
+                      return std::make_unique<SftObjective>(
+                          machine, on, ranks, rows_.train.examples, rows_.valid.examples,
+                          options_.loss, options_.train.micro_batch_tokens);
+                    }};
   for (const Example& example : rows_.train.examples) {
     plan.lengths.push_back(
         static_cast<std::int64_t>(example.query.size() + example.response.size()));

@@ -33,16 +33,16 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
   } else if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), saved.q, saved.k, batch.positions, rotary, Rotation::forward);
   }
-  saved.mixed = c.workspace.take(of_queries, x.dtype());
+  saved.attention_output = c.workspace.take(of_queries, x.dtype());
   if (cache != nullptr && !cache->tables.empty()) {
-    c.kernels().decode_attention(c.queue(), saved.mixed, saved.q, cache->keys, cache->values,
-                                 cache->tables, cache->lengths, scale);
+    c.kernels().decode_attention(c.queue(), saved.attention_output, saved.q, cache->keys,
+                                 cache->values, cache->tables, cache->lengths, scale);
   } else {
     saved.log_sum = c.workspace.take({n, heads});
-    c.kernels().attention_forward(c.queue(), saved.mixed, saved.log_sum, saved.q, saved.k, saved.v,
-                                  batch.offsets, scale);
+    c.kernels().attention_forward(c.queue(), saved.attention_output, saved.log_sum, saved.q,
+                                  saved.k, saved.v, batch.offsets, scale);
   }
-  return output.forward(c, saved.mixed.reshaped({n, heads * head_dim}), residual, out);
+  return output.forward(c, saved.attention_output.reshaped({n, heads * head_dim}), residual, out);
 }
 
 View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, ConstView dout,
@@ -51,13 +51,14 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
   const DType precision = dout.dtype();
-  View dmixed = c.workspace.take(of_queries, precision);
-  output.input_gradient(c, dmixed.reshaped({n, heads * head_dim}), dout, Write::overwrite);
+  View dattention_output = c.workspace.take(of_queries, precision);
+  output.input_gradient(c, dattention_output.reshaped({n, heads * head_dim}), dout,
+                        Write::overwrite);
   View dq = c.workspace.take(of_queries, precision);
   View dk = c.workspace.take(of_keys, precision);
   View dv = c.workspace.take(of_keys, precision);
-  c.kernels().attention_backward(c.queue(), dq, dk, dv, dmixed, saved.mixed, saved.log_sum, saved.q,
-                                 saved.k, saved.v, batch.offsets, scale);
+  c.kernels().attention_backward(c.queue(), dq, dk, dv, dattention_output, saved.attention_output,
+                                 saved.log_sum, saved.q, saved.k, saved.v, batch.offsets, scale);
   if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
@@ -75,7 +76,8 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
 void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
                                 const Gradients& of) const {
   const std::int64_t n = saved.x.extent(0);
-  output.weight_gradient(c, gradients, of.dout, saved.mixed.reshaped({n, heads * head_dim}));
+  output.weight_gradient(c, gradients, of.dout,
+                         saved.attention_output.reshaped({n, heads * head_dim}));
   query.weight_gradient(c, gradients, of.dq, saved.x);
   key.weight_gradient(c, gradients, of.dk, saved.x);
   value.weight_gradient(c, gradients, of.dv, saved.x);

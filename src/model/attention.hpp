@@ -30,11 +30,11 @@ struct Attention {
   double scale = 0.0;  ///< 1 / sqrt(head_dim)
 
   struct Saved {
-    ConstView x;   // (N,C), the layer's input
-    View q;        // (N,H,D), rotated
-    View k, v;     // (N,K,D), k rotated
-    View mixed;    // (N,H,D), the heads' results
-    View log_sum;  // (N,H)
+    ConstView x;            // (N,C), the layer's input
+    View q;                 // (N,H,D), rotated
+    View k, v;              // (N,K,D), k rotated
+    View attention_output;  // (N,H,D), the heads' results
+    View log_sum;           // (N,H)
   };
   /// What the weight gradients need of the input gradient's pass.
   struct Gradients {

@@ -73,8 +73,8 @@ inline constexpr const char* trained_part = "model";
 class SupervisedTraining {
  public:
   /// `model` is the one to start from: of the run's checkpoint, if there is one.
-  SupervisedTraining(Machine& machine, TrainingRun& run, Communicator& data_parallel,
-                     Model& model, SupervisedObjective& objective, const TrainOptions& options);
+  SupervisedTraining(Machine& machine, TrainingRun& run, Communicator& data_parallel, Model& model,
+                     SupervisedObjective& objective, const TrainOptions& options);
 
   /// What the run asks for: resaves a checkpoint, or trains. Returns the command's exit status;
   /// nothing if the training is at its end and its final model is to be written.

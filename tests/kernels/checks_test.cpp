@@ -125,8 +125,8 @@ auto right_adamw_step() {
   return std::tuple(f32({N}), f32({N}), f32({N}), f32({N}), f32({1}), AdamW{});
 }
 auto right_ppo_policy_loss() {
-  return std::tuple(f32({N}), i64({4, exact_sum_words}), f64({1}), f32({N}), f32({N}), f32({N}), 0.2,
-                    1.0);
+  return std::tuple(f32({N}), i64({4, exact_sum_words}), f64({1}), f32({N}), f32({N}), f32({N}),
+                    0.2, 1.0);
 }
 auto right_ppo_value_loss() {
   return std::tuple(f32({N}), i64({2, exact_sum_words}), f32({N}), f32({N}), f32({N}), 0.2, 1.0);
