@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,11 +13,17 @@ struct PackedBatch {
   std::vector<std::int32_t> tokens;         // (N)
   std::vector<std::int32_t> offsets = {0};  // (B+1): sequence b is [offsets[b], offsets[b+1])
   std::vector<std::int32_t> positions;      // (N): 0, 1, ... within each sequence
+  /// (P), rising: the rows at which the model's output is read, of which alone it is computed where
+  /// nothing else needs it; none: at all.
+  std::optional<std::vector<std::int32_t>> read;
 
   [[nodiscard]] std::int64_t sequences() const {
     return static_cast<std::int64_t>(offsets.size()) - 1;
   }
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
+
+  /// The row of each sequence's last token.
+  [[nodiscard]] std::vector<std::int32_t> last_rows() const;
 
   /// Adds the sequence `first` followed by `second` (a query and its response).
   void append(std::span<const std::int32_t> first, std::span<const std::int32_t> second = {});

@@ -10,6 +10,7 @@ struct DeviceBatch {
   ConstView tokens;     // (N) i32
   ConstView positions;  // (N) i32, each sequence counts from 0
   ConstView offsets;    // (B+1) i32
+  ConstView read;       // (P) i32: the rows whose output is read; empty: all
 };
 
 /// One layer's part of a KV cache, and where this batch stands in it. With `tables` the batch is
@@ -31,6 +32,9 @@ struct Attention {
 
   struct Saved {
     ConstView x;            // (N,C), the layer's input
+    ConstView read;         // (P), the rows whose output is wanted; empty: all
+    ConstView query_x;      // (P,C), x there
+    ConstView output_x;     // (P, H*D), `attention_output` there
     View q;                 // (N,H,D), rotated
     View k, v;              // (N,K,D), k rotated
     View attention_output;  // (N,H,D), the heads' results
@@ -38,19 +42,20 @@ struct Attention {
   };
   /// What the weight gradients need of the input gradient's pass.
   struct Gradients {
-    ConstView dout;  // (N,C)
-    View dq;         // (N, H*D)
+    ConstView dout;  // (P,C)
+    ConstView dq;    // (P, H*D)
     View dk, dv;     // (N, K*D)
   };
 
   [[nodiscard]] static Attention find(const Parameters& parameters, const ModelConfig& config,
                                       const std::string& name);
 
-  /// residual + attention(x), (N,C), in `out` as with Linear. `cache` may be null.
+  /// residual + attention(x), (P,C), in `out` as with Linear: of the rows `read` (P) of x (N,C), or
+  /// of all if `read` is empty. `cache` may be null.
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             ConstView residual, View out, const CacheAccess* cache,
+                             ConstView read, ConstView residual, View out, const CacheAccess* cache,
                              Saved& saved) const;
-  /// The gradient (N,C) of x, for dout (N,C).
+  /// The gradient (N,C) of x, for dout (P,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     ConstView dout, const Saved& saved, Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,

@@ -13,16 +13,17 @@ Block Block::find(const Parameters& parameters, const ModelConfig& config, std::
           .mlp = Mlp::find(parameters, config, name + "mlp")};
 }
 
-View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x, View out,
-                    const CacheAccess* cache, Saved& saved) const {
+View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x, ConstView read,
+                    View out, const CacheAccess* cache, Saved& saved) const {
   const ConstView attention_input = attention_norm.forward(c, x, saved.attention_norm);
+  const ConstView read_x = gather(c, x, read);  // (P,C)
   // Before the attention's result may take the place of x.
   ConstView mlp_input;
   if (residual == ResidualKind::parallel) {
-    mlp_input = mlp_norm.forward(c, x, saved.mlp_norm);
+    mlp_input = mlp_norm.forward(c, read_x, saved.mlp_norm);
   }
   const ConstView attended =
-      attention.forward(c, batch, attention_input, x, out, cache, saved.attention);
+      attention.forward(c, batch, attention_input, read, read_x, out, cache, saved.attention);
   if (residual == ResidualKind::sequential) {
     mlp_input = mlp_norm.forward(c, attended, saved.mlp_norm);
   }
@@ -30,7 +31,7 @@ View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x
 }
 
 void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
-                    View stream, const Saved& saved, Gradients* later) const {
+                    View stream, View dx, const Saved& saved, Gradients* later) const {
   Gradients now;
   Gradients& of = later != nullptr ? *later : now;
   // The stream goes on to change, so weight gradients that come later need a copy.
@@ -57,18 +58,32 @@ void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters&
   if (residual == ResidualKind::parallel) {
     mlp_norm.backward(c, gradients, stream, dmlp, saved.mlp_norm);
   }
-  attention_norm.backward(c, gradients, stream, dattention, saved.attention_norm);
+  if (const ConstView read = saved.attention.read; !read.empty()) {
+    c.kernels().fill(c.queue(), dx, 0.0);
+    c.kernels().scatter_add_rows(c.queue(), dx, stream, read);
+  }
+  attention_norm.backward(c, gradients, dx, dattention, saved.attention_norm);
 }
 
-void Block::backward(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
+View Block::begin_backward(const LayerContext& c, View stream, const Saved& saved) const {
+  return saved.attention.read.empty()
+             ? stream
+             : c.workspace.take(saved.attention_norm.x.shape(), stream.dtype());
+}
+
+View Block::backward(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
                      View stream, const Saved& saved) const {
+  const View dx = begin_backward(c, stream, saved);
   const WorkspaceScope scope(c.workspace);
-  go_back(c, batch, gradients, stream, saved, nullptr);
+  go_back(c, batch, gradients, stream, dx, saved, nullptr);
+  return dx;
 }
 
-void Block::input_gradient(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
+View Block::input_gradient(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
                            View stream, const Saved& saved, Gradients& later) const {
-  go_back(c, batch, gradients, stream, saved, &later);
+  const View dx = begin_backward(c, stream, saved);
+  go_back(c, batch, gradients, stream, dx, saved, &later);
+  return dx;
 }
 
 void Block::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,

@@ -20,11 +20,6 @@ void scatter(std::span<const float> flat, std::span<const Sequence> sequences, s
   }
 }
 
-/// The rows in which something is read before each response token.
-std::vector<std::int32_t> response_rows(std::span<const Sequence> sequences) {
-  return response_targets(sequences).positions;
-}
-
 }  // namespace
 
 TokenTargets response_targets(std::span<const Sequence> sequences) {
@@ -62,12 +57,16 @@ PackedBatch pack_whole(std::span<const Sequence> sequences) {
   return batch;
 }
 
-std::vector<std::int32_t> last_rows(const PackedBatch& batch) {
-  std::vector<std::int32_t> rows;
-  for (std::size_t b = 1; b < batch.offsets.size(); ++b) {
-    rows.push_back(batch.offsets[b] - 1);
-  }
-  return rows;
+PackedBatch pack_for_responses(std::span<const Sequence> sequences) {
+  PackedBatch batch = pack_inputs(sequences);
+  batch.read = response_targets(sequences).positions;
+  return batch;
+}
+
+PackedBatch pack_for_rewards(std::span<const Sequence> sequences) {
+  PackedBatch batch = pack_whole(sequences);
+  batch.read = batch.last_rows();
+  return batch;
 }
 
 std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences) {
@@ -130,7 +129,7 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
   TokenStatistics out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t begin) {
     const TokenTargets targets = response_targets(part);
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
     std::optional<LanguageHead::Reference> other;
     if (reference) {
       std::vector<float> rows;
@@ -145,7 +144,7 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
                                             in_precision(uploaded, device_->precision())});
     }
     const auto of =
-        language_->statistics(parameters, workspace_, hidden, targets, temperature, other);
+        language_->statistics(parameters, workspace_, hidden, targets.targets, temperature, other);
     scatter(device_->to_host<float>(of.logprob), part, 1, out.logprobs);
     scatter(device_->to_host<float>(of.entropy), part, 1, out.entropies);
     if (reference) {
@@ -162,13 +161,11 @@ std::vector<std::vector<float>> Evaluator::hidden_states(
   std::vector<std::vector<float>> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
     const TokenTargets targets = response_targets(part);
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
-    const auto of = language_->statistics(parameters, workspace_, hidden, targets, temperature);
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
+    const auto of =
+        language_->statistics(parameters, workspace_, hidden, targets.targets, temperature);
     scatter(device_->to_host<float>(of.logprob), part, 1, logprobs);
-    View rows = workspace_.take({targets.size(), hidden.extent(1)}, hidden.dtype());
-    device_->backend().gather_rows(device_->queue(), rows, hidden,
-                                   workspace_.upload(targets.positions));
-    scatter(device_->to_host<float>(in_precision(rows, DType::f32)), part, hidden.extent(1), out);
+    scatter(device_->to_host<float>(in_precision(hidden, DType::f32)), part, hidden.extent(1), out);
   });
   return out;
 }
@@ -178,9 +175,8 @@ std::vector<std::vector<float>> Evaluator::values(const Parameters& parameters,
   assert(scalar_);
   std::vector<std::vector<float>> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
-    const ConstView values =
-        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(response_rows(part)));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
+    const ConstView values = scalar_->forward(parameters, workspace_, hidden);
     scatter(device_->to_host<float>(values), part, 1, out);
   });
   return out;
@@ -191,10 +187,8 @@ std::vector<float> Evaluator::rewards(const Parameters& parameters,
   assert(scalar_);
   std::vector<float> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const PackedBatch batch = pack_whole(part);
-    const ConstView hidden = stage_.infer(parameters, workspace_, batch);
-    const auto rewards = device_->to_host<float>(
-        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(last_rows(batch))));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_rewards(part));
+    const auto rewards = device_->to_host<float>(scalar_->forward(parameters, workspace_, hidden));
     out.insert(out.end(), rewards.begin(), rewards.end());
   });
   return out;

@@ -25,12 +25,13 @@ struct Sequence {
 /// The rows of a packed batch in which the tokens of the responses are predicted, and these tokens.
 /// A response token that is the sequence's first has no such row and is left out.
 [[nodiscard]] TokenTargets response_targets(std::span<const Sequence> sequences);
-/// The sequences without their last token, which predicts nothing.
+/// The sequences without their last token, which predicts nothing, read at all rows; and read where
+/// the tokens of the responses are predicted.
 [[nodiscard]] PackedBatch pack_inputs(std::span<const Sequence> sequences);
-/// The whole sequences.
+[[nodiscard]] PackedBatch pack_for_responses(std::span<const Sequence> sequences);
+/// The whole sequences, read at all rows; and read at the last token of each.
 [[nodiscard]] PackedBatch pack_whole(std::span<const Sequence> sequences);
-/// The row of each sequence's last token.
-[[nodiscard]] std::vector<std::int32_t> last_rows(const PackedBatch& batch);
+[[nodiscard]] PackedBatch pack_for_rewards(std::span<const Sequence> sequences);
 /// The tokens of each.
 [[nodiscard]] std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences);
 /// Splits by the tokens that `pack_inputs` or `pack_whole` would have, to rounding by one a

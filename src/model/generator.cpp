@@ -119,6 +119,7 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     return next;
   }
 
+  batch.read = batch.last_rows();
   workspace_.reset();
   std::vector<int> sequences(next - first);
   for (int& sequence : sequences) {
@@ -135,7 +136,7 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
       auto live = std::make_unique<Live>();
       live->cache_sequence = cache_->fork(sequences[b]);
       live->result.episode = episode;
-      last.push_back(batch.offsets[b + 1] - 1);
+      last.push_back(static_cast<std::int32_t>(b));
       admitted.push_back(live.get());
       live_.push_back(std::move(live));
     }

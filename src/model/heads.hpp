@@ -9,7 +9,7 @@
 
 namespace precis {
 
-/// Which next tokens are asked about: row positions[p] of the hidden states predicts targets[p].
+/// Which next tokens are asked about: row positions[p] of a batch predicts targets[p].
 struct TokenTargets {
   std::vector<std::int32_t> positions;  // (P)
   std::vector<std::int32_t> targets;    // (P)
@@ -39,20 +39,25 @@ class LanguageHead {
     View entropy;
     View kl;
   };
-  /// Log-probs of the targets and the entropy at a temperature, for hidden (N,C).
+  /// Log-probs of the targets (P) and the entropy at a temperature, for hidden (P,C).
   [[nodiscard]] Statistics statistics(const Parameters& parameters, Workspace& workspace,
-                                      ConstView hidden, const TokenTargets& targets,
+                                      ConstView hidden, std::span<const std::int32_t> targets,
                                       double temperature,
                                       std::optional<Reference> reference = {}) const;
 
   /// Writes d loss / d logprob of targets [begin, end) into dlogprob, given their logprob.
   using LossGradient =
       std::function<void(View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end)>;
-  /// Forward and backward at once: adds to dhidden (N,C) and to the head's gradient. Returns the
-  /// log-probs (P).
-  View forward_backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
-                        ConstView hidden, const TokenTargets& targets, double temperature,
-                        const LossGradient& loss_gradient, View dhidden) const;
+  /// Results of forward and backward at once, taken from the workspace.
+  struct Loss {
+    View logprob;  // (P)
+    View dhidden;  // (P,C)
+  };
+  /// For hidden (P,C) and targets (P); adds to the head's gradient.
+  [[nodiscard]] Loss forward_backward(const Parameters& parameters, Parameters& gradients,
+                                      Workspace& workspace, ConstView hidden,
+                                      std::span<const std::int32_t> targets, double temperature,
+                                      const LossGradient& loss_gradient) const;
 
  private:
   [[nodiscard]] std::int64_t chunk_rows(const Parameters& parameters) const;
@@ -66,12 +71,13 @@ class ScalarHead {
  public:
   ScalarHead(Device& device, const Parameters& layout, double shift);
 
-  /// (P) at rows positions (P) of hidden (N,C), taken from the workspace.
-  [[nodiscard]] View forward(const Parameters& parameters, Workspace& workspace, ConstView hidden,
-                             ConstView positions) const;
-  /// Adds to dhidden (N,C) and the head's gradients for dout (P).
-  void backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
-                ConstView hidden, ConstView positions, ConstView dout, View dhidden) const;
+  /// (P) for hidden (P,C), taken from the workspace.
+  [[nodiscard]] View forward(const Parameters& parameters, Workspace& workspace,
+                             ConstView hidden) const;
+  /// The gradient (P,C) of hidden (P,C) for dout (P), taken from the workspace; adds to the head's
+  /// gradients.
+  [[nodiscard]] View backward(const Parameters& parameters, Parameters& gradients,
+                              Workspace& workspace, ConstView hidden, ConstView dout) const;
 
  private:
   Device* device_;

@@ -12,6 +12,24 @@ View optional(Parameters& parameters, int index) {
 
 }  // namespace
 
+ConstView gather(const LayerContext& c, ConstView x, ConstView positions) {
+  if (positions.empty()) {
+    return x;
+  }
+  View rows = c.workspace.take({positions.extent(0), x.extent(1)}, x.dtype());  // (P,C)
+  c.kernels().gather_rows(c.queue(), rows, x, positions);
+  return rows;
+}
+
+View spread(const LayerContext& c, View x, ConstView positions, std::int64_t rows) {
+  if (positions.empty()) {
+    return x;
+  }
+  View out = c.workspace.zeros({rows, x.extent(1)}, x.dtype());  // (N,C)
+  c.kernels().scatter_add_rows(c.queue(), out, x, positions);
+  return out;
+}
+
 Linear Linear::find(const Parameters& parameters, const std::string& name) {
   return {parameters.find(name + "/weight"), parameters.find(name + "/bias")};
 }

@@ -21,6 +21,13 @@ struct LayerContext {
   [[nodiscard]] Queue& queue() const { return device.queue(); }
 };
 
+/// Rows `positions` (P) of x (N,C), taken from the workspace; x itself if there are no positions.
+[[nodiscard]] ConstView gather(const LayerContext& context, ConstView x, ConstView positions);
+/// (N,C) with the rows of x (P,C) at `positions` (P) and zeros elsewhere, taken from the workspace;
+/// x itself if there are no positions.
+[[nodiscard]] View spread(const LayerContext& context, View x, ConstView positions,
+                          std::int64_t rows);
+
 /// y = x W^T + b: the places of W (out, in) and b (out) in the parameters; no bias is -1.
 struct Linear {
   int weight = -1;

@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "base/error.hpp"
 #include "model/memory_fit.hpp"
 
 namespace precis {
@@ -9,7 +10,8 @@ namespace precis {
 DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
   return {.tokens = workspace.upload(batch.tokens),
           .positions = workspace.upload(batch.positions),
-          .offsets = workspace.upload(batch.offsets)};
+          .offsets = workspace.upload(batch.offsets),
+          .read = batch.read ? ConstView(workspace.upload(*batch.read)) : ConstView{}};
 }
 
 Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout)
@@ -21,6 +23,9 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
     token_embedding_ = layout.find("embedding/token");
     position_embedding_ = layout.find("embedding/position");
   }
+  require(layers.first < layers.last && layers.last <= config.layers,
+          "A stage of the layers [{}, {}) was asked for; the model has {}.", layers.first,
+          layers.last, config.layers);
   for (std::int64_t layer = layers.first; layer < layers.last; ++layer) {
     blocks_.push_back(Block::find(layout, config, layer));
   }
@@ -30,8 +35,8 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
 }
 
 View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
-  View x =
-      c.workspace.take({batch.tokens.extent(0), config_.width}, device_->precision());  // (N,C)
+  View x = c.workspace.take({batch.tokens.extent(0), config_.width},
+                            device_->precision());  // (N,C)
   c.kernels().embedding_forward(c.queue(), x, c.parameters.at(token_embedding_), batch.tokens,
                                 Write::overwrite);
   if (position_embedding_ >= 0) {
@@ -68,13 +73,18 @@ ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch,
       x = embed(context, slot.batch);
     }
     for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-      x = blocks_[layer].forward(context, slot.batch, x, {}, nullptr, slot.blocks[layer]);
+      x = blocks_[layer].forward(context, slot.batch, x, read_after(layer, slot.batch), {}, nullptr,
+                                 slot.blocks[layer]);
     }
     if (has_final_norm()) {
       x = final_norm_.forward(context, x, slot.final_norm);
     }
   });
   return x;
+}
+
+ConstView Stage::read_after(std::size_t layer, const DeviceBatch& batch) const {
+  return has_final_norm() && layer + 1 == blocks_.size() ? batch.read : ConstView{};
 }
 
 View Stage::begin_backward(const LayerContext& c, Parameters& gradients, const Slot& slot,
@@ -109,7 +119,7 @@ ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, i
     const LayerContext context{*device_, parameters, gradient_workspace_};
     stream = begin_backward(context, gradients, slot, dout);
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
-      blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
+      stream = blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
     }
     if (has_embedding()) {
       embedding_gradient(context, gradients, slot, stream);
@@ -124,10 +134,10 @@ ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradie
   with_fitting([&] {
     slot.gradients.assign(blocks_.size(), {});
     const LayerContext context{*device_, parameters, slot.workspace};
-    const View stream = begin_backward(context, gradients, slot, dout);
+    View stream = begin_backward(context, gradients, slot, dout);
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
-      blocks_[layer].input_gradient(context, slot.batch, gradients, stream, slot.blocks[layer],
-                                    slot.gradients[layer]);
+      stream = blocks_[layer].input_gradient(context, slot.batch, gradients, stream,
+                                             slot.blocks[layer], slot.gradients[layer]);
     }
     slot.dinput = stream;
   });
@@ -157,7 +167,11 @@ std::int64_t Stage::workspace_bytes() const {
 
 ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,
                      CacheAccess* access) const {
+  assert(has_embedding());
   View x = embed(c, batch);
+  // Of the rows that are read, if not of all.
+  View last =
+      batch.read.empty() ? x : c.workspace.take({batch.read.extent(0), config_.width}, x.dtype());
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     const WorkspaceScope scope(c.workspace);
     if (cache != nullptr) {
@@ -165,7 +179,8 @@ ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* c
       access->values = cache->values(static_cast<std::int64_t>(layer));
     }
     Block::Saved saved;
-    x = blocks_[layer].forward(c, batch, x, x, access, saved);
+    const ConstView read = read_after(layer, batch);
+    x = blocks_[layer].forward(c, batch, x, read, read.empty() ? x : last, access, saved);
   }
   if (!has_final_norm()) {
     return x;
@@ -205,7 +220,8 @@ ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
   access.slots = places.slots;
   access.tables = places.tables;
   access.lengths = places.lengths;
-  const DeviceBatch batch{.tokens = tokens, .positions = places.positions, .offsets = {}};
+  const DeviceBatch batch{
+      .tokens = tokens, .positions = places.positions, .offsets = {}, .read = {}};
   return run(inference(parameters, workspace), batch, &cache, &access);
 }
 

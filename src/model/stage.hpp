@@ -34,14 +34,15 @@ class Stage {
   [[nodiscard]] bool has_embedding() const noexcept { return layers_.first == 0; }
   [[nodiscard]] bool has_final_norm() const noexcept { return layers_.last == config_.layers; }
 
-  /// Hidden states (N,C) for the next stage, after the final norm for the head. `input` (N,C) is
-  /// what the stage before gave, unless this one embeds the tokens; it must outlive the slot's
-  /// backward pass. What that needs stays in `slot` until its next forward.
+  /// Hidden states for the next stage, (N,C), or, after the final norm, for the head, (P,C): at the
+  /// rows that the batch says are read, or at all. `input` (N,C) is what the stage before gave,
+  /// unless this one embeds the tokens; it must outlive the slot's backward pass. What that needs
+  /// stays in `slot` until its next forward.
   [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch, int slot,
                                   ConstView input = {});
-  /// For dout (N,C) of the forward pass in `slot`: adds the gradients of the stage's parameters,
-  /// and returns the gradient (N,C) of its input, valid until the next call; empty for the stage
-  /// that has none. Layer by layer, so that little is held.
+  /// For the gradient dout of the result of the forward pass in `slot`: adds the gradients of the
+  /// stage's parameters, and returns the gradient (N,C) of its input, valid until the next call;
+  /// empty for the stage that has none. Layer by layer, so that little is held.
   ConstView backward(const Parameters& parameters, Parameters& gradients, int slot, ConstView dout);
   /// The same in two calls, between which there may be others: the first gives the input's gradient
   /// and adds those of the norms; the second adds the rest. What it needs stays in the slot.
@@ -49,7 +50,7 @@ class Stage {
                            ConstView dout);
   void weight_gradient(const Parameters& parameters, Parameters& gradients, int slot);
 
-  /// Hidden states (N,C) without saving anything, taken from `workspace`.
+  /// Hidden states (P,C) without saving anything, taken from `workspace`.
   [[nodiscard]] ConstView infer(const Parameters& parameters, Workspace& workspace,
                                 const PackedBatch& batch) const;
   /// The same for whole prompts, whose keys and values go into `cache`: `sequences` (B) are their
@@ -85,7 +86,9 @@ class Stage {
   template <class Work>
   void with_fitting(const Work& work) const;
   [[nodiscard]] Slot& slot_at(int slot) { return *slots_.at(static_cast<std::size_t>(slot)); }
-  /// The gradient (N,C) of the residual stream after the last block.
+  /// The rows at which the last of these blocks is read; empty: all.
+  [[nodiscard]] ConstView read_after(std::size_t layer, const DeviceBatch& batch) const;
+  /// The gradient (P,C) of the residual stream after the last block.
   [[nodiscard]] View begin_backward(const LayerContext& context, Parameters& gradients,
                                     const Slot& slot, ConstView dout) const;
   void embedding_gradient(const LayerContext& context, Parameters& gradients, const Slot& slot,

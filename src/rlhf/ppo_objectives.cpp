@@ -21,7 +21,7 @@ std::span<const Sequence> PpoObjective::sequences(const MicroBatch& rows) const 
 }
 
 PackedBatch PpoObjective::pack(const MicroBatch& rows) const {
-  return pack_inputs(sequences(rows));
+  return pack_for_responses(sequences(rows));
 }
 
 View PpoObjective::upload(Workspace& workspace, const MicroBatch& rows,
@@ -43,30 +43,26 @@ View PolicyObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                       Workspace& workspace, Parameters& gradients) {
   const View old = upload(workspace, rows, &Experience::logprobs);
   const View advantages = upload(workspace, rows, &Experience::advantages);
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
     device_->backend().ppo_policy_loss(device_->queue(), dlogprob, sums_.view(), ratio_max_.view(),
                                        logprob, old.rows(begin, end), advantages.rows(begin, end),
                                        options_.clip, 1.0 / tokens_);
   };
-  (void)head_.forward_backward(model_.parameters, gradients, workspace, hidden,
-                               response_targets(sequences(rows)), options_.temperature, loss,
-                               dhidden);
-  return dhidden;
+  return head_
+      .forward_backward(model_.parameters, gradients, workspace, hidden,
+                        response_targets(sequences(rows)).targets, options_.temperature, loss)
+      .dhidden;
 }
 
 View ValueObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
                                      Parameters& gradients) {
-  const View positions = workspace.upload(response_targets(sequences(rows)).positions);
-  const ConstView values = head_.forward(model_.parameters, workspace, hidden, positions);
+  const ConstView values = head_.forward(model_.parameters, workspace, hidden);
   const View old = upload(workspace, rows, &Experience::values);
   const View returns = upload(workspace, rows, &Experience::returns);
   View dvalues = workspace.take(values.shape());
   device_->backend().ppo_value_loss(device_->queue(), dvalues, sums_.view(), values, old, returns,
                                     options_.value_clip, options_.value_coefficient / tokens_);
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-  head_.backward(model_.parameters, gradients, workspace, hidden, positions, dvalues, dhidden);
-  return dhidden;
+  return head_.backward(model_.parameters, gradients, workspace, hidden, dvalues);
 }
 
 }  // namespace precis

@@ -21,9 +21,11 @@ class Objective {
 
   /// The tokens of each row of the step, by which it is cut into micro-batches.
   [[nodiscard]] virtual std::vector<std::int64_t> lengths() const = 0;
+  /// These rows, and where their hidden states are read.
   [[nodiscard]] virtual PackedBatch pack(const MicroBatch& rows) const = 0;
-  /// For the hidden states (N,C) of these rows: adds to the sums and to the gradients of the head,
-  /// and returns the loss's gradient (N,C) of the hidden states, taken from `workspace`.
+  /// For the hidden states (P,C) that are read of these rows: adds to the sums and to the gradients
+  /// of the head, and returns the loss's gradient (P,C) of the hidden states, taken from
+  /// `workspace`.
   [[nodiscard]] virtual View hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                              Workspace& workspace, Parameters& gradients) = 0;
 };

@@ -77,6 +77,7 @@ PackedBatch RewardObjective::pack(const MicroBatch& rows) const {
     batch.append(pair->query, pair->chosen());
     batch.append(pair->query, pair->rejected());
   }
+  batch.read = batch.last_rows();  // chosen before rejected
   return batch;
 }
 
@@ -84,8 +85,7 @@ View RewardObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                       Workspace& workspace, Parameters& gradients) {
   Device& device = machine_.device;
   const auto pairs = this->pairs(rows);
-  const View positions = workspace.upload(last_rows(pack(rows)));  // chosen before rejected
-  const ConstView rewards = head_.forward(model_.parameters, workspace, hidden, positions);
+  const ConstView rewards = head_.forward(model_.parameters, workspace, hidden);
   View drewards = workspace.take(rewards.shape());
   // One call for each run of pairs of equal weight.
   for (std::size_t begin = 0, end = 0; begin < pairs.size(); begin = end) {
@@ -100,9 +100,7 @@ View RewardObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                      sums_.view().row(kind - weights_.begin()),
                                      rewards.rows(first, last), of_pair / step_weight_);
   }
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-  head_.backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
-  return dhidden;
+  return head_.backward(model_.parameters, gradients, workspace, hidden, drewards);
 }
 
 LossSums RewardObjective::sums() {

@@ -69,21 +69,20 @@ std::span<const Sequence> SftObjective::sequences(const MicroBatch& rows) const 
 }
 
 PackedBatch SftObjective::pack(const MicroBatch& rows) const {
-  return pack_inputs(sequences(rows));
+  return pack_for_responses(sequences(rows));
 }
 
 View SftObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
                                    Parameters& gradients) {
   Device& device = machine_.device;
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
   const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
     device.backend().fill(device.queue(), dlogprob, -1.0 / step_weight_);
   };
-  const ConstView logprob =
+  const auto loss =
       head_.forward_backward(model_.parameters, gradients, workspace, hidden,
-                             response_targets(sequences(rows)), 1.0, loss_gradient, dhidden);
-  device.backend().sum(device.queue(), sum_.view(), logprob, Write::accumulate);
-  return dhidden;
+                             response_targets(sequences(rows)).targets, 1.0, loss_gradient);
+  device.backend().sum(device.queue(), sum_.view(), loss.logprob, Write::accumulate);
+  return loss.dhidden;
 }
 
 LossSums SftObjective::sums() {

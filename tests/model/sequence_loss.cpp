@@ -35,15 +35,12 @@ SequenceLoss::Result SequenceLoss::accumulate(std::span<const Sequence> sequence
 
 void SequenceLoss::language(std::span<const Sequence> part, std::int64_t count,
                             Parameters& gradients, Result& result) {
-  const ConstView hidden = stage_.forward(model_.parameters, pack_inputs(part), 0);
-  Workspace& workspace = stage_.workspace(0);
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-  const View logprob = language_->forward_backward(
-      model_.parameters, gradients, workspace, hidden, response_targets(part), 1.0,
-      [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
+  const ConstView hidden = stage_.forward(model_.parameters, pack_for_responses(part), 0);
+  const auto [logprob, dhidden] = language_->forward_backward(
+      model_.parameters, gradients, stage_.workspace(0), hidden, response_targets(part).targets,
+      1.0, [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
         device_.backend().fill(device_.queue(), dlogprob, -1.0 / static_cast<double>(count));
-      },
-      dhidden);
+      });
   stage_.backward(model_.parameters, gradients, 0, dhidden);
   for (const float value : device_.to_host<float>(logprob)) {
     result.loss -= static_cast<double>(value) / static_cast<double>(count);
@@ -53,22 +50,15 @@ void SequenceLoss::language(std::span<const Sequence> part, std::int64_t count,
 
 void SequenceLoss::reward(std::span<const Sequence> part, std::int64_t count, Parameters& gradients,
                           Result& result) {
-  const PackedBatch batch = pack_whole(part);
-  std::vector<std::int32_t> last;
-  for (std::size_t b = 1; b < batch.offsets.size(); ++b) {
-    last.push_back(batch.offsets[b] - 1);
-  }
-  const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
+  const ConstView hidden = stage_.forward(model_.parameters, pack_for_rewards(part), 0);
   Workspace& workspace = stage_.workspace(0);
-  const View positions = workspace.upload(last);
-  const View rewards = scalar_->forward(model_.parameters, workspace, hidden, positions);
+  const View rewards = scalar_->forward(model_.parameters, workspace, hidden);
   const View drewards = workspace.take(rewards.shape());
   Tensor sums =
       device_.zeros({static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words}, DType::i64);
   device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards,
                                     1.0 / static_cast<double>(count));
-  View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-  scalar_->backward(model_.parameters, gradients, workspace, hidden, positions, drewards, dhidden);
+  const View dhidden = scalar_->backward(model_.parameters, gradients, workspace, hidden, drewards);
   stage_.backward(model_.parameters, gradients, 0, dhidden);
   result.loss += exact_sums(device_.to_host<std::int64_t>(sums.view())).front().value() /
                  static_cast<double>(count);
