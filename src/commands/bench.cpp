@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_options.hpp"
 #include "base/text.hpp"
 #include "bench/kernels.hpp"
 #include "bench/speed.hpp"
@@ -14,6 +15,7 @@
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/machine.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/log_options.hpp"
 #include "commands/command.hpp"
 #include "data/data_options.hpp"
 #include "data/prompt_rows.hpp"

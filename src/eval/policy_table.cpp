@@ -140,7 +140,7 @@ std::string cell_text(const nlohmann::json& policy, const PolicyQuantity& quanti
                        : found.contains("rate") ? number(found, "rate")
                                                 : number(found, "mean");
   // Larger ones are no quantity of the table, and would be as long as they are large.
-  const auto is_shown = [](double value) { return std::abs(value) < 1e12; };
+  const auto is_shown = [](double bound) { return std::abs(bound) < 1e12; };
   if (!is_shown(value)) {
     return std::string(no_number);
   }

@@ -6,7 +6,7 @@
 
 #include "kernels/exact_sum.hpp"
 #include "model/evaluator.hpp"
-#include "rlhf/episode.hpp"
+#include "rlhf/experience.hpp"
 #include "rlhf/options.hpp"
 #include "train/objective.hpp"
 

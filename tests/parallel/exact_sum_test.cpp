@@ -13,7 +13,7 @@ namespace precis {
 namespace {
 
 TEST(ExactSumOverRanks, HasTheBitsOfOneRank) {
-  Communicator& world = test_session().world();
+  RankGroup& world = test_session().world();
   std::mt19937_64 random(1);  // the same on every rank
   std::normal_distribution<float> draw;
   for (int trial = 0; trial < 20; ++trial) {
@@ -36,7 +36,7 @@ TEST(ExactSumOverRanks, HasTheBitsOfOneRank) {
 }
 
 TEST(ExactSumOverRanks, IsNotANumberIfOneRanksIsNot) {
-  Communicator& world = test_session().world();
+  RankGroup& world = test_session().world();
   std::array<ExactSum, 1> sum;
   sum[0].add(world.rank() == world.size() - 1 ? std::numeric_limits<double>::infinity() : 1.0);
   all_reduce(world, sum);

@@ -9,6 +9,7 @@
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
 #include "parallel/exact_sum.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
 #include "rlhf/learner.hpp"
 #include "train/reward_model.hpp"
@@ -32,7 +33,8 @@ class MicroBatches : public testing::Test {
  protected:
   Machine machine{.device = Device(cpu::backend), .threads = 2, .layout = "a test"};
   Device& device = machine.device;
-  MpiCommunicator& world = test_session().world();
+  RankGroup& world = test_session().world();
+  MpiCommunicator data_parallel{world};
   const std::vector<Text> texts = ragged_texts(60, 61);
 
   void keep(Trained& trained, const Parameters& parameters) {
@@ -41,8 +43,10 @@ class MicroBatches : public testing::Test {
     }
   }
   /// Every step on all rows of this rank.
-  Trained train(const SupervisedTask& task, Model& model) {
+  Trained train(SupervisedObjective& objective, Model& model, std::int64_t budget) {
     const TrainOptions options;
+    Pipeline pipeline(
+        {.device = device, .model = model, .ranks = world, .micro_batch_tokens = budget});
     Trained trained;
     Optimizer optimizer(device, model.parameters);
     std::vector<std::int64_t> rows(texts.size());
@@ -50,12 +54,13 @@ class MicroBatches : public testing::Test {
     const auto mine = rank_part(rows, world.rank(), world.size());
     for (int step = 0; step < steps; ++step) {
       optimizer.zero_gradients();
-      const LossSums sums = task.accumulate(mine, task.weight(rows), optimizer.gradients());
+      const LossSums sums =
+          accumulate(pipeline, objective, mine, objective.weight(rows), optimizer.gradients());
       std::array<ExactSum, 2> exact{sums.loss, sums.correct};
       all_reduce(world, exact);
       trained.reported.push_back(exact[0].value());
       trained.reported.push_back(exact[1].value());
-      trained.reported.push_back(optimizer.reduce(world, options.clip_norm));
+      trained.reported.push_back(optimizer.reduce(data_parallel, options.clip_norm));
       optimizer.apply(model.parameters, options, 1e-2);
     }
     keep(trained, model.parameters);
@@ -96,7 +101,7 @@ TEST_F(MicroBatches, OfSft) {
       Model model = model_of(ModelKind::language, tied);
       // Every token but the first: more targets than the head works on at a time.
       SftObjective objective(machine, model, world, examples, {}, SftLoss::all, budget);
-      return train(objective.task(), model);
+      return train(objective, model, budget);
     });
   }
 }
@@ -112,7 +117,7 @@ TEST_F(MicroBatches, OfReward) {
   expect_same_bits([&](std::int64_t budget) {
     Model model = model_of(ModelKind::reward);
     RewardObjective objective(machine, model, world, pairs, {}, budget);
-    return train(objective.task(), model);
+    return train(objective, model, budget);
   });
 }
 
@@ -143,7 +148,7 @@ TEST_F(MicroBatches, OfPpo) {
     Model policy = model_of(ModelKind::language);
     Model value = model_of(ModelKind::reward);
     Learner learner({.device = device,
-                     .ranks = world,
+                     .ranks = data_parallel,
                      .policy = policy,
                      .value = value,
                      .reference_head = policy.parameters,

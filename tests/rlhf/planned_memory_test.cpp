@@ -175,7 +175,7 @@ TEST_F(PlannedMemoryOf, Ppo) {
   models.reference_head.emplace(device, output_matrix_specs(language));
   const PpoRoles roles = make_roles({.device = device,
                                      .layout = layout,
-                                     .learners = &world,
+                                     .learners = &data_parallel,
                                      .models = models,
                                      .prompts = prompts,
                                      .shown = prompts,

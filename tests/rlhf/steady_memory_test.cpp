@@ -68,7 +68,7 @@ TEST_F(SteadyMemory, OfSft) {
   SftObjective objective(machine, model, world, examples, examples, SftLoss::response,
                          options.micro_batch_tokens);
   expect_steady_steps(objective, model);
-  expect_steady([&] { EXPECT_GT(objective.validate().loss, 0); });
+  expect_steady([&] { EXPECT_GT(objective.validate().loss.value(), 0); });
 }
 
 TEST_F(SteadyMemory, OfRewardTraining) {
@@ -79,7 +79,7 @@ TEST_F(SteadyMemory, OfRewardTraining) {
   Model model = model_of(ModelKind::reward);
   RewardObjective objective(machine, model, world, pairs, pairs, options.micro_batch_tokens);
   expect_steady_steps(objective, model);
-  expect_steady([&] { EXPECT_GT(objective.validate().loss, 0); });
+  expect_steady([&] { EXPECT_GT(objective.validate().loss.value(), 0); });
 }
 
 TEST_F(SteadyMemory, OfPpo) {
@@ -108,7 +108,7 @@ TEST_F(SteadyMemory, OfPpo) {
                  .micro_batch_tokens = options.micro_batch_tokens,
                  .between = [] {}});
   Learner learner({.device = device,
-                   .ranks = world,
+                   .ranks = data_parallel,
                    .policy = policy,
                    .value = value,
                    .reference_head = reference.parameters,
