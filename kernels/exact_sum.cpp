@@ -56,6 +56,16 @@ struct Square {
 };
 
 template <class Kind>
+void add_not_finite(std::int64_t* words, std::span<const float> x) {
+  for (const float element : x) {
+    if (!std::isfinite(element)) {
+      const auto term = static_cast<double>(element);
+      words[0] |= not_finite_field(Kind::power == 2 ? term * term : term);
+    }
+  }
+}
+
+template <class Kind>
 void add_stretch(std::int64_t* words, std::span<const float> x) {
   assert(x.size() <= stretch);
   std::uint64_t table[tables][exponents] = {};
@@ -76,7 +86,7 @@ void add_stretch(std::int64_t* words, std::span<const float> x) {
       continue;
     }
     if (e == exponents - 1) {
-      ++words[0];
+      add_not_finite<Kind>(words, x);
       continue;
     }
     const bool negative = Kind::is_negative(sum);
@@ -125,13 +135,19 @@ ExactSum ExactSum::negated() const {
   for (std::int64_t& word : std::span(out.words_).subspan(1)) {
     word = -word;
   }
+  out.words_[0] = words_[0] & has_nan;
+  out.words_[0] |= (words_[0] & has_infinity) != 0 ? has_negative_infinity : 0;
+  out.words_[0] |= (words_[0] & has_negative_infinity) != 0 ? has_infinity : 0;
   carry_exact_sum(out.words_.data());
   return out;
 }
 
 double ExactSum::value() const {
   if (words_[0] != 0) {
-    return std::numeric_limits<double>::quiet_NaN();
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return words_[0] == has_infinity            ? infinity
+           : words_[0] == has_negative_infinity ? -infinity
+                                                : std::numeric_limits<double>::quiet_NaN();
   }
   const bool negative = words_.back() < 0;
   const auto digits = negative ? negated().words_ : words_;

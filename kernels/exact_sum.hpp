@@ -16,9 +16,23 @@
 
 namespace precis {
 
-/// Integers of a sum: word 0 counts terms that were not finite, word 1 + i is a multiple of 2^(32 i
-/// - 1074). All zero: an empty sum.
+/// Integers of a sum: word 0 has what there was of terms that are not finite, word 1 + i is a
+/// multiple of 2^(32 i - 1074). All zero: an empty sum.
 inline constexpr std::int64_t exact_sum_words = 68;
+
+/// The fields of word 0, wide enough to be added over ranks: 0, or how many sums had such a term.
+inline constexpr int not_finite_field_bits = 20;
+inline constexpr std::int64_t has_infinity = 1;
+inline constexpr std::int64_t has_negative_infinity = has_infinity << not_finite_field_bits;
+inline constexpr std::int64_t has_nan = has_negative_infinity << not_finite_field_bits;
+
+/// The field of a term that is not finite.
+constexpr std::int64_t not_finite_field(double x) {
+  if (x != x) {
+    return has_nan;
+  }
+  return x > 0 ? has_infinity : has_negative_infinity;
+}
 
 /// Adds sign * magnitude * 2^(position - 1074), for a position in [0, 2046]. At most 2^29 times
 /// between two calls of `carry_exact_sum`.
@@ -44,7 +58,7 @@ constexpr void add_exactly(std::int64_t* words, double x) {
   const auto bits = std::bit_cast<std::uint64_t>(x);
   const int exponent = static_cast<int>(bits >> fraction_bits) & not_finite;
   if (exponent == not_finite) {
-    ++words[0];
+    words[0] |= not_finite_field(x);
     return;
   }
   const std::uint64_t fraction = bits & ((std::uint64_t{1} << fraction_bits) - 1);
@@ -53,8 +67,15 @@ constexpr void add_exactly(std::int64_t* words, double x) {
   add_bits_exactly(words, magnitude, exponent == 0 ? 0 : exponent - 1, bits >> 63 != 0);
 }
 
-/// Brings every word but the last into [0, 2^32): equal sums then have equal words.
+/// Brings every word but the last into [0, 2^32), and the fields of word 0 to 0 or 1: equal sums
+/// then have equal words.
 constexpr void carry_exact_sum(std::int64_t* words) {
+  constexpr std::int64_t field = has_negative_infinity - 1;
+  const std::int64_t found = words[0];
+  words[0] = 0;
+  for (std::int64_t one = has_infinity; one <= has_nan; one <<= not_finite_field_bits) {
+    words[0] |= (found & field * one) != 0 ? one : 0;
+  }
   for (std::int64_t i = 1; i + 1 < exact_sum_words; ++i) {
     const std::int64_t carry = words[i] >> 32;
     words[i] -= carry * (std::int64_t{1} << 32);
@@ -76,8 +97,8 @@ class ExactSum {
   /// The sum of the same terms, each of the other sign.
   [[nodiscard]] ExactSum negated() const;
 
-  /// The double nearest to the sum, ties to even; infinite beyond the largest; NaN if a term was
-  /// not finite.
+  /// The double nearest to the sum, ties to even; infinite beyond the largest. With terms that are
+  /// not finite, what adding them gives: NaN, or the infinity that was there.
   [[nodiscard]] double value() const;
   /// Its integers, carried.
   [[nodiscard]] std::span<const std::int64_t> words() const noexcept { return words_; }

@@ -263,9 +263,11 @@ using PpoValueLoss = void(Queue&, View dvalues, View sums, ConstView values, Con
 /// sums of PreferenceLoss, in order.
 enum class PreferenceSum : std::uint8_t { loss, correct, count };
 /// -log sigmoid(chosen - rejected) for rewards (2B): row 2b is the chosen summary of pair b, 2b + 1
-/// the rejected one. drewards (2B) = weight * gradient; sums (2, exact_sum_words) i64: added to
-/// exactly: losses, pairs with chosen above rejected (a tie counts one half).
-using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, double weight);
+/// the rejected one, and weights (B) f64 has the pair's weight. drewards (2B) = weight / divisor *
+/// gradient; sums (2, exact_sum_words) i64: added to exactly, times the weight: losses, pairs with
+/// chosen above rejected (a tie counts one half).
+using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                            double divisor);
 
 // ----------------------------------------------------------------------------------------------
 // the list

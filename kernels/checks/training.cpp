@@ -37,12 +37,13 @@ void ppo_value_loss(const KernelCall& call, View dvalues, View sums, ConstView v
 }
 
 void preference_loss(const KernelCall& call, View drewards, View sums, ConstView rewards,
-                     double /*weight*/) {
+                     ConstView weights, double /*divisor*/) {
   call.tensor("rewards", rewards, DType::f32, rewards.shape());
-  call.tensor("drewards", drewards, DType::f32, rewards.shape());
-  call.tensor("sums", sums, DType::i64, {static_cast<int>(PreferenceSum::count), exact_sum_words});
   require(rewards.numel() % 2 == 0, "Kernel {}: there are {} rewards; expected two a pair.",
           call.kernel, rewards.numel());
+  call.tensor("drewards", drewards, DType::f32, rewards.shape());
+  call.tensor("weights", weights, DType::f64, {rewards.numel() / 2});
+  call.tensor("sums", sums, DType::i64, {static_cast<int>(PreferenceSum::count), exact_sum_words});
 }
 
 }  // namespace precis::checks

@@ -80,17 +80,21 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
   }
 }
 
-void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
+void preference_loss(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
   Sums<PreferenceSum> totals(sums);
   const std::int64_t pairs = rewards.numel() / 2;
   for (std::int64_t b = 0; b < pairs; ++b) {
     const double difference = static_cast<double>(rewards.data<float>()[2 * b]) -
                               static_cast<double>(rewards.data<float>()[2 * b + 1]);
     // log(1 + exp(-x)) without overflow for large differences of either sign.
+    const double weight = weights.data<double>()[b];
     totals.add(PreferenceSum::loss,
-               std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference))));
-    totals.add(PreferenceSum::correct, difference > 0.0 ? 1.0 : difference == 0.0 ? 0.5 : 0.0);
-    const double gradient = weight / (1.0 + std::exp(difference));
+               weight * (std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)))));
+    totals.add(PreferenceSum::correct, weight * (difference > 0.0    ? 1.0
+                                                 : difference == 0.0 ? 0.5
+                                                                     : 0.0));
+    const double gradient = weight / divisor / (1.0 + std::exp(difference));
     drewards.data<float>()[2 * b] = static_cast<float>(-gradient);
     drewards.data<float>()[2 * b + 1] = static_cast<float>(gradient);
   }

@@ -91,16 +91,17 @@ __global__ void value(float* dvalues, std::int64_t* sums, const float* values,
 }
 
 __global__ void preference(float* drewards, std::int64_t* sums, const float* rewards,
-                           std::int64_t pairs, double weight) {
+                           const double* weights, std::int64_t pairs, double divisor) {
   double loss = 0.0;
   double correct = 0.0;
   for (std::int64_t b = threadIdx.x; b < pairs; b += threads) {
     const double difference =
         static_cast<double>(rewards[2 * b]) - static_cast<double>(rewards[2 * b + 1]);
     // log(1 + exp(-x)) without overflow for large differences of either sign.
-    loss += (difference < 0.0 ? -difference : 0.0) + log1p(exp(-fabs(difference)));
-    correct += difference > 0.0 ? 1.0 : (difference == 0.0 ? 0.5 : 0.0);
-    const double gradient = weight / (1.0 + exp(difference));
+    const double weight = weights[b];
+    loss += weight * ((difference < 0.0 ? -difference : 0.0) + log1p(exp(-fabs(difference))));
+    correct += weight * (difference > 0.0 ? 1.0 : (difference == 0.0 ? 0.5 : 0.0));
+    const double gradient = weight / divisor / (1.0 + exp(difference));
     drewards[2 * b] = static_cast<float>(-gradient);
     drewards[2 * b + 1] = static_cast<float>(gradient);
   }
@@ -128,10 +129,11 @@ void ppo_value_loss(Queue& queue, View dvalues, View sums, ConstView values, Con
          clip, weight);
 }
 
-void preference_loss(Queue& queue, View drewards, View sums, ConstView rewards, double weight) {
+void preference_loss(Queue& queue, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
   constexpr const char* kernel = "preference_loss";
   launch(queue, kernel, preference, one_block, drewards.data<float>(), sums.data<std::int64_t>(),
-         rewards.data<float>(), rewards.numel() / 2, weight);
+         rewards.data<float>(), weights.data<double>(), rewards.numel() / 2, divisor);
 }
 
 }  // namespace precis::cuda

@@ -61,18 +61,23 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
   }
 }
 
-void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
+void preference_loss(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
   for (std::int64_t b = 0; b < rewards.numel() / 2; ++b) {
     const double chosen = number(rewards, 2 * b);
     const double rejected = number(rewards, 2 * b + 1);
     const double difference = chosen - rejected;
     const double complement = 1.0 / (1.0 + std::exp(difference));
     // exp(700) is still finite in f64; beyond, log(1 + exp(x)) is x to the last bit.
-    add(sums, PreferenceSum::loss,
-        difference > -700.0 ? std::log1p(std::exp(-difference)) : -difference);
-    add(sums, PreferenceSum::correct, chosen > rejected ? 1.0 : chosen == rejected ? 0.5 : 0.0);
-    drewards.data<float>()[2 * b] = static_cast<float>(-weight * complement);
-    drewards.data<float>()[2 * b + 1] = static_cast<float>(weight * complement);
+    const double weight = weights.data<double>()[b];
+    const double loss = difference > -700.0 ? std::log1p(std::exp(-difference)) : -difference;
+    add(sums, PreferenceSum::loss, weight * loss);
+    add(sums, PreferenceSum::correct,
+        weight * (chosen > rejected    ? 1.0
+                  : chosen == rejected ? 0.5
+                                       : 0.0));
+    drewards.data<float>()[2 * b] = static_cast<float>(-weight / divisor * complement);
+    drewards.data<float>()[2 * b + 1] = static_cast<float>(weight / divisor * complement);
   }
 }
 

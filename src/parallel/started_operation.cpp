@@ -1,5 +1,7 @@
 #include "parallel/started_operation.hpp"
 
+#include <cstdio>
+#include <exception>
 #include <utility>
 
 #include "parallel/waiting.hpp"
@@ -14,7 +16,13 @@ StartedOperation::~StartedOperation() {
   if (unwinding_.now()) {
     leave();
   }
-  wait();
+  try {
+    wait();
+  } catch (const std::exception& error) {
+    // Nobody can be told any more; the other ranks must not go on without this one.
+    std::fprintf(stderr, "%s\n", error.what());
+    std::terminate();
+  }
 }
 
 StartedOperation& StartedOperation::operator=(StartedOperation&& other) noexcept {

@@ -48,8 +48,19 @@ std::int64_t tokens_of(const TrainingPlan& plan, const RowList& rows) {
   return tokens;
 }
 
-/// The rank's micro-batches, in their order, that are larger than all before them in tokens, rows
-/// or tokens of the loss: only with these do workspaces grow.
+/// What the memory of a micro-batch grows with.
+struct MicroBatchSize {
+  std::int64_t tokens = 0;
+  std::size_t rows = 0;
+  double weight = 0;  ///< rows at which the output is read, or proportional to rows
+
+  [[nodiscard]] bool fits_into(const MicroBatchSize& other) const {
+    return tokens <= other.tokens && rows <= other.rows && weight <= other.weight;
+  }
+};
+
+/// The rank's micro-batches, in their order, that do not fit into one before them: only with these
+/// do workspaces grow.
 std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
                                            const SupervisedObjective& objective, int rank,
                                            int ranks) {
@@ -59,17 +70,15 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
   StepRows step_rows(rows, plan.train.batch, plan.seed);
   const std::int64_t steps = std::min(total_steps(plan.train, rows), most_steps);
   std::vector<RowList> growing;
-  std::int64_t most_tokens = 0;
-  std::size_t most_rows = 0;
-  double most_weight = 0;
+  std::vector<MicroBatchSize> largest;  // none fits into another
   for (std::int64_t step = 0; step < steps; ++step) {
     for (RowList& micro : micro_batches_of(plan, step_rows.of(step), rank, ranks)) {
-      const std::int64_t tokens = tokens_of(plan, micro);
-      const double weight = objective.weight(micro);
-      if (tokens > most_tokens || micro.size() > most_rows || weight > most_weight) {
-        most_tokens = std::max(most_tokens, tokens);
-        most_rows = std::max(most_rows, micro.size());
-        most_weight = std::max(most_weight, weight);
+      const MicroBatchSize size{.tokens = tokens_of(plan, micro),
+                                .rows = micro.size(),
+                                .weight = objective.weight(micro)};
+      if (std::ranges::none_of(largest, [&](const auto& other) { return size.fits_into(other); })) {
+        std::erase_if(largest, [&](const auto& other) { return other.fits_into(size); });
+        largest.push_back(size);
         growing.push_back(std::move(micro));
       }
     }

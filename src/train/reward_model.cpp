@@ -9,18 +9,6 @@
 #include "data/step_rows.hpp"
 
 namespace precis {
-namespace {
-
-std::vector<double> different_weights(const std::vector<Pair>& pairs) {
-  std::set<double> weights;
-  for (const Pair& pair : pairs) {
-    weights.insert(pair.weight);
-  }
-  return {weights.begin(), weights.end()};
-}
-
-}  // namespace
-
 RewardObjective::RewardObjective(Machine& machine, const Model& model, RankGroup& ranks,
                                  const std::vector<Pair>& train, const std::vector<Pair>& valid,
                                  std::int64_t micro_batch_tokens)
@@ -33,11 +21,8 @@ RewardObjective::RewardObjective(Machine& machine, const Model& model, RankGroup
       ranks_(ranks),
       train_(train),
       valid_(valid),
-      weights_(different_weights(train)),
       sums_(machine.device.allocate(
-          {static_cast<std::int64_t>(weights_.size()),
-           static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words},
-          DType::i64)),
+          {static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words}, DType::i64)),
       head_(machine.device, model.parameters, model.config.reward_shift),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }) {}
@@ -84,22 +69,14 @@ PackedBatch RewardObjective::pack(const MicroBatch& rows) const {
 View RewardObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
                                       Workspace& workspace, Parameters& gradients) {
   Device& device = machine_.device;
-  const auto pairs = this->pairs(rows);
   const ConstView rewards = head_.forward(model_.parameters, workspace, hidden);
   View drewards = workspace.take(rewards.shape());
-  // One call for each run of pairs of equal weight.
-  for (std::size_t begin = 0, end = 0; begin < pairs.size(); begin = end) {
-    const double of_pair = pairs[begin]->weight;
-    while (end < pairs.size() && pairs[end]->weight == of_pair) {
-      ++end;
-    }
-    const auto kind = std::lower_bound(weights_.begin(), weights_.end(), of_pair);
-    const auto first = static_cast<std::int64_t>(2 * begin);
-    const auto last = static_cast<std::int64_t>(2 * end);
-    device.backend().preference_loss(device.queue(), drewards.rows(first, last),
-                                     sums_.view().row(kind - weights_.begin()),
-                                     rewards.rows(first, last), of_pair / step_weight_);
+  std::vector<double> weights;
+  for (const Pair* pair : pairs(rows)) {
+    weights.push_back(pair->weight);
   }
+  device.backend().preference_loss(device.queue(), drewards, sums_.view(), rewards,
+                                   workspace.upload(weights), step_weight_);
   return head_.backward(model_.parameters, gradients, workspace, hidden, drewards);
 }
 
@@ -110,14 +87,8 @@ LossSums RewardObjective::sums() {
     out.tokens += pair->tokens();
   }
   const auto sums = exact_sums(machine_.device.to_host<std::int64_t>(sums_.view()));
-  for (std::size_t k = 0; k < weights_.size(); ++k) {
-    const auto sum = [&](PreferenceSum which) {
-      constexpr auto count = static_cast<std::size_t>(PreferenceSum::count);
-      return sums[k * count + static_cast<std::size_t>(which)].value();
-    };
-    out.loss.add(weights_[k] * sum(PreferenceSum::loss));
-    out.correct.add(weights_[k] * sum(PreferenceSum::correct));
-  }
+  out.loss = sums[static_cast<std::size_t>(PreferenceSum::loss)];
+  out.correct = sums[static_cast<std::size_t>(PreferenceSum::correct)];
   return out;
 }
 

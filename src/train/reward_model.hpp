@@ -38,10 +38,9 @@ class RewardObjective final : public SupervisedObjective {
   RankGroup& ranks_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;
-  std::vector<double> weights_;    // the different ones of the training pairs, rising
   std::vector<const Pair*> step_;  // the step's rows
   double step_weight_ = 1;
-  Tensor sums_;  // (weights, PreferenceSum::count, exact_sum_words) i64
+  Tensor sums_;  // (PreferenceSum::count, exact_sum_words) i64
   ScalarHead head_;
   Evaluator evaluator_;
 };

@@ -122,11 +122,13 @@ void SupervisedTraining::step() {
   const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
   const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
 
+  // Every rank adds up the weights of all rows: in one order on every layout.
+  const double weight = objective_.weight(rows);
   optimizer_.zero_gradients();
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    sums = accumulate(pipeline_, objective_, mine, objective_.weight(rows), optimizer_.gradients());
+    sums = accumulate(pipeline_, objective_, mine, weight, optimizer_.gradients());
   }
   double norm = 0;
   {
@@ -134,7 +136,7 @@ void SupervisedTraining::step() {
     sums = sum_over_ranks(data_parallel_.group(), sums);
     norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
-  const double loss = sums.loss.value() / sums.weight;
+  const double loss = sums.loss.value() / weight;
   run_.guard(
       [&] {
         guard_loss(step + 1, "the loss", loss, run_.state().extra);
@@ -148,7 +150,7 @@ void SupervisedTraining::step() {
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
   if (objective_.facts().has_accuracy) {
-    metrics["accuracy"] = sums.correct.value() / sums.weight;
+    metrics["accuracy"] = sums.correct.value() / weight;
   }
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");

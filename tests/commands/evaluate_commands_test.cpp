@@ -103,10 +103,10 @@ TEST_F(EvaluateCommands, RougeWritesARowForEachRow) {
 TEST_F(EvaluateCommands, RougeNamesBadRowsAndEmptyFiles) {
   write("in", "{\"prediction\":\"a\",\"reference\":\"a\"}\n{\"prediction\":\"a\"}\n");
   refuse(1, "in:2: the field `reference` is missing", {"evaluate", "rouge", "--input", file("in")});
-  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out"),
+  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("rows"),
                        "--data.skip_bad"}),
               HasSubstr("1 row could not be read"));
-  EXPECT_EQ(lines_of(file("out")), 1);
+  EXPECT_EQ(lines_of(file("rows")), 1);
   write("in", "");
   refuse(1, "in holds no rows.", {"evaluate", "rouge", "--input", file("in")});
   write("in", "{\"prediction\":\"a\"}\n");

@@ -132,7 +132,7 @@ auto right_ppo_value_loss() {
   return std::tuple(f32({N}), i64({2, exact_sum_words}), f32({N}), f32({N}), f32({N}), 0.2, 1.0);
 }
 auto right_preference_loss() {
-  return std::tuple(f32({2 * B}), i64({2, exact_sum_words}), f32({2 * B}), 1.0);
+  return std::tuple(f32({2 * B}), i64({2, exact_sum_words}), f32({2 * B}), f64({B}), 1.0);
 }
 
 /// The message of the Error that `call` throws, empty if it throws none.
@@ -281,7 +281,8 @@ TEST(Checks, RefuseNumbersOutOfRange) {
       refused_alike(PRECIS_NAMED(adamw_step), with<5>(right_adamw_step(), AdamW{.update = 0})),
       "the update's number is 0; updates count from 1.");
   expect_words(
-      refused_alike(PRECIS_NAMED(preference_loss), std::tuple(f32({3}), f64({2}), f32({3}), 1.0)),
+      refused_alike(PRECIS_NAMED(preference_loss),
+                    std::tuple(f32({3}), i64({2, exact_sum_words}), f32({3}), f64({1}), 1.0)),
       "there are 3 rewards; expected two a pair.");
 }
 

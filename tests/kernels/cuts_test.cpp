@@ -128,6 +128,10 @@ TEST(Cuts, OfSumsAndLosses) {
   const HostTensor b = random.normal({rows}, 0.3);
   const HostTensor c = random.normal({rows});
   const HostTensor pairs = random.normal({rows, 2});
+  HostTensor weights = zeros({rows}, DType::f64);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    weights.data<double>()[row] = 0.1 * static_cast<double>(1 + row % 7);
+  }
   const auto no_sums = [](std::int64_t count) {
     return zeros({count, exact_sum_words}, DType::i64);
   };
@@ -144,6 +148,7 @@ TEST(Cuts, OfSumsAndLosses) {
     const ConstView y = run.in(b);
     const ConstView z = run.in(c);
     const ConstView rewards = run.in(pairs);
+    const ConstView of_pairs = run.in(weights);
     return [=, &run](std::int64_t begin, std::int64_t end) {
       const auto part = [&](const auto& view) { return view.rows(begin, end); };
       const auto flat = [&](const auto& view) { return part(view).reshaped({2 * (end - begin)}); };
@@ -153,7 +158,8 @@ TEST(Cuts, OfSumsAndLosses) {
                                   part(z), 0.2, 0.5);
       run.backend.ppo_value_loss(run.queue, part(gradient), value, part(x), part(y), part(z), 0.2,
                                  0.5);
-      run.backend.preference_loss(run.queue, flat(dpairs), preference, flat(rewards), 0.5);
+      run.backend.preference_loss(run.queue, flat(dpairs), preference, flat(rewards),
+                                  part(of_pairs), 2.0);
     };
   });
 }

@@ -49,11 +49,15 @@ Result value_loss(const HostTensor& values, const HostTensor& old_values, const 
   return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }
 
+/// Of pairs of one weight; their number is the divisor.
 Result preference(const HostTensor& rewards, double weight,
                   const Backend& backend = backend_under_test()) {
+  const auto pairs = static_cast<std::size_t>(rewards.numel() / 2);
+  const HostTensor weights(std::vector<double>(pairs, weight));
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.preference_loss(run.queue, run.out("gradient", zeros(rewards.shape())),
-                                run.out("sums", no_sums(2)), run.in(rewards), weight);
+                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights),
+                                static_cast<double>(pairs));
   });
   return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }
@@ -175,14 +179,32 @@ TEST(PpoValueLoss, CountsStrictlyLargerClippedTerms) {
   EXPECT_NEAR(free.sums[0], 0.5 * (0.36 + 0.0 + 4.0), 1e-7);
 }
 
+TEST(PreferenceLoss, WeighsEachPair) {
+  const HostTensor rewards = list({2.0F, 1.0F, 0.5F, 1.0F});
+  const HostTensor weights(std::vector<double>{0.25, 3.0});
+  const auto run = run_on(backend_under_test(), [&](test::Run& run) {
+    run.backend.preference_loss(run.queue, run.out("gradient", zeros({4})),
+                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights),
+                                3.25);
+  });
+  const Result first = preference(list({2.0F, 1.0F}), 1.0);
+  const Result second = preference(list({0.5F, 1.0F}), 1.0);
+  const auto gradient = run.at("gradient").values<float>();
+  EXPECT_NEAR(gradient[0], 0.25 / 3.25 * first.gradient[0], 1e-7);
+  EXPECT_NEAR(gradient[2], 3.0 / 3.25 * second.gradient[0], 1e-7);
+  const auto sums = values_of(run.at("sums"));
+  EXPECT_NEAR(sums[0], 0.25 * first.sums[0] + 3.0 * second.sums[0], 1e-12);
+  EXPECT_EQ(sums[1], 0.25);
+}
+
 TEST(PreferenceLoss, MatchesItsFormula) {
   for (const double difference : {-3.0, -0.5, 0.25, 4.0}) {
     const auto loss = [](double x) { return std::log(1.0 + std::exp(-x)); };
     const Result result = preference(list({static_cast<float>(difference + 1.0), 1.0F}), 0.5);
-    EXPECT_NEAR(result.sums[0], loss(difference), 1e-12);
+    EXPECT_NEAR(result.sums[0], 0.5 * loss(difference), 1e-12);
     EXPECT_NEAR(result.gradient[0], 0.5 * slope(loss, difference), 1e-7);
     EXPECT_EQ(result.gradient[1], -result.gradient[0]);
-    EXPECT_EQ(result.sums[1], difference > 0.0 ? 1.0 : 0.0);
+    EXPECT_EQ(result.sums[1], difference > 0.0 ? 0.5 : 0.0);
   }
 }
 

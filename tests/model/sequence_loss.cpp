@@ -56,8 +56,9 @@ void SequenceLoss::reward(std::span<const Sequence> part, std::int64_t count, Pa
   const View drewards = workspace.take(rewards.shape());
   Tensor sums =
       device_.zeros({static_cast<std::int64_t>(PreferenceSum::count), exact_sum_words}, DType::i64);
-  device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards,
-                                    1.0 / static_cast<double>(count));
+  const View weights = workspace.upload(std::vector<double>(part.size() / 2, 1.0));
+  device_.backend().preference_loss(device_.queue(), drewards, sums.view(), rewards, weights,
+                                    static_cast<double>(count));
   const View dhidden = scalar_->backward(model_.parameters, gradients, workspace, hidden, drewards);
   stage_.backward(model_.parameters, gradients, 0, dhidden);
   result.loss += exact_sums(device_.to_host<std::int64_t>(sums.view())).front().value() /
