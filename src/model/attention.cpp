@@ -41,8 +41,8 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
     c.kernels().decode_attention(c.queue(), saved.attention_output, saved.q, cache->keys,
                                  cache->values, cache->tables, cache->lengths, scale);
   } else {
-    saved.log_sum = c.workspace.take({n, heads});
-    c.kernels().attention_forward(c.queue(), saved.attention_output, saved.log_sum, saved.q,
+    saved.log_sum_exp = c.workspace.take({n, heads});
+    c.kernels().attention_forward(c.queue(), saved.attention_output, saved.log_sum_exp, saved.q,
                                   saved.k, saved.v, batch.offsets, scale);
   }
   saved.output_x = gather(c, saved.attention_output.reshaped({n, heads * head_dim}), read);
@@ -62,7 +62,8 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   View dk = c.workspace.take(of_keys, precision);
   View dv = c.workspace.take(of_keys, precision);
   c.kernels().attention_backward(c.queue(), dq, dk, dv, dattention_output, saved.attention_output,
-                                 saved.log_sum, saved.q, saved.k, saved.v, batch.offsets, scale);
+                                 saved.log_sum_exp, saved.q, saved.k, saved.v, batch.offsets,
+                                 scale);
   if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
@@ -79,11 +80,11 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
 }
 
 void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                                const Gradients& of) const {
-  output.weight_gradient(c, gradients, of.dout, saved.output_x);
-  query.weight_gradient(c, gradients, of.dq, saved.query_x);
-  key.weight_gradient(c, gradients, of.dk, saved.x);
-  value.weight_gradient(c, gradients, of.dv, saved.x);
+                                const Gradients& later) const {
+  output.weight_gradient(c, gradients, later.dout, saved.output_x);
+  query.weight_gradient(c, gradients, later.dq, saved.query_x);
+  key.weight_gradient(c, gradients, later.dk, saved.x);
+  value.weight_gradient(c, gradients, later.dv, saved.x);
 }
 
 }  // namespace precis

@@ -13,8 +13,8 @@ struct DeviceBatch {
   ConstView read;       // (P) i32: the rows whose output is read; empty: all
 };
 
-/// One layer's part of a KV cache, and where this batch stands in it. With `tables` the batch is
-/// one token a sequence that looks back on the cache; without, it is a batch of whole prompts to be
+/// One layer's part of a KV cache, and where this batch is in it. With `tables` the batch is one
+/// token a sequence that looks back on the cache; without, it is a batch of whole prompts to be
 /// stored.
 struct CacheAccess {
   View keys;          // (blocks, K, D, attention_block)
@@ -38,7 +38,7 @@ struct Attention {
     View q;                 // (N,H,D), rotated
     View k, v;              // (N,K,D), k rotated
     View attention_output;  // (N,H,D), the heads' results
-    View log_sum;           // (N,H)
+    View log_sum_exp;       // (N,H)
   };
   /// What the weight gradients need of the input gradient's pass.
   struct Gradients {
@@ -59,7 +59,7 @@ struct Attention {
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     ConstView dout, const Saved& saved, Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
 };
 
 }  // namespace precis

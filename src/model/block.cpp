@@ -33,7 +33,7 @@ View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x
 void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
                     View stream, View dx, const Saved& saved, Gradients* later) const {
   Gradients now;
-  Gradients& of = later != nullptr ? *later : now;
+  Gradients& kept = later != nullptr ? *later : now;
   // The stream goes on to change, so weight gradients that come later need a copy.
   const auto dout = [&]() -> ConstView {
     if (later == nullptr) {
@@ -43,17 +43,17 @@ void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters&
     c.kernels().copy(c.queue(), copy, stream);
     return copy;
   };
-  const ConstView dmlp = mlp.input_gradient(c, dout(), saved.mlp, of.mlp);
+  const ConstView dmlp = mlp.input_gradient(c, dout(), saved.mlp, kept.mlp);
   if (later == nullptr) {
-    mlp.weight_gradient(c, gradients, saved.mlp, of.mlp);
+    mlp.weight_gradient(c, gradients, saved.mlp, kept.mlp);
   }
   if (residual == ResidualKind::sequential) {
     mlp_norm.backward(c, gradients, stream, dmlp, saved.mlp_norm);
   }
   const ConstView dattention =
-      attention.input_gradient(c, batch, dout(), saved.attention, of.attention);
+      attention.input_gradient(c, batch, dout(), saved.attention, kept.attention);
   if (later == nullptr) {
-    attention.weight_gradient(c, gradients, saved.attention, of.attention);
+    attention.weight_gradient(c, gradients, saved.attention, kept.attention);
   }
   if (residual == ResidualKind::parallel) {
     mlp_norm.backward(c, gradients, stream, dmlp, saved.mlp_norm);
@@ -87,9 +87,9 @@ View Block::input_gradient(const LayerContext& c, const DeviceBatch& batch, Para
 }
 
 void Block::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                            const Gradients& of) const {
-  mlp.weight_gradient(c, gradients, saved.mlp, of.mlp);
-  attention.weight_gradient(c, gradients, saved.attention, of.attention);
+                            const Gradients& later) const {
+  mlp.weight_gradient(c, gradients, saved.mlp, later.mlp);
+  attention.weight_gradient(c, gradients, saved.attention, later.attention);
 }
 
 }  // namespace precis

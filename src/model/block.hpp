@@ -34,17 +34,17 @@ struct Block {
                              Saved& saved) const;
   /// The gradient (N,C) of the residual stream before the block, for that after it (P,C), which it
   /// changes; they share their memory where all rows are read. Adds the gradients of all the
-  /// block's parameters. All else that it takes from the workspace it gives back.
+  /// block's parameters. Everything else that it allocates from the workspace is freed.
   [[nodiscard]] View backward(const LayerContext& context, const DeviceBatch& batch,
                               Parameters& gradients, View stream, const Saved& saved) const;
-  /// The same, but for the gradients of matrices and biases: what they need is taken from the
-  /// workspace and stands in `later`.
+  /// The same, but for the gradients of matrices and biases: what they need is allocated from the
+  /// workspace and kept in `later`.
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     Parameters& gradients, View stream, const Saved& saved,
                                     Gradients& later) const;
   /// The gradients of the matrices and biases; any time after input_gradient.
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
 
  private:
   /// The memory of the gradient (N,C) before the block, for that after it.

@@ -8,7 +8,7 @@
 namespace precis {
 namespace {
 
-/// Cuts a flat list of response tokens' numbers, `width` each, into one list a sequence.
+/// Cuts a flat list of values of response tokens, `width` for each, into one list per sequence.
 void scatter(std::span<const float> flat, std::span<const Sequence> sequences, std::int64_t width,
              std::vector<std::vector<float>>& out) {
   std::size_t place = 0;

@@ -32,9 +32,9 @@ struct Sequence {
 /// The whole sequences, read at all rows; and read at the last token of each.
 [[nodiscard]] PackedBatch pack_whole(std::span<const Sequence> sequences);
 [[nodiscard]] PackedBatch pack_for_rewards(std::span<const Sequence> sequences);
-/// The tokens of each.
+/// How many tokens each sequence has.
 [[nodiscard]] std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences);
-/// Splits by the tokens that `pack_inputs` or `pack_whole` would have, to rounding by one a
+/// Splits by the tokens that `pack_inputs` or `pack_whole` would have, give or take one per
 /// sequence.
 [[nodiscard]] std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
                                                       std::int64_t micro_batch_tokens);

@@ -14,7 +14,7 @@ namespace {
 /// Decode steps between two looks at what was sampled, where looking makes the host wait.
 constexpr std::int64_t steps_ahead = 8;
 
-/// The size of repeated work for so many sequences: there are few of them.
+/// The size that repeated work for so many sequences is rounded up to: there are few of them.
 std::int64_t padded_rows(std::int64_t sequences) {
   constexpr std::int64_t grain = 16;
   return sequences < grain

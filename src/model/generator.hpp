@@ -37,8 +37,9 @@ struct GenerationRule {
   std::int64_t prefill_tokens = 4096;  ///< prompts taken in at once, in tokens
 };
 
-/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: what has
-/// no token is not sampled, unless an end token stands there. 0 for one that is not padded.
+/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: ids
+/// without a token are not sampled, unless one is an end token. 0 for a vocabulary that is not
+/// padded.
 [[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
 
 /// What is sampled for an episode depends on its prompt, its number and the weights only, never on
@@ -63,7 +64,7 @@ class Generator {
     Generated result;
   };
 
-  /// What is sampled in some steps for some sequences.
+  /// What is sampled in several steps for several sequences.
   struct Sampled {
     View tokens;    // (steps, rows) i32, or (rows) of one step
     View logprobs;  // the same
@@ -73,8 +74,8 @@ class Generator {
   [[nodiscard]] std::size_t admit(const Parameters& parameters, std::span<const Prompt> prompts,
                                   std::size_t next, const GenerationRule& rule,
                                   const std::function<void(Generated&&)>& finished);
-  /// Some more tokens of every live sequence. One that ends goes on until all have got theirs; what
-  /// it samples then is thrown away.
+  /// Some more tokens of every live sequence. One that ends goes on until all have their tokens;
+  /// what it samples after its end is discarded.
   void decode(const Parameters& parameters, const GenerationRule& rule);
   [[nodiscard]] Recording& recording(const Parameters& parameters, const GenerationRule& rule,
                                      std::int64_t steps, std::int64_t rows);

@@ -5,13 +5,13 @@
 namespace precis {
 namespace {
 
-/// Numbers of logits worked on at once: enough rows for an efficient product, little enough to stay
-/// small beside the weights. A chunk reads and writes the whole weight gradient, so a device that
-/// the host feeds from afar, with bandwidth to fill, gets larger ones.
+/// Elements of the logits that are worked on at once: enough rows for an efficient product, few
+/// enough to stay small beside the weights. A chunk reads and writes the whole weight gradient, so
+/// a device that the host feeds from afar, with bandwidth to fill, gets larger ones.
 constexpr std::int64_t chunk_numbers = std::int64_t{1} << 23;
 constexpr std::int64_t chunk_numbers_ahead = std::int64_t{1} << 26;
 
-/// A gradient of f32 results in the precision that their layer works in.
+/// The gradient of f32 results, in the precision that their layer works in.
 ConstView rounded(const LayerContext& c, ConstView gradient, DType precision) {
   if (gradient.dtype() == precision) {
     return gradient;

@@ -1,4 +1,4 @@
-// What stands on a model's hidden states: the language model's vocabulary, or one scalar.
+// The heads on a model's hidden states: logits over the vocabulary, or one scalar.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ struct TokenTargets {
 };
 
 /// Logits over the vocabulary: the token embedding's rows if tied, a matrix of its own if not.
-/// Works on so many positions at a time that no (P,V) tensor ever exists.
+/// Works on a few hundred positions at a time, so that no (P,V) tensor ever exists.
 class LanguageHead {
  public:
   LanguageHead(Device& device, const Parameters& layout);
@@ -66,7 +66,7 @@ class LanguageHead {
   Linear output_;
 };
 
-/// One number a position: w h + b - shift. The head of reward and value models.
+/// One number for each position: w h + b - shift. The head of reward and value models.
 class ScalarHead {
  public:
   ScalarHead(Device& device, const Parameters& layout, double shift);

@@ -10,7 +10,7 @@
 namespace precis {
 namespace {
 
-/// So many tokens are counted that what does not grow with them does not matter.
+/// So many tokens are counted that memory which does not grow with them does not matter.
 constexpr std::int64_t counted_tokens = 8192;
 
 /// A batch of them, as prompts of one token and long responses.

@@ -55,11 +55,11 @@ View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& sav
 }
 
 void Mlp::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                          const Gradients& of) const {
-  down.weight_gradient(c, gradients, of.dout, saved.activated);
-  up.weight_gradient(c, gradients, of.dup, saved.x);
+                          const Gradients& later) const {
+  down.weight_gradient(c, gradients, later.dout, saved.activated);
+  up.weight_gradient(c, gradients, later.dup, saved.x);
   if (activation == ActivationKind::gated_silu) {
-    gate.weight_gradient(c, gradients, of.dgate, saved.x);
+    gate.weight_gradient(c, gradients, later.dgate, saved.x);
   }
 }
 

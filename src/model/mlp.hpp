@@ -32,7 +32,7 @@ struct Mlp {
   [[nodiscard]] View input_gradient(const LayerContext& context, ConstView dout, const Saved& saved,
                                     Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
 };
 
 }  // namespace precis

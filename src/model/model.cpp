@@ -17,7 +17,7 @@ std::string names_of(std::initializer_list<ModelKind> kinds) {
   return names;
 }
 
-/// What makes models of this kind.
+/// Which commands make models of this kind.
 std::string_view origin_of(ModelKind kind) {
   switch (kind) {
     case ModelKind::language:
@@ -31,7 +31,7 @@ std::string_view origin_of(ModelKind kind) {
 }
 
 /// Reads a tensor by way of host memory, since a file knows nothing of devices. Every model, part
-/// of a checkpoint and moment comes in here, and none with a number that is not finite.
+/// of a checkpoint and moment is read here, and none with an element that is not finite.
 template <class Read>
 void read_to_device(Device& device, View tensor, const std::string& where, std::string_view name,
                     Read&& read) {

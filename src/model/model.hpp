@@ -24,7 +24,7 @@ struct Model {
 
 /// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
 /// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
-/// holds numbers that are not finite.
+/// holds elements that are not finite.
 [[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
                                std::initializer_list<ModelKind> wanted,
                                const std::string& part = "");
@@ -48,7 +48,7 @@ void save_model(const std::filesystem::path& path, const ModelConfig& config,
                 Device& device);
 
 /// Tensors with the parameters' names, written to or read from `path_of(name)`: the moments of
-/// Adam. Reading throws Error for a tensor with numbers that are not finite.
+/// Adam. Reading throws Error for a tensor with elements that are not finite.
 using TensorPath = std::string (*)(std::string_view part, std::string_view name);
 void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
                    const Parameters& tensors, Device& device);

@@ -12,7 +12,7 @@
 namespace precis {
 namespace {
 
-constexpr std::int64_t alignment = 16;  // numbers: 64 bytes
+constexpr std::int64_t alignment = 16;  // elements: 64 bytes
 
 void add_linear(std::vector<ParameterSpec>& specs, const std::string& name, std::int64_t out,
                 std::int64_t in, bool bias) {

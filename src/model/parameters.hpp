@@ -32,7 +32,7 @@ struct ParameterSpec {
 /// the rows after it, so that in one tensor a sum's order would depend on the micro-batches.
 inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded rows";
 /// Of gradients with a sum of their own for each of the two: `specs` of parameters and, where the
-/// head is tied, `embedded_rows_gradient`. Whoever is done with accumulating adds that to
+/// head is tied, `embedded_rows_gradient`. After the last micro-batch it must be added to
 /// "embedding/token".
 [[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
 
@@ -55,7 +55,7 @@ class Parameters {
   [[nodiscard]] View at(std::string_view name) { return at(index_of(name)); }
   [[nodiscard]] ConstView at(std::string_view name) const { return at(index_of(name)); }
 
-  /// All tensors end to end, each begun at a multiple of 16 numbers; the gaps hold zeros.
+  /// All tensors end to end, each beginning at a multiple of 16 elements; the gaps hold zeros.
   [[nodiscard]] View flat() noexcept { return buffer_.view(); }
   [[nodiscard]] ConstView flat() const noexcept { return buffer_.view(); }
   /// The part of flat() that tensor `index` fills, its gap included.
@@ -101,7 +101,7 @@ class Parameters {
   mutable std::vector<VersionedTensor> rounded_;
 };
 
-/// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each number a function of
+/// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each element a function of
 /// (seed, name, global index) only: N(0, deviation) for matrices and embeddings, output projections
 /// divided by sqrt(2 layers), norms 1, biases 0. A scalar head is N(0, 1/(width + 1)) in variance
 /// (Stiennon 2020).

@@ -87,7 +87,7 @@ TEST_F(ModelFileOf, NumbersThatAreNotFiniteAreRefused) {
       save(model);
       const auto has_all =
           testing::AllOf(HasSubstr(file.string()), HasSubstr("blocks/001/mlp/up/weight"),
-                         HasSubstr("1 of its 2,304 numbers is NaN or infinite"));
+                         HasSubstr("1 of its 2,304 elements is NaN or infinite"));
       EXPECT_THAT(message_of<Error>([&] { (void)load({kind}); }), has_all);
       // A checkpoint's parts, moments among them, come in by the same way.
       Parameters into(device, model.parameters.specs());

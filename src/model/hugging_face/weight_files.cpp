@@ -104,7 +104,7 @@ void WeightFiles::check(const std::vector<FamilyTensor>& wanted, const ModelConf
       left_over.push_back(full_name);
     }
   }
-  require(left_over.empty(), "{} holds {} tensors that a {} with these settings has not: {}.",
+  require(left_over.empty(), "{} holds {} tensors that a {} with these settings does not have: {}.",
           folder_, left_over.size(), family_->architecture, listed(left_over, most_named));
 }
 
