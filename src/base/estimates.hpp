@@ -1,10 +1,10 @@
 // Rates and means with their 95% intervals, formed over posts.
 //
 // The rows behind a rate are not independent: samples of a post resemble each other, and so do
-// judgements of a pair or of a post. So the spread is taken from one number a post (Liang and Zeger
-// 1986; with the t distribution for few posts, Cameron, Gelbach and Miller 2008). Rows enter sorted
-// and by their multiplicities over the common divisor of these: an interval has the same bits in
-// any order of the rows, and where every row is there k times.
+// judgements of a pair or of a post. So the spread is taken from one number per post (Liang and
+// Zeger 1986; with the t distribution for few posts, Cameron, Gelbach and Miller 2008). Rows enter
+// sorted and by their multiplicities over the common divisor of these: an interval has the same
+// bits in any order of the rows, and where every row is there k times.
 #pragma once
 
 #include <cstdint>

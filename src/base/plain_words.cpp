@@ -18,7 +18,7 @@ std::string advice_on_patterns(const Option& option, std::string_view value) {
       "It follows --{} {}, {}", option.key, value,
       option.type == "list"
           ? "which is one word: put a pattern in quotes, so that the shell leaves it as it is, or "
-            "write names with commas between."
+            "write names separated by commas."
           : "which takes one value. If a shell has made several words of a pattern: rows of "
             "several "
             "files may come by `cat` and /dev/stdin.");

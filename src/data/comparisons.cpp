@@ -21,7 +21,7 @@ const nlohmann::json& required_field(const nlohmann::json& object, const char* f
   return *value;
 }
 
-/// A text that only reports need: anything else counts as not said.
+/// A text that only reports need: anything else counts as not given.
 std::string optional_text(const nlohmann::json& object, const char* field) {
   const nlohmann::json* value = find_field(object, field);
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
@@ -30,7 +30,7 @@ std::string optional_text(const nlohmann::json& object, const char* field) {
 int parse_choice(const nlohmann::json& row, const std::string& where) {
   const nlohmann::json& choice = required_field(row, "choice", where);
   if (!choice.is_number_integer() || (choice != 0 && choice != 1)) {
-    throw BadRow(fmt::format("{}: the field `choice` is {}, 0 or 1 was expected.", where,
+    throw BadRow(fmt::format("{}: the field `choice` is {}; expected 0 or 1.", where,
                              choice.is_number() ? choice.dump() : choice.type_name()));
   }
   return choice.get<int>();
@@ -46,18 +46,18 @@ std::optional<int> parse_confidence(const nlohmann::json& row, const std::string
     return std::nullopt;
   }
   if (!value->is_number_integer() || *value < 1 || *value > 9) {
-    throw BadRow(fmt::format(
-        "{}: the field `extra.confidence` is {}, a whole number from 1 to 9 was expected.", where,
-        value->is_number() ? value->dump() : value->type_name()));
+    throw BadRow(
+        fmt::format("{}: the field `extra.confidence` is {}; expected a whole number from 1 to 9.",
+                    where, value->is_number() ? value->dump() : value->type_name()));
   }
   return value->get<int>();
 }
 
-/// What `info` has of a post, an article, or a prompt that stands as it is.
+/// What `info` says of a post, an article, or a prompt that is used as it is.
 Post parse_info(const nlohmann::json& info, const std::string& where) {
   if (!info.is_object()) {
-    throw BadRow(fmt::format("{}: the field `info` is {}, an object was expected.", where,
-                             info.type_name()));
+    throw BadRow(
+        fmt::format("{}: the field `info` is {}; expected an object.", where, info.type_name()));
   }
   const std::string place = where + ", info";
   if (find_field(info, "prompt") == nullptr || find_field(info, "post") != nullptr ||
@@ -71,7 +71,7 @@ Post parse_info(const nlohmann::json& info, const std::string& where) {
   return post;
 }
 
-/// Throws Error that names the splits there are if no row is of the one that was asked for.
+/// Throws Error, naming the splits that exist, if no row is of the split that was asked for.
 void require_split(const std::string& split, const RowCounts& counts,
                    const std::map<std::string, std::int64_t>& others,
                    const std::vector<std::string>& files) {
@@ -105,8 +105,8 @@ nlohmann::json comparison_row(const JsonRow& row) {
   }
   if (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr) {
     throw BadRow(where +
-                 ": this is a post with one summary, a comparison (`info`, `summaries`, `choice`) "
-                 "was expected. Such rows are what `precis sft` trains on.");
+                 ": this is a post with one summary; expected a comparison (`info`, `summaries`, "
+                 "`choice`). Such rows are what `precis sft` trains on.");
   }
   throw BadRow(unknown_kind(row.value, where, comparison_kinds()));
 }

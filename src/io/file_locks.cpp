@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of the kernel, not of POSIX: it should not leave it, but does (Cray's DVS).
+/// An error of the kernel, not of POSIX: it should not reach programs, but does (Cray's DVS).
 constexpr int kernel_enotsupp = 524;
 
 struct LocalLocks {
@@ -98,7 +98,7 @@ std::optional<std::string> locks_of_one_host(std::istream& mounts, const fs::pat
   Mount found;
   for (std::string line; std::getline(mounts, line);) {
     Mount mount = parse_mount(line);
-    // Of several at one place, the last is what is seen.
+    // Of several file systems mounted at one place, the last is visible.
     if (is_within(path, mount.point) &&
         mount.point.native().size() >= found.point.native().size()) {
       found = std::move(mount);

@@ -23,11 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of a piece that is read, sent and written at a time.
+/// The size of a piece that is read, sent and written at a time.
 constexpr std::size_t piece_bytes = std::size_t{16} << 20;
 
-/// The name that rank 0 opens: of a process substitution ("/dev/fd/63") under mpirun that of its
-/// parent, since mpirun closes what it was given before it starts a rank.
+/// The name that rank 0 opens: for a process substitution ("/dev/fd/63") under mpirun that of
+/// mpirun's descriptor, since mpirun does not pass it on to its ranks.
 std::string name_to_open(const std::string& name) {
   const auto mpirun = find_mpirun();
   if (!names_open_file(name) || name == "/dev/stdin" || !mpirun || mpirun->process == 0) {
@@ -115,7 +115,7 @@ void write_kept(int file, std::string_view piece) {
   }
 }
 
-/// Removes a name at its end, whatever happens.
+/// Removes a file's name at the end of its life, whatever happens.
 class Name {
  public:
   std::string path;

@@ -95,7 +95,7 @@ std::string take_error_message() {
       }
     });
   };
-  // A walk that was ended has still found a message, or none.
+  // A walk that ended early has still found a message, or none.
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &innermost);
   H5Eclear2(H5E_DEFAULT);
   innermost.guard.check_after(0, "");

@@ -88,8 +88,8 @@ class Handle {
 /// Opens for reading. The Error says what is wrong with the file.
 [[nodiscard]] Handle open_file(const std::filesystem::path& path);
 
-/// Writes all that HDF5 still holds of a file, and throws if that fails: before closing, because
-/// HDF5 is not left whole by a close that cannot write.
+/// Writes all that HDF5 still holds of a file, and throws if that fails: before closing, because a
+/// close that cannot write leaves HDF5 in a broken state.
 void flush(hid_t file);
 /// Throws Error if a dataset of so many bytes would make the file larger than the system lets files
 /// of this process be (`ulimit -f`). HDF5 cannot close a file that has met the limit, not even one
@@ -100,12 +100,11 @@ void require_below_limit(hid_t file, std::uint64_t bytes);
 /// file that HDF5 itself writes through a descriptor, not one that MPI-IO writes.
 bool abandon(hid_t file) noexcept;
 
-/// The little-endian type that stands for a DType; bf16 is a float of 16 bits with exponent bias
-/// 127.
+/// The little-endian type for a DType; bf16 is a float of 16 bits with exponent bias 127.
 [[nodiscard]] Handle type_of(DType dtype);
 /// A UTF-8 string of a fixed number of bytes.
 [[nodiscard]] Handle text_type(std::size_t bytes);
-/// The DType that a type stands for, if it is one of ours.
+/// The DType of a type, if it is one of ours.
 [[nodiscard]] std::optional<DType> dtype_of_type(hid_t type);
 
 [[nodiscard]] Handle open_dataset(hid_t file, const std::string& path);

@@ -75,9 +75,9 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
       first_blank = first_blank == 0 ? reader.line_number() : first_blank;
       continue;
     }
-    // Blank lines are nothing at the end of the file, and not JSON before a row.
+    // Blank lines at the end of the file are ignored; before a row they are an error.
     for (; first_blank != 0 && first_blank < reader.line_number(); ++first_blank) {
-      refuse(BadRow(fmt::format("{}:{}: the line is blank, a JSON object was expected.", input.name,
+      refuse(BadRow(fmt::format("{}:{}: the line is blank; expected a JSON object.", input.name,
                                 first_blank)));
     }
     first_blank = 0;
@@ -97,7 +97,7 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
   // A file may be empty on purpose; behind a pipe it is a program that has failed.
   require(!is_empty || !is_stream(input),
           "{} holds no rows: the program that should have written them there has written nothing. "
-          "Look at what it has said.",
+          "Look at its messages.",
           input.name);
 }
 
@@ -138,7 +138,7 @@ const std::string& text_field(const nlohmann::json& object, const char* field,
   }
   if (!value->is_string()) {
     throw BadRow(
-        fmt::format("{}: the field `{}` is {}, text was expected.", where, name, kind_of(*value)));
+        fmt::format("{}: the field `{}` is {}; expected text.", where, name, kind_of(*value)));
   }
   return value->get_ref<const std::string&>();
 }

@@ -11,7 +11,7 @@ namespace precis {
 
 namespace {
 
-/// The names in the root that hold a model: groups with a configuration.
+/// The names of the groups in the root that hold a model, that is, have a configuration.
 std::vector<std::string> parts_of(const StateReader& file) {
   std::vector<std::string> parts;
   for (const std::string& name : file.children()) {

@@ -16,13 +16,14 @@ struct Unfinished {
   std::multiset<std::filesystem::path> paths;
 };
 
-// A signal is the process's, and so is what it has to leave behind: nobody could hand this on.
+// A signal concerns the whole process, and so does what must be removed: this cannot be passed as
+// an argument.
 Unfinished& unfinished() {
   static Unfinished all;
   return all;
 }
 
-/// Under the lock.
+/// To be called with the lock held.
 void remove_unfinished() {
   for (const std::filesystem::path& path : unfinished().paths) {
     std::error_code ignored;

@@ -1,4 +1,4 @@
-// Files of rows: which a list of names stands for, and what they must be.
+// Files of rows: which files a list of names means, and what they must be.
 #pragma once
 
 #include <cstdint>

@@ -64,7 +64,7 @@ void read_box(hid_t dataset, hid_t memory_type, const Extents& offset, const Ext
       "cannot read it");
 }
 
-/// The digest of what stands in a dataset of numbers, read by slabs of axis 0.
+/// The digest of the content of a dataset of numbers, read in slabs of axis 0.
 std::uint64_t digest_of_numbers(hid_t dataset, hid_t type, const Extents& shape) {
   const auto size = static_cast<std::int64_t>(H5Tget_size(type));
   const std::int64_t rows = shape.empty() ? 1 : shape[0];
@@ -141,7 +141,7 @@ std::string dtype_name(const Opened& opened) {
   }
 }
 
-/// The digest of what stands in a dataset.
+/// The digest of the content of a dataset.
 std::uint64_t digest_of(const Opened& opened) {
   if (opened.is_text) {
     return digest(std::string_view(hdf5::read_text(opened.dataset.id())));

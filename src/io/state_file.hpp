@@ -101,7 +101,7 @@ class StateReader {
   void tensor(const std::string& path, View value, const Shard& shard) const;
   void tensor(const std::string& path, View value) const;
 
-  /// The digest of what stands in the dataset, whatever digest is stored with it.
+  /// The digest of the dataset's content, whatever digest is stored with it.
   [[nodiscard]] std::uint64_t compute_digest(const std::string& path) const;
   /// Reads a dataset and compares with its digest, if it has one. Returns "" or what is wrong,
   /// naming file and dataset.

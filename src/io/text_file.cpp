@@ -37,7 +37,7 @@ GzipReader::Source open_file(const InputFile& input) {
   const auto status = std::filesystem::status(input.path, ignored);
   require_there(status.type() != std::filesystem::file_type::not_found, input.name);
   require(status.type() != std::filesystem::file_type::directory,
-          "{}: this is a folder, a file was expected.", input.name);
+          "{}: this is a folder; expected a file.", input.name);
   const int descriptor = ::open(input.path.c_str(), O_RDONLY | O_CLOEXEC);
   require_system(descriptor >= 0, "{}: cannot be opened for reading", input.name);
   return [file = std::make_shared<Descriptor>(descriptor), name = input.name](char* to,
@@ -145,7 +145,7 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns,
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     const std::string& pattern = patterns[i];
     if (pattern.empty()) {
-      fail_usage("A list of files has an empty name. Write names or globs with commas between.");
+      fail_usage("A list of files has an empty name. Write names or globs separated by commas.");
     }
     if ((is_known && is_known(pattern)) || names_open_file(pattern) ||
         std::filesystem::exists(pattern)) {

@@ -1,4 +1,4 @@
-// What must be the same on every rank, compared before anything rests on it.
+// What must be the same on every rank, compared before anything depends on it.
 #pragma once
 
 #include <string>

@@ -27,7 +27,8 @@ void shorten(std::string& text) {
 }  // namespace
 
 void agree_on_error(RankGroup& ranks, const std::exception_ptr& mine) {
-  // The maximum of the negated ranks is the lowest failing one; nobody's value lies below all.
+  // The maximum of the negated ranks is the lowest failing one; the value of a rank without an
+  // error is below all of them.
   const std::int64_t nobody = -static_cast<std::int64_t>(ranks.size());
   const std::int64_t lowest = -all_max(ranks, mine ? -std::int64_t{ranks.rank()} : nobody);
   if (lowest == -nobody) {

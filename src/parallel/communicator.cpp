@@ -23,7 +23,7 @@ bool overlap(ConstView a, ConstView b) {
          before(b.bytes(), a.bytes() + a.size_bytes());
 }
 
-/// Of reduce-scatter and all-gather: `whole` is one part for each rank.
+/// For reduce-scatter and all-gather: `whole` has one part for each rank.
 void require_parts(const char* operation, ConstView whole, ConstView part, int ranks) {
   require(whole.dtype() == part.dtype() && whole.numel() == part.numel() * ranks,
           "{} over {} ranks was given {} elements of {} as a part and {} of {} as the whole; the "

@@ -9,7 +9,7 @@
 namespace precis {
 
 Mailbox::~Mailbox() {
-  // Messages are left only when an error ends the rank. MPI may still read the bytes of those that
+  // Messages remain only when an error ends the rank. MPI may still read the bytes of those that
   // have not left until the process ends, so they outlive this object on purpose. While an
   // exception is on its way MPI is not even asked: it would move on what others have begun, in
   // memory that may be gone.
@@ -44,7 +44,7 @@ std::size_t Mailbox::pending() {
 }
 
 std::optional<Message> Mailbox::try_receive() {
-  // Also moves this mailbox's own messages on, and lets go of those that have left.
+  // Also advances this mailbox's own messages, and frees those that have left.
   static_cast<void>(pending());
   int found = 0;
   MPI_Message handle = MPI_MESSAGE_NULL;

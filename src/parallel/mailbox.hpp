@@ -32,7 +32,7 @@ class Mailbox {
   [[nodiscard]] Message receive(std::string_view what);
   /// Waits until every posted message has left.
   void flush();
-  /// Posted messages that have not left yet: what a sender looks at to bound its memory.
+  /// Posted messages that have not left yet: by which a sender bounds its memory.
   [[nodiscard]] std::size_t pending();
 
  private:

@@ -31,7 +31,7 @@ MPI_Datatype mpi_type(DType dtype) {
   fail("MPI has no arithmetic for {}.", name_of(dtype));
 }
 
-/// To be moved only.
+/// Bytes that are only moved.
 MPI_Datatype mpi_bits(DType dtype) {
   switch (size_of(dtype)) {
     case 8:

@@ -1,4 +1,4 @@
-// A group of ranks that is only thought of, for planning what one of them would do.
+// A group of ranks without MPI, for planning what one of them would do.
 #pragma once
 
 #include "parallel/communicator.hpp"

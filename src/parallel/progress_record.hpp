@@ -14,7 +14,7 @@ namespace precis {
 [[nodiscard]] std::int64_t monotonic_nanoseconds();
 
 /// A short text that one rank writes while others may read. A reader that comes in between sees a
-/// mixture of two texts, which a diagnostic message can bear.
+/// mixture of two texts, which is acceptable in a diagnostic message.
 class SharedText {
  public:
   void store(std::string_view text);
@@ -24,7 +24,7 @@ class SharedText {
   std::array<std::atomic<std::uint64_t>, 8> words_{};
 };
 
-/// How the operating system names one process for ever: pids are used again, start times are not.
+/// What identifies one process for ever: pids are used again, start times are not.
 struct ProcessIdentity {
   std::int64_t pid = 0;
   std::uint64_t start_time = 0;     ///< clock ticks since boot, from /proc/PID/stat

@@ -6,7 +6,7 @@
 
 namespace precis {
 
-/// A member of what would wait for other ranks in its destructor. A rank that fails alone prints
+/// A member of classes whose destructor would wait for other ranks. A rank that fails alone prints
 /// its message only when it has unwound, and the others may never come to where it would wait.
 class Unwinding {
  public:

@@ -140,7 +140,7 @@ void Watchdog::watch() {
   while (!wake_.wait_for(lock, period, [this] { return stop_; })) {
     const std::int64_t claimed = session_.board().report_claimed();
     if (claimed != 0) {
-      // Another rank reports. If it does not come to its end, this one goes by itself.
+      // Another rank reports. If that does not end the job, this rank ends it.
       if (seconds_since(claimed) >
           1.5 * std::chrono::duration<double>(patience_after_abort).count()) {
         std::_Exit(static_cast<int>(ExitStatus::failed));
@@ -175,7 +175,7 @@ std::string Watchdog::find_trouble() const {
       continue;
     }
     const ProcessState process = state_of(record.process());
-    // The state is read again: a rank that finished in between may be gone in peace.
+    // The state is read again: a rank that finished in between is gone without an error.
     if (process == ProcessState::gone && record.state() != ProgressRecord::State::finished) {
       return fmt::format(
           "precis: {} is gone before its work was done; it was last in '{}', and {}, entered "

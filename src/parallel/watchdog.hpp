@@ -16,8 +16,8 @@ namespace precis {
 /// Looks at the progress records of this rank's node about five times a second until destruction,
 /// and ends the job (one message on stderr, MPI_Abort with status 1, and after 10 seconds SIGKILL
 /// to the ranks of the node) when
-/// - a rank's process is gone although it has not finished; this comes before the SIGTERM that
-///   mpirun then sends to the others can be taken for a wish to save and stop;
+/// - a rank's process is gone although it has not finished; this is seen before the SIGTERM that
+/// mpirun then sends to the others could be taken for a request to save and stop;
 /// - this rank has waited in one operation for `seconds`, and a rank of the node has shown no
 ///   progress for as long (it is stopped, or computes without `tick`), or all ranks of the node
 ///   have waited for as long (a deadlock, or a rank of another node is stuck).

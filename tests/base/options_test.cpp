@@ -161,7 +161,7 @@ TEST(Options, AWordBehindAValueIsAPatternThatTheShellHasExpanded) {
                              Words{"--data.train", "a.jsonl.gz", "b.jsonl", "c.jsonl.gz"}}) {
     EXPECT_THAT(Options{}.usage_message(words),
                 AllOf(HasSubstr("b.jsonl is not a deck. It follows --data.train "),
-                      HasSubstr("put a pattern in quotes"), HasSubstr("with commas between")));
+                      HasSubstr("put a pattern in quotes"), HasSubstr("separated by commas")));
   }
   const DeckFile deck("seed = 3\n");
   Options o;

@@ -184,7 +184,7 @@ TEST(Comparisons, APromptWithAChosenAndARejectedText) {
   DataOptions framed;
   framed.query_template = QueryTemplate::tldr;
   EXPECT_THAT(message_of<Error>([&] { (void)read(line, framed); }),
-              HasSubstr("a `prompt` stands as it is"));
+              HasSubstr("a `prompt` is used as it is"));
 }
 
 TEST(Comparisons, RowsOfNoKnownKindAreShownTheKinds) {
