@@ -9,7 +9,7 @@
 
 namespace precis {
 
-/// What the learner makes of a scored episode: experience. Vectors have one number a response
+/// What the learner makes of a scored episode: experience. Vectors have one number per response
 /// token.
 struct Experience {
   Episode episode;

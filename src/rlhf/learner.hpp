@@ -46,7 +46,7 @@ class Learner {
   };
   explicit Learner(const Setup& setup);
 
-  /// Scored episodes of this rank's part become experience, advantages not yet whitened.
+  /// Makes experience of the scored episodes of this rank's part, with advantages not yet whitened.
   [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
                                                    double kl_coefficient);
 

@@ -8,7 +8,7 @@ struct MeanAndVariance {
   double variance = 0;  ///< biased
 };
 
-/// Of the numbers with which `for_each` calls its argument, in two passes.
+/// The mean and variance of the numbers with which `for_each` calls its argument, in two passes.
 template <class Visit>
 [[nodiscard]] MeanAndVariance mean_and_variance(Visit&& for_each) {
   double sum = 0;

@@ -3,7 +3,7 @@
 namespace precis {
 namespace {
 
-/// Summaries are of tokens that the tokenizer has, as those of `sample` are.
+/// Summaries consist of tokens that the tokenizer has, as those of `sample` do.
 std::int64_t drawn_from(const Model& policy) {
   if (policy.tokenizer.empty()) {
     return 0;

@@ -45,7 +45,7 @@ struct RoleSetup {
   Communicator* learners = nullptr;  ///< data parallel; null: this rank is none of them
   RoleModels& models;
   const std::vector<Example>& prompts;
-  const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
+  const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl shows
   const PpoOptions& options;
   const TrainOptions& train;
   std::uint64_t seed = 0;

@@ -30,7 +30,7 @@ void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& 
                  nlohmann::ordered_json& extra) {
   require(
       options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
-      "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
+      "Step {}: the policy is {:.4g} nats per summary from the reference; ppo.max_kl allows "
       "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, in another run folder keeps the "
       "policy closer.",
       step, batch.kl_k1, options.max_kl);

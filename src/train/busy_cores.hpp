@@ -5,7 +5,7 @@
 
 namespace precis {
 
-/// Warns where the machine's load is above its cores already, for a rank of several `threads`;
+/// Warns if other programs already keep the machine's cores busy, for ranks of several `threads`;
 /// `ranks` are those of this machine.
 void warn_of_busy_cores(int threads, int ranks, Log& log);
 

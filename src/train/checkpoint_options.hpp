@@ -10,8 +10,8 @@ namespace precis {
 enum class OnFailure { stop, warn };
 
 struct CheckpointOptions {
-  /// Times what the last checkpoint took, between two by time: so that they take a thirtieth of the
-  /// run at most, however large the model is, and a run of minutes has one too.
+  /// Checkpoints by time are at least this many times what the last one took apart: so they take at
+  /// most a thirtieth of the run, however large the model is, and a run of minutes has one too.
   static constexpr int least_interval = 30;
 
   std::int64_t every_steps = 0;

@@ -30,8 +30,8 @@ int allowed_cores() {
 
 constexpr const char* threads_variable = "OMP_NUM_THREADS";
 
-/// The threads that the environment asks for, 0 if it does not. Of OpenMP's list, one number for
-/// each level of nesting, the first counts.
+/// The threads that the environment asks for, 0 if it does not. OpenMP's list has one number for
+/// each level of nesting; the first counts.
 std::int64_t threads_of_environment() {
   const char* const variable = std::getenv(threads_variable);
   std::string_view text = variable == nullptr ? "" : variable;

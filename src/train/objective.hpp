@@ -1,4 +1,4 @@
-// What is trained for: how a step is packed into micro-batches, and what their hidden states lose.
+// An objective: how a step is packed into micro-batches, and the loss of their hidden states.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace precis {
 
-/// The loss of a step's rows, which an implementation is told before the step; it keeps the sums of
-/// their losses. Micro-batches are ranges of these rows.
+/// The loss of a step's rows. An implementation is given the rows before the step, and keeps the
+/// sums of their losses. Micro-batches are ranges of these rows.
 class Objective {
  public:
   Objective() = default;

@@ -13,7 +13,7 @@ class Optimizer {
  public:
   Optimizer(Device& device, const Parameters& layout);
 
-  /// Where backward passes add to (gradient_specs); zero after zero_gradients().
+  /// What backward passes add to (gradient_specs); zero after zero_gradients().
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
   void zero_gradients();
 

@@ -64,7 +64,7 @@ struct MicroBatchSize {
 std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
                                            const SupervisedObjective& objective, int rank,
                                            int ranks) {
-  // Later ones are seldom larger, and a run may have millions.
+  // Later ones are seldom larger, and a run may have millions of them.
   constexpr std::int64_t most_steps = 10'000;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   StepRows step_rows(rows, plan.train.batch, plan.seed);
@@ -86,8 +86,8 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
   return growing;
 }
 
-/// Collective, of the rank that takes longest: by a micro-batch of one row and one of as many as
-/// take some seconds, each with an update.
+/// Collective: the seconds of the slowest rank, measured on a micro-batch of one row and on one
+/// that takes some seconds, each with an update.
 double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& world) {
   Model& model = plan.model;
   const auto objective = plan.make_objective(machine, model, world);

@@ -22,7 +22,8 @@ struct TrainingPlan {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> lengths;  ///< tokens of each training row, as micro-batches count them
   std::int64_t validation_rows = 0;
-  /// The objective of the run, for a machine, a model on it, and ranks to share the rows with.
+  /// The objective of the run, on a machine, for a model there, and for the ranks that share the
+  /// rows.
   std::function<std::unique_ptr<SupervisedObjective>(Machine&, const Model&, RankGroup&)>
       make_objective;
 };

@@ -145,10 +145,11 @@ std::optional<double> reference_mean(std::span<const Pair> pairs,
   std::set<Key> seen;
   double sum = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const Comparison& of = pairs[i].comparison;
+    const Comparison& comparison = pairs[i].comparison;
     for (std::size_t side = 0; side < 2; ++side) {
-      if (of.policies[side] == "ref" &&
-          seen.emplace(of.post.title, of.post.body, of.summaries[side]).second) {
+      if (comparison.policies[side] == "ref" &&
+          seen.emplace(comparison.post.title, comparison.post.body, comparison.summaries[side])
+              .second) {
         sum += static_cast<double>(rewards[i][side]);
       }
     }

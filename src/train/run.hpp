@@ -46,7 +46,8 @@ class TrainingRun {
   explicit TrainingRun(const Setup& setup);
 
   /// Collective, when all keys have their values: throws UsageError if the folder holds something
-  /// of this run already and a key has changed that may not, lest less takes its place.
+  /// of this run already and a key has changed that must not: a new run must not replace what is
+  /// there.
   void check_deck();
   /// Collective: notes what the inputs under these keys hold (a digest; "" for none), for the
   /// checkpoints. Throws UsageError naming the keys whose inputs are not those that the run was
@@ -57,7 +58,7 @@ class TrainingRun {
   [[nodiscard]] const std::optional<std::filesystem::path>& checkpoint() const noexcept {
     return checkpoints_.newest();
   }
-  /// Whether there is no checkpoint, but the final files are there: nothing can be added to them.
+  /// Whether there are final files but no checkpoint: such a run cannot go on.
   [[nodiscard]] bool is_finished() const noexcept { return remains_ == Remains::final_files; }
   [[nodiscard]] const RunState& state() const noexcept { return state_; }
   [[nodiscard]] RunState& state() noexcept { return state_; }
@@ -105,7 +106,7 @@ class TrainingRun {
   void set_writer(int world_rank) noexcept { checkpoints_.set_writer(world_rank); }
 
  private:
-  /// Has a signal say that nothing is lost, and where the run stands.
+  /// Makes a signal report that nothing is lost, and what the run has reached.
   void stand_still();
   void open_folder(const std::string& command);
   void take_state_of_checkpoint(RunState stored);

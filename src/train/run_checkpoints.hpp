@@ -55,7 +55,7 @@ class RunCheckpoints {
   void set_writer(int world_rank) noexcept { writer_ = world_rank; }
   [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
 
-  /// Before the first step: the time to the next checkpoint begins.
+  /// Before the first step: starts the time to the next checkpoint.
   void begin() { since_last_.restart(); }
   /// On rank 0: damaged files of later steps than the run goes on from are renamed.
   void set_aside_after(std::int64_t step) const { folder_.set_aside_after(step); }

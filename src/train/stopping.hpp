@@ -27,7 +27,7 @@ struct AllocationEnd {
 [[nodiscard]] std::string acknowledgement(const StopSignals::Wish& wish,
                                           const std::optional<Mpirun>& mpirun);
 
-/// Where a run stands while it trains nothing.
+/// What has been reached by a run that is not training at the moment.
 struct Standstill {
   /// What the same command does after an end now: "goes on from FILE", "begins the run".
   std::string next;

@@ -209,7 +209,7 @@ void SupervisedTraining::keep_if_best(std::int64_t step, const Validation& now) 
   if (!better) {
     const double best_accuracy = extra["best_accuracy"];
     const double best_loss = extra["best_loss"];
-    // Without accuracies these are equal, so that the loss decides; ties go to the earlier model.
+    // Without accuracies both are equal, and the loss decides; ties go to the earlier model.
     better =
         now.accuracy > best_accuracy || (now.accuracy == best_accuracy && now.loss < best_loss);
   }

@@ -24,7 +24,7 @@ class TraceFile {
 
   std::filesystem::path path_;
   std::ofstream file_;
-  std::streampos end_;  // where the array's closing bracket stands
+  std::streampos end_;  // where the array's closing bracket is
   bool empty_ = true;
   double step_begin_ = 0;
 };

@@ -65,7 +65,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
              .source = "precis: none",
              .maximum = 1e9});
   table.add("train.final_rate", &o.final_rate,
-            {.meaning = "rate at the end, as a part of the peak",
+            {.meaning = "rate at the end, as a fraction of the peak",
              .source = supervised ? "precis" : paper,
              .maximum = 1});
   table.add("train.weight_decay", &o.weight_decay,

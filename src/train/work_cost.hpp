@@ -1,4 +1,4 @@
-// How long work takes that begins with something fixed and grows with its tokens, measured on it.
+// The time of work as a fixed part and a part that grows with its tokens, from measurements.
 #pragma once
 
 #include <cstdint>
