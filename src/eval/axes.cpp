@@ -29,8 +29,8 @@ const nlohmann::json& object_field(const nlohmann::json& object, const char* fie
   return *value;
 }
 
-/// The post of `info`, as far as it is given; else what stands for it: the summary, and of a row
-/// that has neither its place, so that equal scores of unnamed summaries stay several ratings.
+/// The post of `info`, as far as it is given; else what stands for it: the summary, and for a row
+/// that has neither its place, so that equal scores of unnamed summaries count as several ratings.
 std::uint64_t post_of(const JsonRow& row, const std::string& summary) {
   const nlohmann::json* info = find_field(row.value, "info");
   Post post;
@@ -124,11 +124,11 @@ std::string table(const char* title, const std::map<std::string, AxisSummaries>&
 nlohmann::ordered_json groups_json(const std::map<std::string, AxisSummaries>& groups) {
   auto json = nlohmann::ordered_json::object();
   for (const auto& [name, axes] : groups) {
-    for (const auto& [axis, of] : axes) {
-      json[name][axis] = {{"ratings", of.ratings},
-                          {"mean", mean_json(of.mean)},
-                          {"share_of_7", rate_json(of.best)},
-                          {"histogram", of.histogram}};
+    for (const auto& [axis, summary] : axes) {
+      json[name][axis] = {{"ratings", summary.ratings},
+                          {"mean", mean_json(summary.mean)},
+                          {"share_of_7", rate_json(summary.best)},
+                          {"histogram", summary.histogram}};
     }
   }
   return json;
@@ -153,7 +153,7 @@ AxisRating parse_axis_rating(const JsonRow& row) {
     }
     if (!value->is_number_integer() || *value < 1 || *value > best_score) {
       throw BadRow(fmt::format(
-          "{}: the field `summary.axes.{}` is {}, a whole number from 1 to 7 was expected.", where,
+          "{}: the field `summary.axes.{}` is {}; expected a whole number from 1 to 7.", where,
           axis_names[axis], value->is_number() ? value->dump() : value->type_name()));
     }
     rating.scores[axis] = value->get<int>();

@@ -44,7 +44,7 @@ struct AxisSummary {
   Rate best;  ///< share of 7s, the same
 };
 
-/// By axis, those that were rated only.
+/// By axis, only the axes that were rated.
 using AxisSummaries = std::map<std::string, AxisSummary>;
 
 struct AxesReport {

@@ -33,8 +33,8 @@ double calibration_error(const BinSums& predicted, const BinSums& chosen, std::s
   return sum / static_cast<double>(pairs);
 }
 
-/// The 2.5% and the 97.5% point of the errors of a calibrated model, of which each judgement is
-/// drawn alone: where several people judge a pair alike its errors are larger.
+/// The 2.5% and the 97.5% point of the errors of a calibrated model, with each judgement drawn
+/// independently: where several people judge a pair alike, the errors are larger.
 std::array<double, 2> calibrated_errors(std::span<const Prediction> predictions,
                                         const BinSums& predicted) {
   constexpr std::size_t draws = 1000;
@@ -69,9 +69,10 @@ std::array<double, 2> calibrated_errors(std::span<const Prediction> predictions,
 
 Calibration calibration_of(std::span<const Prediction> predictions) {
   assert(!predictions.empty());
-  std::vector<Prediction> of(predictions.begin(), predictions.end());
-  std::ranges::sort(
-      of, {}, [](const Prediction& one) { return std::tuple(one.margin, one.chosen, one.post); });
+  std::vector<Prediction> sorted(predictions.begin(), predictions.end());
+  std::ranges::sort(sorted, {}, [](const Prediction& one) {
+    return std::tuple(one.margin, one.chosen, one.post);
+  });
   Calibration result;
   const auto count = static_cast<double>(bin_count);
   BinSums predicted{};
@@ -79,7 +80,7 @@ Calibration calibration_of(std::span<const Prediction> predictions) {
   std::vector<PostValue> brier;
   std::vector<PostValue> log_loss;
   std::array<std::vector<PostValue>, bin_count> outcomes;
-  for (const Prediction& one : of) {
+  for (const Prediction& one : sorted) {
     const double p = probability_of_higher(one);
     const std::size_t place = bin_of(p);
     ++result.bins[place].pairs;
@@ -100,8 +101,8 @@ Calibration calibration_of(std::span<const Prediction> predictions) {
       bin.chosen = rate_over_posts(outcomes[i], Weight::rows);
     }
   }
-  result.ece = calibration_error(predicted, chosen, of.size());
-  const auto [low, high] = calibrated_errors(of, predicted);
+  result.ece = calibration_error(predicted, chosen, sorted.size());
+  const auto [low, high] = calibrated_errors(sorted, predicted);
   result.calibrated_low = low;
   result.calibrated_high = high;
   result.brier = mean_over_posts(brier, Weight::rows);

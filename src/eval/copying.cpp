@@ -12,7 +12,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/// The longest run of words that stands in both; memory of the summary.
+/// The longest run of words that occurs in both; memory of the summary.
 std::size_t longest_common_run(const Words& summary, const Words& post) {
   std::size_t longest = 0;
   std::vector<std::size_t> ending(summary.size() + 1);  // runs that end at each word of the summary

@@ -50,8 +50,8 @@ struct Term {
 };
 using PostTerms = std::vector<Term>;
 
-/// In an order that does not depend on that of the judgements, as sums are taken over them; with
-/// weights that stay the same where every judgement is there k times.
+/// In an order that does not depend on that of the judgements, since they are summed; with weights
+/// that stay the same if every judgement is repeated k times.
 std::vector<PostTerms> terms_of(std::span<const LengthObservation> observations, Weight weight) {
   std::map<std::uint64_t, std::map<std::array<double, 2>, std::int64_t>> counts;
   for (const LengthObservation& one : observations) {
@@ -128,8 +128,8 @@ std::array<double, 2> score(const PostTerms& post, const Line& line) {
   return sum;
 }
 
-/// Newton's method; the likelihood is concave, and halving a step that lowers it makes it converge
-/// from anywhere where there is a maximum.
+/// Newton's method; the likelihood is concave, and halving a step that lowers it makes the method
+/// converge from anywhere if there is a maximum.
 Line fit(std::span<const PostTerms> terms) {
   constexpr int most_steps = 200;
   Line line;
@@ -163,8 +163,8 @@ Line fit(std::span<const PostTerms> terms) {
   return line;
 }
 
-/// Half the width of the intercept's interval; infinite where all that is known of the line comes
-/// from one post.
+/// Half the width of the intercept's interval; infinite if all that is known of the line comes from
+/// one post.
 double half_width(std::span<const PostTerms> terms, const Line& line) {
   const Matrix whole = information(terms, line);
   double squares = 0;

@@ -37,7 +37,7 @@ std::string line(const std::string& name, const Agreement& agreement, bool with_
 std::string group_lines(const std::string& title, const Groups& groups, bool with_gold) {
   std::string text;
   for (const auto& [name, agreement] : groups) {
-    // A single group says no more than all pairs do.
+    // A single group is the same as all pairs.
     if (name != "all" && groups.size() > 2) {
       text += line(title + " " + name, agreement, with_gold);
     }

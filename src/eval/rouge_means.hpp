@@ -25,7 +25,7 @@ struct RougeMeans {
   RougeScoreMeans rouge_lsum;
 };
 
-/// `posts` are the numbers of the scores' posts. `of` must not be empty.
+/// `posts` are the numbers of the scores' posts. `scores` must not be empty.
 [[nodiscard]] RougeMeans mean_of(std::span<const Rouge> scores,
                                  std::span<const std::uint64_t> posts, Weight weight);
 

@@ -55,7 +55,7 @@ std::optional<Standard> choose_reference(const JudgedPairs& pairs, const Audit& 
   return std::nullopt;
 }
 
-// 1 and 9 are as sure as each other: which of the two was shown first does not matter.
+// 1 and 9 are equally sure: which of the two was shown first does not matter.
 std::string confidence_name(const PairVote& vote) {
   if (!vote.confidence) {
     return "not given";

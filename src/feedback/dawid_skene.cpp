@@ -149,7 +149,7 @@ double majority(const Ballot& ballot) {
   return ones / static_cast<double>(ballot.votes.size());
 }
 
-// Turns the groups round in which the anchors say the contrary; whether there were any.
+// Mirrors the groups in which the anchors contradict the estimate; whether there were any.
 bool turn_to_anchors(Fit& fit, const std::vector<Ballot>& ballots) {
   Overlap overlap(ballots, fit.parameters.right.size());
   std::map<std::size_t, double> agreement;

@@ -75,15 +75,15 @@ std::string cards(const LabelerAudit& labeler) {
   html +=
       "</div>\n<p class=\"note\">Below each share: its 95% interval. The estimated accuracy is "
       "found together with the consensus (Dawid and Skene 1979), its interval over pairs, by the "
-      "model. Repeats within a batch are not counted unless the two stood in the other order: they "
-      "may be copies.</p>\n";
+      "model. Repeats within a batch are not counted unless the two were shown in the other order: "
+      "they may be copies.</p>\n";
   return labeler.contradicted == 0
              ? html
              : html + fmt::format("<p class=\"note\">Judged both ways, and left out: {}.</p>\n",
                                   counted(labeler.contradicted, "pair"));
 }
 
-// Over the labelers that `choose` takes.
+// The sum over the labelers that `choose` accepts.
 template <class Choose>
 AgreementCount sum_over(const Audit& audit, AgreementCount LabelerAudit::*count, Choose choose) {
   AgreementCount sum;
@@ -244,7 +244,7 @@ std::string index_html(const Audit& audit) {
                              "Labelers")});
 }
 
-// Of what an earlier audit may have left.
+// The files that an earlier audit may have left.
 bool is_sheet(const std::string& file) {
   return file.starts_with("sheet-") && file.ends_with(".html");
 }

@@ -60,18 +60,18 @@ std::optional<int> higher(double first, double second) {
 struct Judgement {
   const Comparison* comparison = nullptr;
   std::uint64_t pair = 0;
-  bool swapped = false;  ///< the text that comes first in alphabetical order stood second
+  bool swapped = false;  ///< the text that comes first in alphabetical order was shown second
   int choice = 0;        ///< as in PairVote
   std::size_t batch = 0;
 
-  /// What can tell a second judgement from a copy of the first, whatever was chosen: were the
-  /// choice a part of it, of the second judgements only the opposite ones would be seen.
+  /// What can tell a second judgement from a copy of the first, whatever was chosen: if the choice
+  /// were a part of it, only opposite second judgements would be seen.
   [[nodiscard]] auto occasion() const { return std::tuple(batch, swapped); }
-  /// What two of one labeler agree in if they cannot be told apart.
+  /// What two judgements of one labeler have in common if they cannot be told apart.
   [[nodiscard]] auto same() const {
     return std::tuple(choice, batch, swapped, comparison->confidence.value_or(0));
   }
-  /// Of a pair's texts, policies and notes that of one row is taken, whatever the order of rows.
+  /// A pair's texts, policies and notes are taken from one row, the same in any order of the rows.
   [[nodiscard]] auto form() const {
     const std::size_t k = swapped ? 1 : 0;
     return std::tie(comparison->post.id, comparison->summaries[k], comparison->summaries[1 - k],
@@ -157,7 +157,7 @@ JudgedPair pair_of(std::span<const Judgement> own) {
   return pair;
 }
 
-/// The first of `of` that belong together.
+/// The first of `judgements` that belong together.
 template <class Key>
 std::span<const Judgement> first_group(std::span<const Judgement> judgements, const Key& key) {
   std::size_t end = 1;

@@ -51,7 +51,7 @@ nlohmann::ordered_json item_json(const ListedPair& pair, const LabelPageOptions&
           {"summaries", {text(left), text(1 - left)}}};
 }
 
-/// JSON that can stand within a script element: no tag can begin in it.
+/// JSON that is safe within a script element: no tag can begin in it.
 std::string script_safe(const nlohmann::ordered_json& value) {
   std::string safe;
   for (const char c : to_line(value)) {

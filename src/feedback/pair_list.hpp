@@ -14,7 +14,7 @@ namespace precis {
 
 struct ListedPair {
   nlohmann::json row;     ///< `comparison_row` of the one in the file
-  Comparison comparison;  ///< `choice` is not looked at
+  Comparison comparison;  ///< `choice` is ignored
   std::string id;         ///< `pair_id`
 };
 

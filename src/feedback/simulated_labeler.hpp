@@ -1,4 +1,4 @@
-// Labelers made of the gold labeler, noise and biases, so that what they are is known.
+// Labelers made of the gold labeler, noise and biases, so that their true reliability is known.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The chart in which reward-model score and gold score part (after Stiennon et al. 2020, figure 5,
-// and Gao, Schulman and Hilton 2022).
+// The chart in which reward-model score and gold score diverge (after Stiennon et al. 2020, figure
+// 5, and Gao, Schulman and Hilton 2022).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -109,7 +109,7 @@ Series rescaled(Series series) {
 }
 
 std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
-  const std::string x_label = "square root of the KL to the first policy, in nats a summary";
+  const std::string x_label = "square root of the KL to the first policy, in nats per summary";
   LineChart together{.title =
                          "Reward-model score and gold score: rise since the smallest KL, over each "
                          "one's largest rise",
@@ -167,7 +167,8 @@ std::string overoptimization_html(const std::filesystem::path& file) {
                       .gold = measured_in(row, "gold")};
         if (!std::isfinite(policy.kl) ||
             !(std::isfinite(policy.reward.value) || std::isfinite(policy.gold.value))) {
-          throw BadRow(fmt::format("{}: kl, or both of reward and gold, are no numbers.", where));
+          throw BadRow(
+              fmt::format("{}: kl is not a number, or neither reward nor gold is one.", where));
         }
         // An estimate of a KL near zero may come out below it.
         policy.kl = std::max(0.0, policy.kl);

@@ -26,12 +26,12 @@ std::string note(const std::string& text) {
   return fmt::format("<p class=\"note\">{}</p>\n", escaped(text));
 }
 
-/// "2,000 posts, one sample a policy and post at temperature 0, judged by the gold labeler; ..."
+/// "2,000 posts, one sample per policy and post at temperature 0, judged by the gold labeler; ..."
 std::string heading(const Json& table) {
   std::string text = number_text(number_in(table, "posts").value_or(0)) + " posts, ";
   if (const auto samples = number_in(table, "samples")) {
     text += *samples == 1 ? "one sample" : number_text(*samples) + " samples";
-    text += " a policy and post, ";
+    text += " per policy and post, ";
   }
   const std::string at = temperature_text(table);
   text += at.empty() ? "sampled at a temperature that the file does not say, "

@@ -275,7 +275,7 @@ TEST_F(Judgements, AnotherFileIsNamed) {
   EXPECT_THAT(error_of({{"text", "a"}}),
               HasSubstr("answers.jsonl:2: the field `format` is missing"));
   EXPECT_THAT(error_with("format", "precis answer 3"),
-              HasSubstr("`format` is \"precis answer 3\", \"precis answer 2\" was expected"));
+              HasSubstr("`format` is \"precis answer 3\"; expected \"precis answer 2\""));
   EXPECT_THAT(error_with("format", 1), HasSubstr("`format` is number"));
   EXPECT_THAT(error_with("pairs", "0123456789abcdef"),
               AllOf(HasSubstr("of a page that was made from other pairs than those of"),
@@ -292,10 +292,10 @@ TEST_F(Judgements, ValuesOutOfRangeAreNamed) {
   EXPECT_THAT(error_with("lean", "left"), HasSubstr("`lean` is \"left\" and `scale` is 3"));
   EXPECT_THAT(error_with("left", 2), HasSubstr("`left` is 2, a whole number from 0 to 1"));
   EXPECT_THAT(error_with("worker", ""), HasSubstr("`worker` is empty"));
-  EXPECT_THAT(error_with("worker", 7), HasSubstr("`worker` is number, text was expected"));
+  EXPECT_THAT(error_with("worker", 7), HasSubstr("`worker` is number; expected text"));
   EXPECT_THAT(error_with("complete", "yes"), HasSubstr("`complete` is text, true or false"));
   EXPECT_THAT(error_with("seconds", -1), HasSubstr("`seconds` is -1, a number from 0"));
-  EXPECT_THAT(error_with("note", nullptr), HasSubstr("`note` is null, text was expected"));
+  EXPECT_THAT(error_with("note", nullptr), HasSubstr("`note` is null; expected text"));
   EXPECT_THAT(error_with("first", 6), HasSubstr("`first` is 6, a whole number from 1 to 5"));
   EXPECT_THAT(error_with("count", 6), HasSubstr("`count` is 6, a whole number from 1 to 5"));
   EXPECT_THAT(error_with("first", 3), HasSubstr("`count` is 5, a whole number from 1 to 3"));

@@ -118,7 +118,7 @@ TEST(Report, OfSeveralRunsComparesThem) {
   EXPECT_THAT(report.html, Not(HasSubstr("<td dir=\"auto\">seed</td>"))) << "it does not differ";
   EXPECT_THAT(report.html,
               HasSubstr("<span class=\"key k0\">a</span><span class=\"key k1\">b</span>"));
-  EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats a summary: exact"));
+  EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats per summary: exact"));
 }
 
 TEST(Report, OfALoopFindsItsStagesAndTables) {
@@ -369,7 +369,7 @@ TEST(Report, HugeFilesGiveASmallPage) {
   log.close();
   const Report report = report_of(run);
   EXPECT_THAT(report.problems, Contains(HasSubstr("line 200001 is longer than 8.0 MiB")));
-  EXPECT_THAT(report.problems, Contains(HasSubstr("more than 200 different numbers")));
+  EXPECT_THAT(report.problems, Contains(HasSubstr("more than 200 different metrics")));
   EXPECT_THAT(report.html, AllOf(HasSubstr("trouble 999"), HasSubstr("960 more lines before these"),
                                  Not(HasSubstr("trouble 959"))));
   EXPECT_LT(report.html.size(), 1000000U);
