@@ -39,7 +39,7 @@ class ModelOnRows {
   [[nodiscard]] const HandedFiles& handed() const noexcept { return handed_; }
   [[nodiscard]] Machine& machine() noexcept { return machine_; }
   [[nodiscard]] const Model& model() const noexcept { return model_; }
-  /// Since the start.
+  /// The time since the start.
   [[nodiscard]] double seconds() const { return watch_.seconds(); }
   /// Collective: all ranks have read the same model and rows.
   void agree_on(const std::vector<PromptRow>& rows) const;

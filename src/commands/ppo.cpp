@@ -49,7 +49,7 @@ void add_options(OptionTable& table, PpoCommand& o) {
   add_checkpoint_options(table, o.checkpoint);
 }
 
-/// Puts the values behind defaults that depend on others, and checks what depends on several keys.
+/// Sets the defaults that depend on other keys, and checks what depends on several keys.
 void complete(PpoCommand& o, const OptionTable& table) {
   if (o.reference.empty()) {
     o.reference = o.policy;
@@ -116,12 +116,11 @@ Heads read_heads(const PpoCommand& o) {
       {o.reference, heads.reference}, {o.reward, heads.reward}, {o.value, heads.value}};
   for (const auto& [file, head] : others) {
     const auto other = tokenizer(head, file);
-    require(
-        !heads.tokenizer || !other || heads.tokenizer->begin() == other->begin() ||
-            !heads.tokenizer->with_begin({}).same_as(other->with_begin({})),
-        "Of {} and {} one has a begin token before its queries, the other none, or another: they "
-        "were trained differently. data.bos makes it the same for all.",
-        o.policy, file);
+    require(!heads.tokenizer || !other || heads.tokenizer->begin() == other->begin() ||
+                !heads.tokenizer->with_begin({}).same_as(other->with_begin({})),
+            "{} and {} were not trained with the same begin token before their queries. data.bos "
+            "sets one for all models.",
+            o.policy, file);
     const bool same = heads.tokenizer && other ? heads.tokenizer->same_as(*other)
                                                : heads.tokenizer.has_value() == other.has_value();
     require(
@@ -133,7 +132,7 @@ Heads read_heads(const PpoCommand& o) {
   return heads;
 }
 
-/// The output matrix of a language model alone: what the exact KL needs of the reference.
+/// Only the output matrix of a language model: what the exact KL needs of the reference.
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
   const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);

@@ -47,15 +47,15 @@ void add_options(OptionTable& table, SampleOptions& o) {
   table.add("prompt", &o.prompt,
             {.meaning = "a prompt in place of input and output: what follows it is printed"});
   table.add("output", &o.output,
-            {.meaning = "one line a sample, in the order of the input (JSON Lines); a name that "
+            {.meaning = "one line per sample, in the order of the input (JSON Lines); a name that "
                         "ends in .gz is compressed",
              .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add("sampling.temperature", &o.temperature,
-            {.meaning = fmt::format("of the softmax; 0, and all below {}: always the most likely "
-                                    "token, log-probs of temperature 1",
+            {.meaning = fmt::format("of the softmax; 0, or anything below {}: always the most "
+                                    "likely token, with log-probs at temperature 1",
                                     smallest_temperature),
              .source = "Stiennon 2020: evaluation",
              .maximum = 1e6});
@@ -82,7 +82,7 @@ void add_options(OptionTable& table, SampleOptions& o) {
              .minimum = 1,
              .maximum = 1e6});
   table.add("sampling.padded_vocabulary", &o.padded_vocabulary,
-            {.meaning = "also draw ids that the tokenizer has no token for, where the model's "
+            {.meaning = "also sample ids that the tokenizer has no token for, where the model's "
                         "vocabulary is padded beyond it",
              .source = "precis"});
   table.add("sampling.max_sequences", &o.max_sequences,
@@ -98,12 +98,10 @@ void check_keys(const SampleOptions& o) {
   }
   if (!o.prompt.empty() && (!o.input.empty() || !o.output.empty())) {
     fail_usage(
-        "--prompt stands in place of --input and --output: its samples are printed. Leave one of "
-        "them out.");
+        "--prompt replaces --input and --output: its samples are printed. Give one or the other.");
   }
   if (const auto at = invalid_utf8_at(o.prompt)) {
-    fail_usage("--prompt is not UTF-8: its byte {} cannot stand there. Give it as UTF-8 text.",
-               *at + 1);
+    fail_usage("--prompt is not UTF-8: its byte {} is invalid. Give it as UTF-8 text.", *at + 1);
   }
 }
 
@@ -144,9 +142,8 @@ void check_count(const SampleOptions& o, std::size_t rows) {
   constexpr std::int64_t most = 100'000'000;
   if (const auto count = static_cast<std::int64_t>(rows) * o.n; count > most) {
     fail_usage(
-        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give fewer, or some "
-        "of "
-        "the rows.",
+        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give a smaller n, or "
+        "fewer rows.",
         o.n, counted(static_cast<std::int64_t>(rows), "row"), counted(count, "sample"),
         with_thousands(most));
   }

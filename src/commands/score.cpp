@@ -34,11 +34,12 @@ void add_options(OptionTable& table, ScoreOptions& o) {
                         "response_ids (JSON Lines)",
              .required = true,
              .file = FileUse::input});
-  table.add("output", &o.output,
-            {.meaning = "one line a row, in the order of the input (JSON Lines); a name that ends "
-                        "in .gz is compressed",
-             .required = true,
-             .file = FileUse::output});
+  table.add(
+      "output", &o.output,
+      {.meaning = "one line per row, in the order of the input (JSON Lines); a name that ends "
+                  "in .gz is compressed",
+       .required = true,
+       .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);

@@ -42,7 +42,7 @@ void add_options(OptionTable& table, SftOptions& o) {
   add_model_options(table, o.config);
 }
 
-/// The present texts of the `model.` keys that the user gave.
+/// The current values, as text, of the `model.` keys that the user gave.
 std::map<std::string, std::string> given_model_keys(const OptionTable& table) {
   std::map<std::string, std::string> keys;
   for (const Option& option : table.options()) {
@@ -113,8 +113,8 @@ Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& ha
   return model;
 }
 
-/// The `model.` keys of a run that goes on or is finished: its checkpoint or final model knows what
-/// the files it was begun with said.
+/// The `model.` keys of a run that goes on or is finished: they are taken from its checkpoint or
+/// its final model.
 void continue_config(const OptionTable& table, SftOptions& o, const ModelReader& model) {
   const ModelConfig config = load_model_head(model, {ModelKind::language}).config;
   if (o.model.empty()) {
@@ -174,9 +174,9 @@ class SftCommand final : public SupervisedCommand {
     return precis::start_model(context_.options, options_, handed, device);
   }
   void read_rows(const HandedFiles& handed, const Model& model) override {
-    const auto& of = options_.model.empty() ? options_.tokenizer : options_.model;
-    rows_ = precis::read_rows(options_, handed, required_tokenizer(model, of), model.config.context,
-                              context_.log);
+    const auto& source = options_.model.empty() ? options_.tokenizer : options_.model;
+    rows_ = precis::read_rows(options_, handed, required_tokenizer(model, source),
+                              model.config.context, context_.log);
   }
   [[nodiscard]] SupervisedDigests digests(const HandedFiles& handed, bool goes_on) override {
     return {.inputs = digests_of(options_, handed, rows_, goes_on, context_.log), .others = {}};

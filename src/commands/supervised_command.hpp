@@ -38,7 +38,8 @@ class SupervisedCommand {
  public:
   struct Facts {
     ModelKind kind = ModelKind::language;  ///< of the model in training
-    /// Whether keys get their values from the model, so that the deck is not whole before.
+    /// Whether keys get their values from the model, so that the deck is complete only once it is
+    /// loaded.
     bool model_completes_keys = false;
   };
   explicit SupervisedCommand(Facts facts) : facts_(facts) {}
@@ -54,7 +55,7 @@ class SupervisedCommand {
   [[nodiscard]] virtual Model start_model(const HandedFiles& handed, Device& device) = 0;
   virtual void read_rows(const HandedFiles& handed, const Model& model) = 0;
   [[nodiscard]] virtual SupervisedDigests digests(const HandedFiles& handed, bool goes_on) = 0;
-  /// Of the rows that were read.
+  /// The plan for the rows that were read.
   [[nodiscard]] virtual TrainingPlan plan(Model& model) = 0;
   /// Collective: the configuration of the final model, whose parameters are `kept`.
   [[nodiscard]] virtual ModelConfig final_config(Device& /*device*/, const Model& model,
@@ -68,8 +69,8 @@ class SupervisedCommand {
   Facts facts_;
 };
 
-/// Trains, goes on with a training, or describes one (`dry_run`). `files` may be such as can be
-/// read only once.
+/// Trains, goes on with a training, or describes one (`dry_run`). `files` may include some that can
+/// be read only once.
 [[nodiscard]] ExitStatus run_supervised(Context& context, SupervisedOptions& options,
                                         const std::vector<std::string>& files,
                                         SupervisedCommand& command);

@@ -166,17 +166,17 @@ TEST_F(EvaluateCommands, TablesKeepTheTemperatureOfTheirSamples) {
     return words;
   };
   EXPECT_THAT(succeed(table({"--json", file("table")})),
-              HasSubstr("4 samples a policy and post, judged"));
+              HasSubstr("4 samples per policy and post, judged"));
   EXPECT_FALSE(json("table").contains("temperature"));
   EXPECT_THAT(succeed(table({"--json", file("table"), "--temperature", "0.7"})),
-              HasSubstr("4 samples a policy and post at temperature 0.7, judged"));
+              HasSubstr("4 samples per policy and post at temperature 0.7, judged"));
   EXPECT_EQ(json("table")["temperature"], 0.7);
   EXPECT_EQ(json("table")["policies"][1]["name"], "SFT");
   succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
            "--temperature", "1", "--json", file("table")});
   EXPECT_EQ(json("table")["temperature"], 1);
   for (const std::string wrong : {"hot", "-1", "1x"}) {
-    refuse(2, "--temperature is '" + wrong + "', a number of at least 0 was expected",
+    refuse(2, "--temperature is '" + wrong + "'; expected a number of at least 0",
            table({"--temperature", wrong}), "--json");
   }
 }
