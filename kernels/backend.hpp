@@ -24,14 +24,14 @@ struct Backend {
   void (&synchronize)(Queue&);         ///< The host waits until the queue is empty.
   /// Puts `work` into the queue: for one Recording always the same kernels on the same memory. From
   /// the second time on a device may start what it has recorded in place of calling `work`, which
-  /// must therefore do nothing else. It is recorded anew after device memory was taken or given
-  /// back.
+  /// must therefore do nothing else. It is recorded anew after device memory was allocated or
+  /// freed.
   void (&repeat)(Queue&, Recording&, const std::function<void()>& work);
   void (&copy_to_device)(Queue&, View out, ConstView host);
   void (&copy_to_host)(Queue&, View host, ConstView x);  ///< Returns when the host has the data.
   /// The instruction set and libraries chosen on this machine, for `--version` and the log.
   std::string (&describe)();
-  /// Whether f32 rows keep their bits whatever batch they stand in (CONTRACT: exactness).
+  /// Whether f32 rows have the same bits in any batch (CONTRACT: exactness).
   bool (&rows_are_exact)();
 
   // The kernels, each behind the check of its arguments (checks/checks.hpp).

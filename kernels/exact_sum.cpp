@@ -155,7 +155,7 @@ double ExactSum::value() const {
   while (top > 1 && digits[top] == 0) {
     --top;
   }
-  // The 64 highest bits, what stands below them as one bit: enough to round once.
+  // The 64 highest bits, and whatever is below them as one bit: enough to round once.
   auto high = static_cast<std::uint64_t>(digits[top]);
   int exponent = 32 * (static_cast<int>(top) - 1) - lowest;
   std::size_t next = top;

@@ -1,4 +1,4 @@
-// Sums without rounding: of numbers in any order, cut and merged anyhow, the same bits.
+// Sums without rounding: the same bits in any order of the terms, however they are cut and merged.
 //
 // A sum is an array of integers, a fixed-point number that holds every finite double exactly (a
 // long accumulator; Kulisch and Miranker 1986). Two sums are merged by adding their integers one by
@@ -109,7 +109,7 @@ class ExactSum {
   std::array<std::int64_t, static_cast<std::size_t>(exact_sum_words)> words_{};
 };
 
-/// Sums that stand end to end.
+/// Sums stored end to end.
 [[nodiscard]] std::vector<ExactSum> exact_sums(std::span<const std::int64_t> words);
 
 }  // namespace precis

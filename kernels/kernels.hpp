@@ -3,19 +3,19 @@
 // Letters in shapes: N tokens of a packed batch, B sequences, P chosen positions, C width, H query
 // heads, K key-value heads, D head dimension, F width of the MLP, V vocabulary, M blocks of a
 // sequence's KV cache. Tensors are dense and row-major; matrices of weights are (out, in). Unless a
-// comment says otherwise, numbers are f32 (the precision travels in the view) and lists of tokens,
-// positions and offsets i32. A View is written, a ConstView read; "optional" arguments may be empty
-// views. Outputs never overlap inputs unless the comment says so.
+// comment says otherwise, tensors of real numbers are f32 (the view carries the dtype), and lists
+// of tokens, positions and offsets are i32. A View is written, a ConstView read; "optional"
+// arguments may be empty views. Outputs never overlap inputs unless the comment says so.
 //
 // Activations are in f32 or, where the backend has it, bf16: in one call all of them in the same,
-// unless the comment says so. Parameters, their gradients, statistics (mean, rstd, log_sum,
-// log-probs, entropies), logits and losses are f32 always.
+// unless the comment says so. Parameters, their gradients, statistics (mean, rstd, log_sum_exp,
+// log-probs, entropies), logits and losses are always f32.
 //
-// In f32 on the CPU a row of a result has the same bits whatever other rows stand in the batch, and
+// In f32 on the CPU a row of a result has the same bits whatever other rows are in the batch, and
 // decoding gives the bits of the packed forward pass: each kernel treats each row in one fixed
 // order. A sum over rows that is added to its output "continues the sum in memory in the order of
-// rows": each number is one chain of additions that starts from what stands there, so that rows cut
-// into several calls have the bits of one call. (On CUDA: the same to rounding, and the same bits
+// rows": each element is one chain of additions that starts from the value there, so that rows cut
+// into several calls give the bits of one call. (On CUDA: the same to rounding, and the same bits
 // for the same calls.)
 #pragma once
 
@@ -79,13 +79,13 @@ using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, Cons
 enum class Rotation : std::uint8_t { forward, backward };
 
 struct RotaryRule {
-  std::int64_t dims = 0;  ///< So many numbers of each head turn, an even number.
+  std::int64_t dims = 0;  ///< How many dimensions of each head are rotated; even.
   double base = 10000.0;
 };
 
 /// Rotates queries q (N,H,D) and keys k (N,K,D) in place by their positions (N): of the first
-/// `dims` numbers of each head, the pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su et
-/// al. 2021, halves as in Hugging Face's models); `backward` turns the other way.
+/// `dims` dimensions of each head, the pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su
+/// et al. 2021, halves as in Hugging Face's models); `backward` turns the other way.
 using Rotary = void(Queue&, View q, View k, ConstView positions, const RotaryRule& rule,
                     Rotation direction);
 
@@ -122,25 +122,25 @@ using LinearWeightGradient = void(Queue&, View dweight, View dbias, ConstView dy
 // ----------------------------------------------------------------------------------------------
 // attention
 
-/// Keys are visited in blocks of so many, in training, prompts and decoding alike; also the size of
-/// a block of the KV cache.
+/// Keys are visited in blocks of this size, in training, prompts and decoding alike; also the size
+/// of a block of the KV cache.
 inline constexpr std::int64_t attention_block = 32;
 
 /// Causal attention inside each sequence of a packed batch (Dao et al. 2022: online softmax over
-/// blocks). out (N,H,D), log_sum (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
+/// blocks). out (N,H,D), log_sum_exp (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
 /// (N,K,D), H a multiple of K; offsets (B+1), tokens of sequence b are offsets[b] .. offsets[b+1].
-/// On CUDA this and all kernels of attention have D up to 256.
-using AttentionForward = void(Queue&, View out, View log_sum, ConstView q, ConstView k, ConstView v,
-                              ConstView offsets, double scale);
+/// On CUDA this and all kernels of attention take D up to 256.
+using AttentionForward = void(Queue&, View out, View log_sum_exp, ConstView q, ConstView k,
+                              ConstView v, ConstView offsets, double scale);
 /// dq (N,H,D), dk and dv (N,K,D), all overwritten, for dout (N,H,D) and the forward pass's tensors.
 using AttentionBackward = void(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
-                               ConstView log_sum, ConstView q, ConstView k, ConstView v,
+                               ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
                                ConstView offsets, double scale);
 /// Rotates q and k as Rotary does, forward, and writes k and v (N,K,D) into the cache: token n goes
 /// to place slots[n] % attention_block of block slots[n] / attention_block. key_blocks (blocks, K,
 /// D, attention_block): a block holds its keys transposed; value_blocks (blocks, K,
-/// attention_block, D). rule.dims 0: nothing is rotated, q and positions are not looked at and k is
-/// only read.
+/// attention_block, D). rule.dims 0: nothing is rotated, q and positions are ignored and k is only
+/// read.
 using RotaryKvWrite = void(Queue&, View key_blocks, View value_blocks, View q, View k, ConstView v,
                            ConstView positions, ConstView slots, const RotaryRule& rule);
 /// Copies block `from` of the cache to block `to`, keys and values.
@@ -169,18 +169,18 @@ using GatedSiluBackward = void(Queue&, View dgate, View dup, ConstView dout, Con
 // ----------------------------------------------------------------------------------------------
 // vocabulary
 
-/// Of logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum (P) = log-sum-exp,
-/// and entropy (P) (optional) in nats.
-using LogSoftmaxForward = void(Queue&, View logprob, View log_sum, View entropy, ConstView logits,
-                               ConstView targets, double temperature);
+/// Of logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum_exp (P) =
+/// log-sum-exp, and entropy (P) (optional) in nats.
+using LogSoftmaxForward = void(Queue&, View logprob, View log_sum_exp, View entropy,
+                               ConstView logits, ConstView targets, double temperature);
 /// Turns logits (P,V) into their gradient in place, for dlogprob (P): (1[v = target] - p_v) *
 /// dlogprob / temperature.
-using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum, ConstView targets,
+using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum_exp, ConstView targets,
                                 ConstView dlogprob, double temperature);
 /// kl (P) = sum_v p_v (log p_v - log q_v) in nats, p and q the softmax of logits and
-/// reference_logits (P,V) divided by `temperature`, with their log_sum (P).
-using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum,
-                          ConstView reference_logits, ConstView reference_log_sum,
+/// reference_logits (P,V) divided by `temperature`, with their log_sum_exp (P).
+using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum_exp,
+                          ConstView reference_logits, ConstView reference_log_sum_exp,
                           double temperature);
 
 struct SamplingRule {
@@ -193,8 +193,8 @@ struct SamplingRule {
   friend bool operator==(const SamplingRule&, const SamplingRule&) = default;
 };
 
-/// Draws tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the tokens
-/// drawn from that top-k, then top-p on the renormalised rest (the crossing token included, ties to
+/// Samples tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the
+/// candidates that top-k, then top-p on the renormalised rest (the crossing token included, ties to
 /// the lower id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
 /// Purpose::sampling, episodes[b], positions[b], v / 4) and u = min((x >> 1) * 2^-31 + 2^-32, 1 -
 /// 2^-24) in f32, g = -log(-log1p(-u)). logprob (B): of the token under the full softmax at this
@@ -210,7 +210,7 @@ using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstVi
 /// however x is cut. On CUDA each call's sum is taken in f64, in a fixed order, and added exactly;
 /// so are the sums of the losses.
 using Sum = void(Queue&, View out, ConstView x, Write write);
-/// The same of the squares of x.
+/// The same for the squares of x.
 using SumOfSquares = void(Queue&, View out, ConstView x, Write write);
 /// scale (1) f32 = min(1, clip / (norm + 1e-6)), norm (1) f64 = sqrt(sum_of_squares (1) f64);
 /// clip 0: scale 1.
@@ -219,8 +219,8 @@ using ClipScale = void(Queue&, View scale, View norm, ConstView sum_of_squares, 
 // ----------------------------------------------------------------------------------------------
 // optimizer
 
-/// Where Adam's epsilon stands: beside the root of the corrected second moment (PyTorch), or beside
-/// the root of the uncorrected one (TensorFlow).
+/// Where Adam's epsilon is added: to the root of the corrected second moment (PyTorch), or to the
+/// root of the uncorrected one (TensorFlow).
 enum class EpsilonPlace : std::uint8_t { pytorch, tensorflow };
 
 struct AdamW {

@@ -69,18 +69,18 @@ void rotary(const KernelCall& call, View q, View k, ConstView positions, const R
   rotated(call, q, k, positions, rule);
 }
 
-void attention_forward(const KernelCall& call, View out, View log_sum, ConstView q, ConstView k,
+void attention_forward(const KernelCall& call, View out, View log_sum_exp, ConstView q, ConstView k,
                        ConstView v, ConstView offsets, double scale) {
   packed_batch(call, q, k, v, offsets, scale);
   call.tensor("out", out, q.dtype(), q.shape());
-  call.tensor("log_sum", log_sum, DType::f32, {q.extent(0), q.extent(1)});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {q.extent(0), q.extent(1)});
   if (call.backend.reads_lists) {
     offsets_in_order(call, offsets, q.extent(0));
   }
 }
 
 void attention_backward(const KernelCall& call, View dq, View dk, View dv, ConstView dout,
-                        ConstView out, ConstView log_sum, ConstView q, ConstView k, ConstView v,
+                        ConstView out, ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
                         ConstView offsets, double scale) {
   packed_batch(call, q, k, v, offsets, scale);
   call.tensor("dq", dq, q.dtype(), q.shape());
@@ -88,7 +88,7 @@ void attention_backward(const KernelCall& call, View dq, View dk, View dv, Const
   call.tensor("dv", dv, q.dtype(), k.shape());
   call.tensor("dout", dout, q.dtype(), q.shape());
   call.tensor("out", out, q.dtype(), q.shape());
-  call.tensor("log_sum", log_sum, DType::f32, {q.extent(0), q.extent(1)});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {q.extent(0), q.extent(1)});
   if (call.backend.reads_lists) {
     offsets_in_order(call, offsets, q.extent(0));
   }

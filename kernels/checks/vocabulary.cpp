@@ -17,35 +17,36 @@ void temperature_above_0(const KernelCall& call, double temperature) {
 
 }  // namespace
 
-void log_softmax_forward(const KernelCall& call, View logprob, View log_sum, View entropy,
+void log_softmax_forward(const KernelCall& call, View logprob, View log_sum_exp, View entropy,
                          ConstView logits, ConstView targets, double temperature) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
   call.tensor("logprob", logprob, DType::f32, {rows});
-  call.tensor("log_sum", log_sum, DType::f32, {rows});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
   call.list("targets", targets, rows);
   call.optional("entropy", entropy, DType::f32, {rows});
   temperature_above_0(call, temperature);
 }
 
-void log_softmax_backward(const KernelCall& call, View logits, ConstView log_sum, ConstView targets,
-                          ConstView dlogprob, double temperature) {
+void log_softmax_backward(const KernelCall& call, View logits, ConstView log_sum_exp,
+                          ConstView targets, ConstView dlogprob, double temperature) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
-  call.tensor("log_sum", log_sum, DType::f32, {rows});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
   call.list("targets", targets, rows);
   call.tensor("dlogprob", dlogprob, DType::f32, {rows});
   temperature_above_0(call, temperature);
 }
 
-void kl_divergence(const KernelCall& call, View kl, ConstView logits, ConstView log_sum,
-                   ConstView reference_logits, ConstView reference_log_sum, double temperature) {
+void kl_divergence(const KernelCall& call, View kl, ConstView logits, ConstView log_sum_exp,
+                   ConstView reference_logits, ConstView reference_log_sum_exp,
+                   double temperature) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
   call.tensor("reference_logits", reference_logits, DType::f32, logits.shape());
   call.tensor("kl", kl, DType::f32, {rows});
-  call.tensor("log_sum", log_sum, DType::f32, {rows});
-  call.tensor("reference_log_sum", reference_log_sum, DType::f32, {rows});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
+  call.tensor("reference_log_sum_exp", reference_log_sum_exp, DType::f32, {rows});
   temperature_above_0(call, temperature);
 }
 

@@ -48,14 +48,14 @@ void linear_weight_gradient(Queue& queue, View dweight, View /*dbias*/, ConstVie
   (void)queue.state<QueueState>().scratch.of<float>(sizes.product);
 }
 
-void attention_forward(Queue& queue, View /*out*/, View /*log_sum*/, ConstView /*q*/, ConstView k,
-                       ConstView /*v*/, ConstView offsets, double /*scale*/) {
+void attention_forward(Queue& queue, View /*out*/, View /*log_sum_exp*/, ConstView /*q*/,
+                       ConstView k, ConstView /*v*/, ConstView offsets, double /*scale*/) {
   (void)queue.state<QueueState>().scratch.of<float>(
       cpu::attention_scratch(lengths_of(queue, offsets), k.extent(1), k.extent(2)));
 }
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
-                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
                         ConstView /*v*/, ConstView offsets, double /*scale*/) {
   const auto lengths = lengths_of(queue, offsets);
   if (!lengths.empty()) {

@@ -41,7 +41,7 @@ void linear_weight_gradient(Queue& queue, View /*dweight*/, View /*dbias*/, Cons
 }
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
-                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
                         ConstView /*v*/, ConstView offsets, double /*scale*/) {
   const std::int64_t terms = q.extent(0) + 1 + 2 * (offsets.numel() + 1);
   (void)queue.state<QueueState>().scratch.bytes(q.extent(1) * terms * term_bytes);

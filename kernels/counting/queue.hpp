@@ -45,7 +45,7 @@ struct CountedPack {
 void copy_to_device(Queue& queue, View out, ConstView host);
 /// The lengths of a packed batch's sequences.
 [[nodiscard]] std::vector<std::int64_t> lengths_of(Queue& queue, ConstView offsets);
-/// A pack of `weight`, or the former one, that holds `shape` numbers in `precision`.
+/// A pack of `weight`, or the former one, that holds `shape` elements in `precision`.
 [[nodiscard]] Pack counted_pack(Queue& queue, ConstView weight, const Shape& shape, DType precision,
                                 Pack former);
 

@@ -1,4 +1,4 @@
-// GELU and gated SiLU. Every element takes the same vector arithmetic wherever it stands.
+// GELU and gated SiLU. Every element takes the same vector arithmetic wherever it is.
 #include <algorithm>
 
 #include "kernels/cpu/kernels.hpp"

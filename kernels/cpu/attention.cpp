@@ -127,8 +127,8 @@ void attend_rows(const AttentionRows& rows) {
       store_part(hn::Div(load_part(d, out + r * head_dim + i, count), sum), d,
                  rows.out + r * rows.out_stride + i, count);
     }
-    if (rows.log_sum != nullptr) {
-      rows.log_sum[r * rows.log_sum_stride] = softmax[r].max + std::log(hn::GetLane(sum));
+    if (rows.log_sum_exp != nullptr) {
+      rows.log_sum_exp[r * rows.log_sum_exp_stride] = softmax[r].max + std::log(hn::GetLane(sum));
     }
   }
 }
@@ -176,8 +176,8 @@ std::int64_t attention_scratch(std::span<const std::int64_t> lengths, std::int64
          omp_get_max_threads() * rows_scratch_size(head_dim);
 }
 
-void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstView k, ConstView v,
-                       ConstView offsets, double scale) {
+void attention_forward(Queue& queue, View out, View log_sum_exp, ConstView q, ConstView k,
+                       ConstView v, ConstView offsets, double scale) {
   const std::int64_t tokens = q.extent(0);
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
@@ -185,7 +185,7 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
 
   const auto* starts = offsets.data<std::int32_t>();
   const std::int64_t sequences = offsets.numel() - 1;
-  for (View x : {out, log_sum}) {
+  for (View x : {out, log_sum_exp}) {
     clear_rows(x, 0, starts[0]);
     clear_rows(x, starts[sequences], tokens);
   }
@@ -246,8 +246,8 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
                                block_size;
     attend({.out = out.data<float>() + first,
             .out_stride = heads * head_dim,
-            .log_sum = log_sum.data<float>() + token * heads + task.head,
-            .log_sum_stride = heads,
+            .log_sum_exp = log_sum_exp.data<float>() + token * heads + task.head,
+            .log_sum_exp_stride = heads,
             .q = q.data<float>() + first,
             .q_stride = heads * head_dim,
             .rows = std::min<std::int64_t>(attention_rows, starts[task.sequence + 1] - token),

@@ -1,9 +1,9 @@
 // Matrix products in f32 from packed panels, the same for every instruction set.
 //
 // A product c (M,N) = a (M,K) b (K,N) is cut into register tiles. Each element of c is one chain of
-// fused multiply-adds over k in rising order, wherever its row and column stand: its bits depend
-// only on its row of a and its column of b. Panels of b are [k][panel columns], tiles of a
-// [k][tile rows], so that a tile reads both front to back.
+// fused multiply-adds over k in rising order, wherever its row and column are: its bits depend only
+// on its row of a and its column of b. Panels of b are [k][panel columns], tiles of a [k][tile
+// rows], so that a tile reads both front to back.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ struct Panels {
 };
 
 /// c (M,N) with rows `stride` apart becomes a b + bias (N) + add (M,N); bias and add may be null,
-/// add may be c. With `continues` the chains start from what stands in c, not from 0, so that a
+/// add may be c. With `continues` the chains start from the values in c, not from 0, so that a
 /// product cut along K into several calls has the bits of one.
 struct Product {
   float* c = nullptr;

@@ -53,7 +53,7 @@ namespace {
 using Tag = hn::ScalableTag<float>;
 using Lane = hn::Vec<Tag>;
 
-/// The sum of term(i, count), a vector of the `count` numbers from i on, over a row of n.
+/// The sum of term(i, count), a vector of the `count` elements from i on, over a row of n.
 template <class Term>
 HWY_INLINE float sum_over(std::size_t n, const Term& term) {
   const Tag d;
@@ -220,9 +220,9 @@ void forward(const NormForwardRows& rows, std::int64_t count) {
   }
 }
 
-/// dx by rows. dweight and dbias by columns, each one chain over the rows in their order from what
-/// stands in memory: the same bits however a batch is cut into calls, and with any number of
-/// threads.
+/// dx by rows. dweight and dbias by columns, each one chain over the rows in their order, starting
+/// from the values in memory: the same bits however a batch is cut into calls, and with any number
+/// of threads.
 void backward(const NormBackwardRows& rows, std::int64_t count) {
   constexpr std::int64_t chunk = 32;
   constexpr std::int64_t columns = 64;

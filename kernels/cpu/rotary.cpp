@@ -89,7 +89,7 @@ HWY_INLINE void turn(float* cosine, float* sine, const RotaryTokens& tokens, flo
   }
 }
 
-/// Tokens [begin, end); `turns` is memory for 2 * pairs numbers.
+/// Tokens [begin, end); `turns` is memory for 2 * pairs elements.
 void rotate_tokens(const RotaryTokens& tokens, std::int64_t begin, std::int64_t end, float* turns) {
   const Tag d;
   const auto n = static_cast<std::size_t>(tokens.pairs);

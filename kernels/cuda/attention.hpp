@@ -36,8 +36,8 @@ inline constexpr int largest_head_dim = 256;
 /// The score of a key that a query does not see.
 inline constexpr float nothing = -std::numeric_limits<float>::infinity();
 
-/// The sizes of q (N,H,D), k (N,K,D) and offsets (B+1). Throws Error for more numbers a head than
-/// these kernels have.
+/// The sizes of q (N,H,D), k (N,K,D) and offsets (B+1). Throws Error for more dimensions of a head
+/// than these kernels have.
 [[nodiscard]] AttentionShape attention_shape(const char* kernel, ConstView q, ConstView k,
                                              ConstView offsets);
 
@@ -62,8 +62,8 @@ void with_head_dim(int head_dim, const Function& function) {
   }
 }
 
-/// Calls function(integral_constant<int, parts>): a warp holds a row of head_dim numbers in `parts`
-/// registers a lane.
+/// Calls function(integral_constant<int, parts>): a warp holds a row of head_dim elements in
+/// `parts` registers a lane.
 template <class Function>
 void with_parts(int head_dim, const Function& function) {
   if (head_dim <= 2 * warp_size) {

@@ -204,7 +204,7 @@ void decode_attention(Queue& queue, View out, ConstView q, ConstView key_blocks,
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = key_blocks.extent(1);
   check_that(head_dim <= largest_head_dim, kernel,
-             "on CUDA a head has at most 256 numbers; compute with --device cpu.");
+             "on CUDA a head has at most 256 dimensions; compute with --device cpu.");
   const auto number = [](std::int64_t x) { return static_cast<int>(x); };
   const AttentionShape shape{number(sequences), number(heads), number(kv_heads), number(head_dim),
                              number(sequences)};

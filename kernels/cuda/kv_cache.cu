@@ -14,7 +14,7 @@ constexpr int threads = 256;
 constexpr int warps = threads / warp_size;
 /// Heads of queries that a block turns by angles it computed once.
 constexpr int queries_at_once = 4;
-/// Columns after a row of keys in shared memory, so that a column's numbers lie in all banks (in
+/// Columns after a row of keys in shared memory, so that a column's elements are in all banks (in
 /// bf16 where the head dimension is a multiple of 4).
 template <class T>
 constexpr int padding = 4 / static_cast<int>(sizeof(T));

@@ -98,7 +98,7 @@ __global__ void forward_row(const Forward<T> a) {
   }
 }
 
-/// A group's normalised numbers and their gradients.
+/// A group's normalised elements and their gradients.
 template <int size>
 struct Normal {
   Group<size> x, dx, dout;
@@ -201,7 +201,7 @@ void backward(Queue& queue, const char* kernel, View dx, View dweight, View dbia
               ConstView x, ConstView weight, ConstView mean, ConstView rstd) {
   const std::int64_t rows = x.extent(0);
   const std::int64_t width = x.extent(1);
-  check_that(width <= 16384, kernel, "takes rows of at most 16384 numbers.");
+  check_that(width <= 16384, kernel, "takes rows of at most 16384 elements.");
   if (rows == 0) {
     return;
   }

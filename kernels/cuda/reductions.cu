@@ -20,7 +20,7 @@ struct Square {
   }
 };
 
-/// parts[b] = the sum of term(x) over block b's numbers.
+/// parts[b] = the sum of term(x) over block b's elements.
 template <class Term>
 __global__ void sum_parts(double* parts, const float* x, std::int64_t n, const Term term,
                           bool aligned) {

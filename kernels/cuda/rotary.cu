@@ -29,9 +29,9 @@ __global__ void rotate(T* q, T* k, const Rotating rotating, int heads, int kv_he
   for (int n = static_cast<int>(threadIdx.x); n < (heads + kv_heads) * groups; n += threads) {
     const int head = n / groups;
     const int i = n % groups * size;
-    T* const of = head < heads ? q + (token * heads + head) * head_dim
-                               : k + (token * kv_heads + head - heads) * head_dim;
-    turn_group(of, i, rotating, cosines + i, sines + i);
+    T* const row = head < heads ? q + (token * heads + head) * head_dim
+                                : k + (token * kv_heads + head - heads) * head_dim;
+    turn_group(row, i, rotating, cosines + i, sines + i);
   }
 }
 

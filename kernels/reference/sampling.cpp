@@ -70,7 +70,7 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
       }
     }
     tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(choice);
-    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp(z));
+    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp_of(z));
   }
 }
 
