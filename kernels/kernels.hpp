@@ -169,7 +169,7 @@ using GatedSiluBackward = void(Queue&, View dgate, View dup, ConstView dout, Con
 // ----------------------------------------------------------------------------------------------
 // vocabulary
 
-/// Of logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum_exp (P) =
+/// For logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum_exp (P) =
 /// log-sum-exp, and entropy (P) (optional) in nats.
 using LogSoftmaxForward = void(Queue&, View logprob, View log_sum_exp, View entropy,
                                ConstView logits, ConstView targets, double temperature);

@@ -6,13 +6,13 @@
 namespace precis::checks {
 namespace {
 
-/// The weight that a pack was made of.
+/// The shape of the weight that a pack was made from.
 struct Weight {
   std::int64_t out;
   std::int64_t in;
 };
 
-/// Of a pack for activations in `precision`.
+/// The shape of the weight in a pack for activations in `precision`.
 Weight weight_of(const KernelCall& call, const Pack& pack, DType precision) {
   check_that(!pack.empty(), call.kernel, "the weight was not packed.");
   require(pack.precision() == precision,

@@ -34,7 +34,7 @@ struct QueueState {
   std::map<const std::byte*, std::vector<std::int32_t>> lists;
 };
 
-/// Of a weight (out,in).
+/// The shape (out,in) of a weight.
 struct CountedPack {
   std::int64_t out = 0;
   std::int64_t in = 0;

@@ -159,7 +159,7 @@ void clear_rows(View x, std::int64_t begin, std::int64_t end) {
 
 namespace {
 
-/// Of a thread.
+/// For one thread.
 std::int64_t rows_scratch_size(std::int64_t head_dim) { return 2 * attention_rows * head_dim; }
 
 }  // namespace

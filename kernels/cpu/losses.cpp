@@ -33,7 +33,7 @@ double max_or_nan(double a, double b) { return a >= b || std::isnan(a) ? a : b; 
 
 }  // namespace
 
-// A few thousand tokens a batch: one thread.
+// A few thousand tokens per batch: one thread.
 
 void ppo_policy_loss(Queue&, View dlogprob, View sums, View ratio_max, ConstView logprob,
                      ConstView old_logprob, ConstView advantages, double clip, double weight) {

@@ -147,8 +147,9 @@ void multiply_block(const Tiles& isa, const Product& product, const float* packe
   for (std::int64_t k = 0; k == 0 || k < b.depth; k += depth_block) {
     const std::int64_t depth = std::min(depth_block, b.depth - k);
     const bool last = k + depth == b.depth;
-    // Of several tiles each meets a panel while that is in the cache. One tile meets all its panels
-    // in one call; so do tiles with a short sum, where most of the time goes into c, row by row.
+    // With several tiles, each meets a panel while that is in the cache. One tile meets all its
+    // panels in one call; so do tiles with a short sum, where most of the time goes into c, row by
+    // row.
     const bool whole_rows = last_tile - first_tile == 1 || b.depth <= short_depth;
     const std::int64_t step = whole_rows ? end - begin : isa.panel_columns;
     for (std::int64_t column = begin; column < end; column += step) {

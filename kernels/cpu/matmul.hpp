@@ -69,7 +69,7 @@ struct Tiles {
   std::array<TileFunction, most_tile_rows> tile{};  // tile[r - 1] has r rows
 };
 
-/// Of the instruction set that Highway's dispatch uses.
+/// The tiles of the instruction set that Highway's dispatch uses.
 [[nodiscard]] const Tiles& chosen_tiles();
 
 /// Floats that `pack_panels` writes for b (depth, columns).

@@ -149,7 +149,7 @@ void backward_rows(const NormBackwardRows& rows, std::int64_t begin, std::int64_
 }
 
 /// Adds dweight and, unless null, dbias of `vectors` vectors of columns from `column` on, the last
-/// one with `last` columns, over rows [begin, end): one chain a column, continued in memory.
+/// one with `last` columns, over rows [begin, end): one chain per column, continued in memory.
 template <int vectors>
 HWY_INLINE void add_column_gradients(const NormBackwardRows& rows, std::int64_t begin,
                                      std::int64_t end, std::int64_t column, std::size_t last) {
@@ -226,7 +226,7 @@ void forward(const NormForwardRows& rows, std::int64_t count) {
 void backward(const NormBackwardRows& rows, std::int64_t count) {
   constexpr std::int64_t chunk = 32;
   constexpr std::int64_t columns = 64;
-  // So many rows at a time that the columns find them in the cache: x and dout, 1 MiB a thread.
+  // So many rows at a time that the columns find them in the cache: x and dout, 1 MiB per thread.
   constexpr std::int64_t cached = 1 << 20;
   const std::int64_t row_bytes = 2 * rows.width * size_of(DType::f32);
   const std::int64_t block =

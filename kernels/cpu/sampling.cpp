@@ -191,7 +191,8 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
   const auto row = &HWY_DYNAMIC_DISPATCH(sample_row);
-  // All memory is had before the threads start, where running out of it is an error with a message.
+  // All memory is allocated before the threads start, where running out of it is an error with a
+  // message.
   std::vector<FilterScratch> scratch(static_cast<std::size_t>(omp_get_max_threads()));
   if (rule.top_k > 0 || rule.top_p < 1.0) {
     for (FilterScratch& of_thread : scratch) {

@@ -63,7 +63,7 @@ void with_head_dim(int head_dim, const Function& function) {
 }
 
 /// Calls function(integral_constant<int, parts>): a warp holds a row of head_dim elements in
-/// `parts` registers a lane.
+/// `parts` registers per lane.
 template <class Function>
 void with_parts(int head_dim, const Function& function) {
   if (head_dim <= 2 * warp_size) {

@@ -12,7 +12,7 @@
 
 namespace precis::cuda {
 
-/// Of a query: log_sum_exp * log_unit and delta.
+/// For a query: log_sum_exp * log_unit and delta.
 struct alignas(8) QueryTerms {
   float log_sum_exp, delta;
 };

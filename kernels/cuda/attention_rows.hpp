@@ -86,7 +86,7 @@ struct WarpRows {
       }
 #pragma unroll
       for (int i = 0; i < parts; ++i) {
-        // Beyond the row a lane repeats its last number; nobody looks at the result.
+        // Beyond the row a lane repeats its last element; the result is not used.
         const int place = lane + i * warp_size;
         const float y = tile[j * stride + (place < stride ? place : stride - 1)];
 #pragma unroll

@@ -11,7 +11,7 @@
 
 namespace precis::cuda {
 
-/// Of a block that treats a row.
+/// The threads of a block that treats a row.
 inline constexpr int row_threads = 512;
 
 /// Exponents below give 0 in f32.

@@ -10,12 +10,12 @@
 namespace precis {
 namespace {
 
-/// Of the vocabulary's products and losses, so that logits stay small beside the weights.
+/// For the vocabulary's products and losses, so that logits stay small beside the weights.
 constexpr std::int64_t most_positions = 256;
-/// Of AdamW: 1 GiB in four buffers.
+/// For AdamW: 1 GiB in four buffers.
 constexpr std::int64_t most_parameters = std::int64_t{1} << 26;
 
-/// Bytes of f32 numbers.
+/// Bytes of f32 elements.
 constexpr double f32_bytes = 4;
 
 double number(std::int64_t x) { return static_cast<double>(x); }

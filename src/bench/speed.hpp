@@ -12,7 +12,7 @@ namespace precis {
 
 /// Forward, backward, clipping and AdamW of `batch` sequences of which `length` tokens each are
 /// predicted. Its FLOP: 6 N + 6 L C T a token, of N parameters that a token is multiplied with, L
-/// blocks, attention of width C and T tokens a sequence.
+/// blocks, attention of width C and T tokens per sequence.
 [[nodiscard]] Measurement measure_training(const Timing& timing, Machine& machine, Model& model,
                                            RankGroup& world, std::int64_t batch,
                                            std::int64_t length, std::int64_t micro_batch_tokens);

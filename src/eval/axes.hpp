@@ -32,7 +32,7 @@ struct AxisRating {
   std::array<std::optional<int>, axis_names.size()> scores;
 };
 
-/// Of `{"info":{...},"summary":{"text","policy","axes":{...}},"worker","split"}`; an axis may be
+/// Reads `{"info":{...},"summary":{"text","policy","axes":{...}},"worker","split"}`; an axis may be
 /// missing or null, but not all. Throws BadRow naming the field that is wrong.
 [[nodiscard]] AxisRating parse_axis_rating(const JsonRow& row);
 

@@ -10,9 +10,9 @@
 namespace precis {
 namespace {
 
-constexpr double prior_count = 1;  // Of Beta(1 + c, 1 + c).
+constexpr double prior_count = 1;  // The c of Beta(1 + c, 1 + c).
 constexpr int most_iterations = 5000;
-constexpr double tolerance = 1e-10;  // Of the change of a ballot's probability.
+constexpr double tolerance = 1e-10;  // The largest change of a ballot's probability.
 constexpr double z95 = 1.959963984540054;
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
@@ -262,7 +262,8 @@ Symmetric information(const Fit& fit, const std::vector<Ballot>& ballots, std::s
   return matrix;
 }
 
-// Of each labeler; the interval is all of (0, 1) where the information does not bound it.
+// The reliability of each labeler; the interval is all of (0, 1) where the information does not
+// bound it.
 std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>& ballots) {
   const Confusions& p = fit.parameters;
   const std::size_t labelers = p.right.size();

@@ -66,10 +66,11 @@ struct JudgedPairs {
   /// says nothing of the two, so that the labeler has no vote on it. Those without a name may be of
   /// several people: each that differs in anything is a vote of the labeler "".
   std::vector<PairVote> votes;
-  /// Of each labeler with a name: two judgements of a pair that agree, of those made in different
-  /// batches or orders of the texts. Of two in the same batch and order one may be a copy.
+  /// For each labeler with a name: how often two judgements of a pair agree that were made in
+  /// different batches or orders of the texts. One of two in the same batch and order may be a
+  /// copy.
   std::vector<AgreementCount> repeats;
-  /// Of each labeler with a name: pairs that were judged both ways.
+  /// For each labeler with a name: pairs that were judged both ways.
   std::vector<std::int64_t> contradicted;
   std::int64_t repeated = 0;   ///< judgements whose labeler, pair and choice are there already
   std::int64_t identical = 0;  ///< comparisons of equal texts, left out

@@ -365,7 +365,7 @@ nlohmann::ordered_json unjudged_json(const ListedPair& pair, const Answer& answe
   add_labels(result, pair.row);
   result["extra"] = extra_json(nlohmann::ordered_json::object(), pair.row, answer);
   add_others(result, pair.row);
-  // Of an earlier judgement, if the row had one.
+  // These are from an earlier judgement, if the row had one.
   result.erase("choice");
   result["extra"].erase("confidence");
   return result;

@@ -31,9 +31,9 @@ struct ParameterSpec {
 /// embedding's rows add to. The head adds to "embedding/token" before the blocks' backward pass and
 /// the rows after it, so that in one tensor a sum's order would depend on the micro-batches.
 inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded rows";
-/// Of gradients with a sum of their own for each of the two: `specs` of parameters and, where the
-/// head is tied, `embedded_rows_gradient`. After the last micro-batch it must be added to
-/// "embedding/token".
+/// The tensors of gradients in which each of the two has a sum of its own: the `specs` of the
+/// parameters and, where the head is tied, `embedded_rows_gradient`. After the last micro-batch it
+/// must be added to "embedding/token".
 [[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
 
 /// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of

@@ -169,7 +169,7 @@ ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* c
                      CacheAccess* access) const {
   assert(has_embedding());
   View x = embed(c, batch);
-  // Of the rows that are read, if not of all.
+  // Only the rows that are read, if not all are.
   View last =
       batch.read.empty() ? x : c.workspace.take({batch.read.extent(0), config_.width}, x.dtype());
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {

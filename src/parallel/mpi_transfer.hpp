@@ -52,7 +52,7 @@ class MpiTransfer final : public Transfer {
 
   std::vector<MPI_Request> requests_;
   std::size_t done_ = 0;  // all before it
-  // Of receives: bytes of each request.
+  // For receives: the bytes of each request.
   std::vector<std::int64_t> expected_;
   std::string what_;
 };

@@ -19,7 +19,7 @@ struct GridShape {
   friend bool operator==(const GridShape&, const GridShape&) = default;
 };
 
-/// Of a rank in a grid: tp varies fastest, then pp, then dp.
+/// The place of a rank in a grid: tp varies fastest, then pp, then dp.
 struct GridCoordinates {
   int dp = 0;
   int pp = 0;

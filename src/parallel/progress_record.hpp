@@ -33,7 +33,7 @@ struct ProcessIdentity {
   friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
 };
 
-/// Of the calling process.
+/// The identity of the calling process.
 [[nodiscard]] ProcessIdentity this_process();
 
 enum class ProcessState { running, stopped, gone, unknown };
@@ -41,7 +41,7 @@ enum class ProcessState { running, stopped, gone, unknown };
 /// What became of the process; `unknown` where /proc does not tell (another pid namespace).
 [[nodiscard]] ProcessState state_of(const ProcessIdentity& process);
 
-/// Lives in shared memory, one a rank; its owner writes, everybody on the node reads. Zero bytes
+/// Lives in shared memory, one per rank; its owner writes, everybody on the node reads. Zero bytes
 /// are a valid record of a rank that has not begun.
 class ProgressRecord {
  public:

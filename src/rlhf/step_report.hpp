@@ -36,7 +36,7 @@ void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& 
 /// After them: throws Error if a number is not finite or the value loss explodes.
 void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra);
 
-/// The step's row of metrics.jsonl (RECIPE, small print), but for what TrainingRun adds.
+/// The step's row of metrics.jsonl (RECIPE, small print), except for what TrainingRun adds.
 [[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);
 
 /// What the progress line says: the reward that is optimised (after rules and KL) first.
