@@ -132,7 +132,7 @@ Heads read_heads(const PpoCommand& o) {
   return heads;
 }
 
-/// Only the output matrix of a language model: what the exact KL needs of the reference.
+/// The output matrix of a language model alone: what the exact KL needs of the reference.
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
   const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);

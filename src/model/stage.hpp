@@ -20,8 +20,8 @@ struct LayerRange {
   std::int64_t last = 0;
 };
 
-/// Owns the activations that a forward pass saves for its backward pass, one slot per micro-batch
-/// in flight. The parameters are given with each call, so that one stage serves any weights of its
+/// Owns the activations that a forward pass saves for its backward pass, one slot a micro-batch in
+/// flight. The parameters are given with each call, so that one stage serves any weights of its
 /// shape.
 class Stage {
  public:
@@ -82,7 +82,7 @@ class Stage {
     ConstView dinput;  // (N,C)
   };
 
-  /// Runs `work`; if memory runs out, the error says how many tokens would fit.
+  /// Runs `work`; memory that cannot be had is an error with the number of tokens that would fit.
   template <class Work>
   void with_fitting(const Work& work) const;
   [[nodiscard]] Slot& slot_at(int slot) { return *slots_.at(static_cast<std::size_t>(slot)); }
