@@ -19,7 +19,7 @@ struct Merge {
   friend bool operator==(const Merge&, const Merge&) = default;
 };
 
-/// Memory that merging uses, kept from piece to piece.
+/// Memory that merging uses, kept between pieces.
 struct BpeScratch {
   struct Symbol {
     std::int32_t id;

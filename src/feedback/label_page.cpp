@@ -73,7 +73,7 @@ std::string hash_source(std::string_view hexadecimal) {
   return "'sha256-" + base64(bytes) + "'";
 }
 
-/// The template with each @NAME@ replaced, in one pass: what is put in is not looked at again.
+/// The template with each @NAME@ replaced, in one pass: the replacements are not searched again.
 std::string filled(std::string_view page, const std::map<std::string_view, std::string>& values) {
   std::string result;
   while (true) {

@@ -22,7 +22,7 @@ struct DecodePlaces {
 class DecodePlan {
  public:
   /// Makes room in the cache for `steps` tokens of each sequence, but `most[b]` at most: a sequence
-  /// that has got them repeats its last place. `width`: the most blocks of a sequence, see
+  /// that has them all repeats its last place. `width`: the most blocks of a sequence, see
   /// KvCache::tables. The places are taken from `workspace`.
   DecodePlan(Workspace& workspace, KvCache& cache, std::span<const int> sequences,
              std::span<const std::int64_t> most, std::int64_t steps, std::int64_t width);

@@ -15,8 +15,8 @@ struct Message {
   Bytes bytes;
 };
 
-/// One tag of one group. Messages between two ranks keep their order. `flush` before
-/// destruction: a message not yet taken by its receiver is an error there.
+/// One tag of one group. Messages between two ranks keep their order. `flush` before destruction: a
+/// message that its receiver has not taken by then is an error.
 class Mailbox {
  public:
   Mailbox(RankGroup& ranks, int tag) : ranks_(ranks), tag_(tag) {}

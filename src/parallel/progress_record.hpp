@@ -38,7 +38,7 @@ struct ProcessIdentity {
 
 enum class ProcessState { running, stopped, gone, unknown };
 
-/// What became of the process; `unknown` where /proc does not tell (another pid namespace).
+/// The state of the process; `unknown` where /proc does not tell (another pid namespace).
 [[nodiscard]] ProcessState state_of(const ProcessIdentity& process);
 
 /// Lives in shared memory, one per rank; its owner writes, everybody on the node reads. Zero bytes

@@ -57,7 +57,7 @@ class RankGroup {
   [[nodiscard]] std::string broadcast_text(std::string_view mine, int root);
 
   /// Collective: the ranks that give the same `color` form a group, ordered by `key`, then by rank.
-  /// A negative color joins none and gets a null pointer.
+  /// A rank with a negative color joins none and gets a null pointer.
   [[nodiscard]] std::unique_ptr<RankGroup> split(int color, int key, std::string name);
   /// Collective: the same ranks with a message space of their own.
   [[nodiscard]] std::unique_ptr<RankGroup> duplicate(std::string name);

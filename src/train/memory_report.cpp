@@ -107,7 +107,7 @@ std::string table_of(const std::vector<RankMemory>& ranks) {
   return text + line("together", [&](std::size_t i) { return text_of(kinds[i].most.total()); });
 }
 
-/// What the ranks of one host need together, and what is there.
+/// What the ranks of one host need together, and what the host has.
 struct HostPlan {
   std::int64_t ranks = 0;
   std::int64_t needed = 0;

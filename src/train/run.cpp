@@ -144,7 +144,7 @@ bool TrainingRun::is_complete(std::int64_t total_steps) {
   if (state_.step > total_steps) {
     log_.warning("{}, more than the {} asked for: nothing is trained.", done, total_steps);
   }
-  // A file from before the checkpoint is of an earlier end, which train.steps has since moved.
+  // A file older than the checkpoint is from an earlier end, which train.steps has since moved.
   const auto missing = [&](const std::string& name) {
     std::error_code absent;
     const auto written = std::filesystem::last_write_time(folder_ / name, absent);

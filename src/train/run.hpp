@@ -40,9 +40,9 @@ class TrainingRun {
     std::vector<std::string> final_files;  ///< in the run folder, written when the run is complete
   };
 
-  /// Collective, and quick: it comes before data and models are read. Creates or opens the folder,
-  /// takes its lock and finds the newest whole checkpoint. Throws on all ranks if one of these
-  /// fails.
+  /// Collective, and quick: to be called before data and models are read. Creates or opens the
+  /// folder, takes its lock and finds the newest whole checkpoint. Throws on all ranks if one of
+  /// these fails.
   explicit TrainingRun(const Setup& setup);
 
   /// Collective, when all keys have their values: throws UsageError if the folder holds something
@@ -96,8 +96,8 @@ class TrainingRun {
   void save_again(const Describe& describe);
   /// Collective: runs `check`, which throws if the run has gone wrong. Then the state after the
   /// last whole step is saved, if no checkpoint has it yet and it is still `intact`: no update of
-  /// the present step has changed it. No older checkpoint goes, as that state may be the cause. The
-  /// Error says which checkpoint is the last.
+  /// the present step has changed it. No older checkpoint is removed, as that state may be the
+  /// cause. The Error says which checkpoint is the last.
   void guard(const std::function<void()>& check, const Describe& describe, bool intact = true);
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
   [[nodiscard]] bool resave() const noexcept { return resave_; }

@@ -29,8 +29,8 @@ class RunCheckpoints {
     RankGroup& world;
     const CheckpointOptions& checkpoint;
     std::filesystem::path run_folder;
-    /// Returns when this rank's rows are on the disk: a checkpoint must not outlast rows that are
-    /// older than it.
+    /// Returns when this rank's rows are on the disk: a checkpoint must not survive a crash that
+    /// loses older rows.
     std::function<void()> sync_rows;
   };
   explicit RunCheckpoints(const Setup& setup);
@@ -60,9 +60,9 @@ class RunCheckpoints {
   /// On rank 0: damaged files of later steps than the run goes on from are renamed.
   void set_aside_after(std::int64_t step) const { folder_.set_aside_after(step); }
 
-  /// By steps or by time.
+  /// Whether the next checkpoint is due, by steps or by time.
   [[nodiscard]] bool is_due(std::int64_t step) const;
-  /// What the longest save at a safe point took so far.
+  /// The time of the longest save at a safe point so far.
   [[nodiscard]] double longest_seconds() const noexcept { return longest_seconds_; }
 
   /// Collective: writes a checkpoint of `state`. The message of its Error says which checkpoint is
@@ -73,8 +73,8 @@ class RunCheckpoints {
   /// checkpoint.on_failure says so, else warns.
   void save_between_steps(const RunState& state, const Describe& describe, bool must_stop);
   /// Collective, for a run that has gone wrong: saves `state` if no checkpoint has it yet and it is
-  /// still `intact`. No older checkpoint goes, as this state may be the cause. Returns a sentence
-  /// that says which is the last.
+  /// still `intact`. No older checkpoint is removed, as this state may be the cause. Returns a
+  /// sentence that says which is the last.
   [[nodiscard]] std::string keep_last(const RunState& state, const Describe& describe, bool intact);
 
  private:

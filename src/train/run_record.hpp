@@ -26,7 +26,7 @@ class RunRecord {
   RunRecord(const RunFolder& folder, const RunOptions& options, Log& log, const RunState& state,
             std::int64_t total_steps);
 
-  /// What a step that has taken `seconds` says of itself.
+  /// What is recorded of a step that has taken `seconds`.
   struct Step {
     std::int64_t tokens = 0;
     double seconds = 0;
@@ -36,7 +36,7 @@ class RunRecord {
   /// The last step that `state` counts: its row of metrics.jsonl has step and tokens, then the
   /// metrics, then seconds, phases and rate.
   void add_step(const RunState& state, const Step& step, const PhaseTimer& phases);
-  /// Rows for samples.jsonl and episodes.jsonl, which are made with the first.
+  /// Rows for samples.jsonl and episodes.jsonl, files that the first row creates.
   void add_samples(const std::vector<Row>& rows) { append(samples_, samples_path_, rows); }
   void add_episodes(const std::vector<Row>& rows) { append(episodes_, episodes_path_, rows); }
 

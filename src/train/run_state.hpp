@@ -1,4 +1,4 @@
-// What every checkpoint says about its run beside the tensors.
+// What every checkpoint says about its run besides the tensors.
 #pragma once
 
 #include <cstdint>

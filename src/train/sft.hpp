@@ -1,4 +1,4 @@
-// Supervised fine-tuning: next-token loss on the summaries people wrote.
+// Supervised fine-tuning: next-token loss on the summaries that people wrote.
 #pragma once
 
 #include <vector>

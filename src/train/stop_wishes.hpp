@@ -1,4 +1,4 @@
-// What a rank wishes at the end of a step: a stop and for which cause, a checkpoint, or nothing.
+// What a rank asks for at the end of a step: a stop with its cause, a checkpoint, or nothing.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +34,12 @@ class StopWishes {
   void find_end(const std::string& end_time) {
     allocation_end_ = find_allocation_end(end_time, log_);
   }
-  /// From here to `end_watch` signals are wishes. Says how this run can be stopped.
+  /// From here to `end_watch` a signal asks for a stop. Logs how this run can be stopped.
   void begin_watch();
   void end_watch() { signals_.reset(); }
 
-  /// This rank's, after so many steps of the launch, where another step and what it takes to save
-  /// may take `seconds`: a stop, or `go_on`.
+  /// This rank's wish after so many steps of the launch, if another step and a save may take
+  /// `seconds`: a stop, or `go_on`.
   [[nodiscard]] std::int64_t wish(std::int64_t steps, double seconds) const;
   /// The cause of a stop that the ranks have agreed on, in words.
   [[nodiscard]] std::string cause_of(std::int64_t wish) const;

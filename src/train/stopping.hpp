@@ -18,7 +18,8 @@ struct AllocationEnd {
 
 /// When the allocation of this launch ends: by the key `end_time`, or where it is empty by Slurm's
 /// environment. Nothing where neither says it; a past time of Slurm's, whose job may be given more
-/// time, is not used, with a warning. Throws UsageError for an `end_time` that is past or no time.
+/// time, is not used, with a warning. Throws UsageError for an `end_time` that is past or is not a
+/// time.
 [[nodiscard]] std::optional<AllocationEnd> find_allocation_end(const std::string& end_time,
                                                                Log& log);
 
@@ -29,7 +30,8 @@ struct AllocationEnd {
 
 /// What has been reached by a run that is not training at the moment.
 struct Standstill {
-  /// What the same command does after an end now: "goes on from FILE", "begins the run".
+  /// What the same command would do if the program ended now: "goes on from FILE", "begins the
+  /// run".
   std::string next;
   /// Whether the run folder has a deck: then the end has status 75, as after a save.
   bool has_deck = false;
