@@ -45,6 +45,7 @@ std::int64_t common_divisor(std::span<const Run> runs) {
 struct PostMean {
   double weight = 1;
   double mean = 0;
+  double rows = 1;
 };
 
 /// Sorted, so that sums over them have one order.
@@ -67,7 +68,8 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
       sum += times * run.row.value;
       rows += times;
     }
-    means.push_back({.weight = weight == Weight::rows ? rows : 1, .mean = sum / rows});
+    means.push_back(
+        {.weight = weight == Weight::rows ? rows : 1, .mean = sum / rows, .rows = rows});
     first = end;
   }
   std::ranges::sort(means, [](const PostMean& a, const PostMean& b) {
@@ -81,6 +83,7 @@ struct Spread {
   double mean = 0;
   double variance = 0;  ///< 0 of one post
   double trials = 0;    ///< posts, fewer where their weights differ (Kish 1965)
+  double rows = 0;
   std::int64_t posts = 0;
 };
 
@@ -88,14 +91,17 @@ Spread spread_of(std::span<const PostMean> means) {
   double sum = 0;
   double weights = 0;
   double squared_weights = 0;
+  double rows = 0;
   for (const PostMean& post : means) {
     sum += post.weight * post.mean;
     weights += post.weight;
     squared_weights += post.weight * post.weight;
+    rows += post.rows;
   }
   const auto posts = static_cast<double>(means.size());
   Spread spread{.mean = sum / weights,
                 .trials = weights * weights / squared_weights,
+                .rows = rows,
                 .posts = static_cast<std::int64_t>(means.size())};
   if (means.size() > 1) {
     double squares = 0;
@@ -169,8 +175,9 @@ Rate rate_over_posts(std::span<const PostValue> values, Weight weight) {
   if (each_is_one_trial || all_equal) {
     return wilson(spread.mean, spread.trials, normal_975);
   }
-  return wilson(spread.mean, spread.mean * (1 - spread.mean) / spread.variance,
-                student_975(spread.posts - 1));
+  // Means that hardly differ may do so by chance: more trials than rows nobody has seen.
+  const double trials = std::min(spread.mean * (1 - spread.mean) / spread.variance, spread.rows);
+  return wilson(spread.mean, trials, student_975(spread.posts - 1));
 }
 
 Mean mean_over_posts(std::span<const PostValue> values, Weight weight) {

@@ -105,8 +105,11 @@ Calibration calibration_of(std::span<const Prediction> predictions) {
   const auto [low, high] = calibrated_errors(sorted, predicted);
   result.calibrated_low = low;
   result.calibrated_high = high;
-  result.brier = mean_over_posts(brier, Weight::rows);
+  result.brier = mean_of_shares(brier, Weight::rows);
   result.log_loss = mean_over_posts(log_loss, Weight::rows);
+  if (result.log_loss.low < 0) {  // as of a share: a loss has no less
+    result.log_loss.low = 0;
+  }
   return result;
 }
 

@@ -93,6 +93,18 @@ TEST(Estimates, RowsOfAPostAreNotTakenToBeIndependent) {
   EXPECT_GT(rate.high - rate.low, 2 * (independent.high - independent.low));
 }
 
+// Their small variance would tell of more trials than there were rows.
+TEST(Estimates, RatesNearZeroHaveNoMoreTrialsThanRows) {
+  std::vector<PostValue> values;
+  for (std::uint64_t post = 0; post < 20; ++post) {
+    values.push_back({.post = post, .value = post == 0 ? 2e-4 : 1e-4});
+  }
+  const Rate rate = rate_over_posts(values, Weight::posts);
+  EXPECT_NEAR(rate.rate, 1.05e-4, 1e-12);
+  EXPECT_GT(rate.high, wilson_interval(0, 20).high);
+  EXPECT_LT(rate.high, 0.2);
+}
+
 TEST(Estimates, OneOutcomeAPostGivesWilsonsInterval) {
   std::vector<PostValue> values;
   for (std::uint64_t post = 0; post < 263; ++post) {

@@ -147,6 +147,8 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   const Report report = report_of(folder / "loop");
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_EQ(report.runs, 3U);
+  const auto twice = {(folder / "loop").string(), (folder / "loop/ppo").string()};
+  EXPECT_EQ(find_report_files(twice).runs.size(), 3U);
   for (const char* part : {"Policies under the gold labeler",
                            "0.714 (0.670 to 0.750)",
                            "Agreement of the reward model",
