@@ -145,18 +145,22 @@ std::vector<std::uint8_t> json_of(const Tokenizer& tokenizer) {
   return {tokenizer.to_json().begin(), tokenizer.to_json().end()};
 }
 
+/// `trained`: the weights of policy and value network come from a checkpoint, so that only the
+/// models that stay as they are are read here.
 RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout, int rank,
-                       Device& device) {
+                       Device& device, bool trained) {
   RoleModels models;
   const bool learner = layout.learner.contains(rank);
   if (learner || layout.rollout.contains(rank)) {
-    models.policy = load_model(device, o.policy, {ModelKind::language});
+    models.policy = trained ? allocate_model(device, heads.policy)
+                            : load_model(device, o.policy, {ModelKind::language});
   }
   if (models.policy) {
     models.policy->tokenizer = json_of(*heads.tokenizer);
   }
   if (learner) {
-    models.value = load_model(device, o.value, {ModelKind::reward, ModelKind::value});
+    models.value = trained ? allocate_model(device, heads.value)
+                           : load_model(device, o.value, {ModelKind::reward, ModelKind::value});
     models.value->config.kind = ModelKind::value;
     models.value->tokenizer = json_of(*heads.tokenizer);
     models.reference_head = load_head(device, o.reference, heads.reference.config);
@@ -242,7 +246,10 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const auto& shown =
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
-  const auto load = [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); };
+  const auto load = [&] {
+    return load_models(o, heads, layout, mpi.rank(), machine.device,
+                       training && training->checkpoint());
+  };
   const auto digests = collectively(
       world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });
   auto agreed = digests;

@@ -68,12 +68,15 @@ ModelHead load_model_head(const ModelReader& file, std::initializer_list<ModelKi
   return head;
 }
 
+Model allocate_model(Device& device, ModelHead head) {
+  auto specs = parameter_specs(head.config);
+  return {std::move(head.config), std::move(head.tokenizer), Parameters(device, std::move(specs))};
+}
+
 Model load_model(Device& device, const std::filesystem::path& path,
                  std::initializer_list<ModelKind> wanted, const std::string& part) {
   const ModelReader file(path, part);
-  ModelHead head = load_model_head(file, wanted);
-  Model model{head.config, std::move(head.tokenizer),
-              Parameters(device, parameter_specs(head.config))};
+  Model model = allocate_model(device, load_model_head(file, wanted));
   for (const DatasetInfo& dataset : file.weights()) {
     require(model.parameters.find(dataset.path) >= 0,
             "{} holds the tensor `{}`, which its configuration has no place for.", file.where(),

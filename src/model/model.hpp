@@ -22,6 +22,17 @@ struct Model {
 [[nodiscard]] Model make_model(Device& device, const ModelConfig& config,
                                std::vector<std::uint8_t> tokenizer, std::uint64_t seed);
 
+/// The configuration and tokenizer only.
+struct ModelHead {
+  ModelConfig config;
+  std::vector<std::uint8_t> tokenizer;
+};
+[[nodiscard]] ModelHead load_model_head(const ModelReader& file,
+                                        std::initializer_list<ModelKind> wanted);
+
+/// A model with this head whose weights are still to be read: they hold whatever was in memory.
+[[nodiscard]] Model allocate_model(Device& device, ModelHead head);
+
 /// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
 /// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
 /// holds elements that are not finite.
@@ -31,14 +42,6 @@ struct Model {
 
 /// Reads one weight of a model. Throws Error as `load_model`.
 void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec);
-
-/// The configuration and tokenizer only.
-struct ModelHead {
-  ModelConfig config;
-  std::vector<std::uint8_t> tokenizer;
-};
-[[nodiscard]] ModelHead load_model_head(const ModelReader& file,
-                                        std::initializer_list<ModelKind> wanted);
 
 /// Writes a part: its head and weights ("" is a model file's only part).
 void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device);
