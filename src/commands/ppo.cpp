@@ -132,7 +132,7 @@ Heads read_heads(const PpoCommand& o) {
   return heads;
 }
 
-/// The output matrix of a language model alone: what the exact KL needs of the reference.
+/// The output matrix of a language model alone: what the learner needs of the reference.
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
   const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);
@@ -163,11 +163,12 @@ RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout
                            : load_model(device, o.value, {ModelKind::reward, ModelKind::value});
     models.value->config.kind = ModelKind::value;
     models.value->tokenizer = json_of(*heads.tokenizer);
-    models.reference_head = load_head(device, o.reference, heads.reference.config);
   }
   if (layout.reward.contains(rank)) {
     models.reward = load_model(device, o.reward, {ModelKind::reward});
     models.reference = load_model(device, o.reference, {ModelKind::language});
+  } else if (learner) {
+    models.reference_head = load_head(device, o.reference, heads.reference.config);
   }
   return models;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "model/memory_fit.hpp"
 
@@ -83,12 +84,13 @@ std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
 }
 
 Evaluator::Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
-                     std::int64_t micro_batch_tokens, std::function<void()> between)
+                     std::int64_t micro_batch_tokens, std::function<void()> between,
+                     std::shared_ptr<Arena> arena)
     : device_(&device),
-      stage_(device, config, layout),
+      stage_(device, config, layout, std::move(arena)),
       micro_batch_tokens_(micro_batch_tokens),
       between_(std::move(between)),
-      workspace_(device) {
+      workspace_(stage_.workspace(0)) {
   if (config.kind == ModelKind::language) {
     language_.emplace(device, layout);
   } else {
@@ -149,22 +151,17 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
     scatter(device_->to_host<float>(of.entropy), part, 1, out.entropies);
     if (reference) {
       scatter(device_->to_host<float>(of.kl), part, 1, out.kls);
+      scatter(device_->to_host<float>(of.reference_logprob), part, 1, out.reference_logprobs);
     }
   });
   return out;
 }
 
-std::vector<std::vector<float>> Evaluator::hidden_states(
-    const Parameters& parameters, std::span<const Sequence> sequences, double temperature,
-    std::vector<std::vector<float>>& logprobs) {
-  assert(language_);
+std::vector<std::vector<float>> Evaluator::hidden_states(const Parameters& parameters,
+                                                         std::span<const Sequence> sequences) {
   std::vector<std::vector<float>> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const TokenTargets targets = response_targets(part);
     const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
-    const auto of =
-        language_->statistics(parameters, workspace_, hidden, targets.targets, temperature);
-    scatter(device_->to_host<float>(of.logprob), part, 1, logprobs);
     scatter(device_->to_host<float>(in_precision(hidden, DType::f32)), part, hidden.extent(1), out);
   });
   return out;

@@ -36,8 +36,12 @@ std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabula
   return most < config.vocabulary ? most : 0;
 }
 
-Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout)
-    : device_(&device), stage_(device, config, layout), head_(device, layout), workspace_(device) {}
+Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout,
+                     std::shared_ptr<Arena> arena)
+    : device_(&device),
+      stage_(device, config, layout, std::move(arena)),
+      head_(device, layout),
+      workspace_(stage_.workspace(0)) {}
 
 void Generator::run(const Parameters& parameters, std::span<const Prompt> prompts,
                     const GenerationRule& asked, const std::function<void(Generated&&)>& finished,

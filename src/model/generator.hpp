@@ -46,7 +46,9 @@ struct GenerationRule {
 /// its neighbours or on the order of completion.
 class Generator {
  public:
-  Generator(Device& device, const ModelConfig& config, const Parameters& layout);
+  /// `arena`: null for one of its own.
+  Generator(Device& device, const ModelConfig& config, const Parameters& layout,
+            std::shared_ptr<Arena> arena = nullptr);
 
   /// Generates every episode of every prompt. `finished` gets each as soon as it is seen to be
   /// complete; `between_steps` is called between decode steps, of which some are done at once where
@@ -92,7 +94,7 @@ class Generator {
   std::unique_ptr<KvCache> cache_;
   int padding_ = 0;               ///< A sequence of the cache for rows that nobody reads.
   std::int64_t table_width_ = 0;  ///< The most blocks of a sequence.
-  Workspace workspace_;
+  Workspace& workspace_;          // the stage's
   std::vector<std::unique_ptr<Live>> live_;
 
   /// What recorded decode steps have in common; others are forgotten.

@@ -50,7 +50,8 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
   const std::int64_t count = std::ssize(targets);
   Statistics out{.logprob = workspace.take({count}),
                  .entropy = workspace.take({count}),
-                 .kl = reference ? workspace.take({count}) : View{}};
+                 .kl = reference ? workspace.take({count}) : View{},
+                 .reference_logprob = reference ? workspace.take({count}) : View{}};
   const View ids = workspace.upload(targets);
   const std::int64_t chunk = chunk_rows(parameters);
   for (std::int64_t begin = 0; begin < count; begin += chunk) {
@@ -66,9 +67,9 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
       const ConstView other = reference->head.logits(reference->parameters, workspace,
                                                      reference->hidden.rows(begin, end));
       View other_log_sum = workspace.take({end - begin});
-      View other_logprob = workspace.take({end - begin});
-      c.kernels().log_softmax_forward(c.queue(), other_logprob, other_log_sum, View{}, other,
-                                      ids.rows(begin, end), temperature);
+      c.kernels().log_softmax_forward(c.queue(), out.reference_logprob.rows(begin, end),
+                                      other_log_sum, View{}, other, ids.rows(begin, end),
+                                      temperature);
       c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum, other,
                                 other_log_sum, temperature);
     }

@@ -33,11 +33,12 @@ class LanguageHead {
     const Parameters& parameters;
     ConstView hidden;  // (P, its own C), in the order of the targets
   };
-  /// Results of a pass, each (P), taken from the workspace; kl only with a reference.
+  /// Results of a pass, each (P), taken from the workspace; the last two only with a reference.
   struct Statistics {
     View logprob;
     View entropy;
     View kl;
+    View reference_logprob;
   };
   /// Log-probs of the targets (P) and the entropy at a temperature, for hidden (P,C).
   [[nodiscard]] Statistics statistics(const Parameters& parameters, Workspace& workspace,

@@ -1,6 +1,8 @@
 #include "model/stage.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/error.hpp"
 #include "model/memory_fit.hpp"
@@ -14,11 +16,16 @@ DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
           .read = batch.read ? ConstView(workspace.upload(*batch.read)) : ConstView{}};
 }
 
-Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout)
-    : Stage(device, config, layout, {0, config.layers}) {}
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout,
+             std::shared_ptr<Arena> arena)
+    : Stage(device, config, layout, {0, config.layers}, std::move(arena)) {}
 
-Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers)
-    : device_(&device), config_(config), layers_(layers), gradient_workspace_(device) {
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
+             std::shared_ptr<Arena> arena)
+    : device_(&device),
+      config_(config),
+      layers_(layers),
+      arena_(shared_or_own(std::move(arena), device)) {
   if (has_embedding()) {
     token_embedding_ = layout.find("embedding/token");
     position_embedding_ = layout.find("embedding/position");
@@ -51,7 +58,7 @@ void Stage::with_fitting(const Work& work) const {
   try {
     work();
   } catch (const OutOfMemory& error) {
-    throw with_fitting_tokens(error, *device_, workspace_bytes(),
+    throw with_fitting_tokens(error, *device_, arena_->bytes(),
                               training_bytes_a_token(config_, *device_));
   }
 }
@@ -59,16 +66,14 @@ void Stage::with_fitting(const Work& work) const {
 ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number,
                          ConstView input) {
   assert(input.empty() == has_embedding());
-  while (slots_.size() <= static_cast<std::size_t>(slot_number)) {
-    slots_.push_back(std::make_unique<Slot>(*device_));
-  }
+  slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(slot_number) + 1));
   Slot& slot = slot_at(slot_number);
   ConstView x = input;  // (N,C)
   with_fitting([&] {
-    slot.workspace.reset();
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
+    context.workspace.reset();
     slot.blocks.assign(blocks_.size(), {});
-    slot.batch = upload(slot.workspace, batch);
-    const LayerContext context{*device_, parameters, slot.workspace};
+    slot.batch = upload(context.workspace, batch);
     if (has_embedding()) {
       x = embed(context, slot.batch);
     }
@@ -115,8 +120,8 @@ ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, i
   const Slot& slot = slot_at(slot_number);
   View stream;  // (N,C)
   with_fitting([&] {
-    gradient_workspace_.reset();
-    const LayerContext context{*device_, parameters, gradient_workspace_};
+    const LayerContext context{*device_, parameters, arena_->backward()};
+    context.workspace.reset();
     stream = begin_backward(context, gradients, slot, dout);
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       stream = blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
@@ -133,7 +138,7 @@ ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradie
   Slot& slot = slot_at(slot_number);
   with_fitting([&] {
     slot.gradients.assign(blocks_.size(), {});
-    const LayerContext context{*device_, parameters, slot.workspace};
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
     View stream = begin_backward(context, gradients, slot, dout);
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       stream = blocks_[layer].input_gradient(context, slot.batch, gradients, stream,
@@ -147,7 +152,7 @@ ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradie
 void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients, int slot_number) {
   Slot& slot = slot_at(slot_number);
   with_fitting([&] {
-    const LayerContext context{*device_, parameters, slot.workspace};
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], slot.gradients[layer]);
     }
@@ -155,14 +160,6 @@ void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients,
       embedding_gradient(context, gradients, slot, slot.dinput);
     }
   });
-}
-
-std::int64_t Stage::workspace_bytes() const {
-  std::int64_t bytes = gradient_workspace_.bytes();
-  for (const auto& slot : slots_) {
-    bytes += slot->workspace.bytes();
-  }
-  return bytes;
 }
 
 ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/packing.hpp"
+#include "device/arena.hpp"
 #include "model/block.hpp"
 #include "model/decode_plan.hpp"
 #include "model/kv_cache.hpp"
@@ -20,16 +21,18 @@ struct LayerRange {
   std::int64_t last = 0;
 };
 
-/// Owns the activations that a forward pass saves for its backward pass, one slot a micro-batch in
-/// flight. The parameters are given with each call, so that one stage serves any weights of its
-/// shape.
+/// Keeps the activations that a forward pass saves for its backward pass in its arena, one slot a
+/// micro-batch in flight. The parameters are given with each call, so that one stage serves any
+/// weights of its shape.
 class Stage {
  public:
-  /// The whole model.
-  Stage(Device& device, const ModelConfig& config, const Parameters& layout);
+  /// The whole model. `arena`: null for one of its own.
+  Stage(Device& device, const ModelConfig& config, const Parameters& layout,
+        std::shared_ptr<Arena> arena = nullptr);
   /// A part of it: the stage with the first block has the embedding too, that with the last one the
   /// final norm. `layout` need not have more than its tensors.
-  Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers);
+  Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
+        std::shared_ptr<Arena> arena = nullptr);
 
   [[nodiscard]] bool has_embedding() const noexcept { return layers_.first == 0; }
   [[nodiscard]] bool has_final_norm() const noexcept { return layers_.last == config_.layers; }
@@ -64,16 +67,13 @@ class Stage {
                                  KvCache& cache) const;
 
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
-  /// A workspace for the loss on top of the forward pass in `slot`; emptied by its next forward.
-  [[nodiscard]] Workspace& workspace(int slot) {
-    return slots_.at(static_cast<std::size_t>(slot))->workspace;
-  }
+  /// A workspace for the loss on top of the forward pass in `slot`, which resets it; that of slot 0
+  /// also serves passes that save nothing.
+  [[nodiscard]] Workspace& workspace(int slot) const { return arena_->slot(slot); }
 
  private:
   /// One micro-batch between its forward and its backward pass.
   struct Slot {
-    explicit Slot(Device& device) : workspace(device) {}
-    Workspace workspace;
     DeviceBatch batch;
     std::vector<Block::Saved> blocks;
     Norm::Saved final_norm;
@@ -85,7 +85,7 @@ class Stage {
   /// Runs `work`; memory that cannot be had is an error with the number of tokens that would fit.
   template <class Work>
   void with_fitting(const Work& work) const;
-  [[nodiscard]] Slot& slot_at(int slot) { return *slots_.at(static_cast<std::size_t>(slot)); }
+  [[nodiscard]] Slot& slot_at(int slot) { return slots_.at(static_cast<std::size_t>(slot)); }
   /// The rows at which the last of these blocks is read; empty: all.
   [[nodiscard]] ConstView read_after(std::size_t layer, const DeviceBatch& batch) const;
   /// The gradient (P,C) of the residual stream after the last block.
@@ -93,7 +93,6 @@ class Stage {
                                     const Slot& slot, ConstView dout) const;
   void embedding_gradient(const LayerContext& context, Parameters& gradients, const Slot& slot,
                           ConstView dinput) const;
-  [[nodiscard]] std::int64_t workspace_bytes() const;
   /// Where nothing is kept for a backward pass.
   [[nodiscard]] LayerContext inference(const Parameters& parameters, Workspace& workspace) const;
   [[nodiscard]] View embed(const LayerContext& context, const DeviceBatch& batch) const;
@@ -107,8 +106,8 @@ class Stage {
   int position_embedding_ = -1;
   std::vector<Block> blocks_;
   Norm final_norm_;
-  std::vector<std::unique_ptr<Slot>> slots_;
-  Workspace gradient_workspace_;
+  std::vector<Slot> slots_;
+  std::shared_ptr<Arena> arena_;
 };
 
 }  // namespace precis

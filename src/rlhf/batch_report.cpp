@@ -14,7 +14,7 @@ BatchReport report_of(std::span<const Experience> batch, double kl_coefficient) 
   for (const Experience& e : batch) {
     for (std::size_t t = 0; t < e.logprobs.size(); ++t) {
       const double logprob = static_cast<double>(e.logprobs[t]);
-      const double k1 = logprob - static_cast<double>(e.episode.reference_logprobs[t]);
+      const double k1 = logprob - static_cast<double>(e.reference_logprobs[t]);
       const double gap = std::abs(static_cast<double>(e.episode.rollout_logprobs[t]) - logprob);
       out.kl_k1 += k1;
       out.kl_k3 += std::expm1(-k1) + k1;

@@ -20,9 +20,8 @@ struct Episode {
   std::vector<float> rollout_logprobs;  ///< a response token, as the rollout recorded it
   std::int64_t weight_version = 0;
 
-  float score_raw = 0;                    ///< the reward model's, shift included
-  std::vector<float> reference_logprobs;  ///< a response token
-  std::vector<float> reference_hidden;  ///< (response tokens, C) of the reference, for the exact KL
+  float score_raw = 0;                  ///< the reward model's, shift included
+  std::vector<float> reference_hidden;  ///< (response tokens, C) of the reference
 
   [[nodiscard]] Sequence sequence() const { return {query, response}; }
 };
@@ -38,7 +37,6 @@ void visit_episode(AnEpisode& e, Visitor& field) {
   field(e.rollout_logprobs);
   field(e.weight_version);
   field(e.score_raw);
-  field(e.reference_logprobs);
   field(e.reference_hidden);
 }
 

@@ -17,7 +17,7 @@ Row episode_row(const Experience& e, std::int64_t step, const std::string& promp
           {"finish", e.episode.ended ? "eos" : "length"},
           {"rollout_logprobs", float_array(e.episode.rollout_logprobs)},
           {"logprobs", float_array(e.logprobs)},
-          {"reference_logprobs", float_array(e.episode.reference_logprobs)},
+          {"reference_logprobs", float_array(e.reference_logprobs)},
           {"values", float_array(e.values)},
           {"score_raw", shortest(e.episode.score_raw)},
           {"score", shortest(e.score)},

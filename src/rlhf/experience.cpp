@@ -11,6 +11,7 @@ template <class AnExperience, class Visitor>
 void visit_experience(AnExperience& e, Visitor& field) {
   visit_episode(e.episode, field);
   field(e.logprobs);
+  field(e.reference_logprobs);
   field(e.values);
   field(e.entropies);
   field(e.exact_kls);

@@ -15,6 +15,7 @@ struct Experience {
   Episode episode;
   std::vector<float>
       logprobs;  ///< the learner's before its first update: the old ones in the ratio
+  std::vector<float> reference_logprobs;
   std::vector<float> values;
   std::vector<float> entropies;
   std::vector<float> exact_kls;

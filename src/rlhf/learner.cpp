@@ -50,17 +50,21 @@ Learner::Learner(const Setup& s)
                         .model = s.policy,
                         .ranks = s.ranks.group(),
                         .micro_batch_tokens = s.train.micro_batch_tokens,
-                        .activity = "policy update"}),
+                        .activity = "policy update",
+                        .arena = s.arena}),
       value_pipeline_({.device = s.device,
                        .model = s.value,
                        .ranks = s.ranks.group(),
                        .micro_batch_tokens = s.train.micro_batch_tokens,
-                       .activity = "value update"}),
+                       .activity = "value update",
+                       .arena = s.arena}),
       reference_head_(s.device, s.reference_head),
-      policy_evaluator_(s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
-                        [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }),
-      value_evaluator_(s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
-                       [&ranks = s.ranks] { ranks.progress().tick("old values"); }),
+      policy_evaluator_(
+          s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
+          [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }, s.arena),
+      value_evaluator_(
+          s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
+          [&ranks = s.ranks] { ranks.progress().tick("old values"); }, s.arena),
       policy_optimizer_(s.device, s.policy.parameters),
       value_optimizer_(s.device, s.value.parameters) {}
 
@@ -80,6 +84,7 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
   for (std::size_t i = 0; i < mine.size(); ++i) {
     Experience& experience = out.emplace_back();
     experience.episode = std::move(mine[i]);
+    experience.reference_logprobs = std::move(of.reference_logprobs[i]);
     experience.logprobs = std::move(of.logprobs[i]);
     experience.entropies = std::move(of.entropies[i]);
     experience.exact_kls = std::move(of.kls[i]);

@@ -1,6 +1,7 @@
 // The learner role: policy and value network with their optimizers; one PPO update a batch.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -39,10 +40,11 @@ class Learner {
     Communicator& ranks;  ///< the learner's, data parallel
     Model& policy;
     Model& value;
-    const Parameters& reference_head;  ///< the reference's output matrix, for the exact KL
+    const Parameters& reference_head;  ///< has the reference's output matrix
     const PpoOptions& options;
     const TrainOptions& train;
     std::uint64_t seed = 0;
+    std::shared_ptr<Arena> arena = nullptr;  ///< null: one for each model
   };
   explicit Learner(const Setup& setup);
 

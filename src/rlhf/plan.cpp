@@ -37,11 +37,12 @@ RoleModels planned_models(const PpoPlan& plan, Device& device, int rank) {
   }
   if (learner) {
     models.value = planned_model(plan, device, plan.value);
-    models.reference_head.emplace(device, output_matrix_specs(plan.reference));
   }
   if (plan.layout.reward.contains(rank)) {
     models.reward = planned_model(plan, device, plan.reward);
     models.reference = planned_model(plan, device, plan.reference);
+  } else if (learner) {
+    models.reference_head.emplace(device, output_matrix_specs(plan.reference));
   }
   return models;
 }
@@ -122,7 +123,6 @@ std::vector<Episode> planned_episodes(const PpoPlan& plan, std::int64_t first, s
     episode.number = number;
     const std::size_t tokens = episode.response.size();
     episode.rollout_logprobs.resize(tokens);
-    episode.reference_logprobs.resize(tokens);
     episodes.push_back(std::move(episode));
   }
   return episodes;
@@ -139,9 +139,9 @@ std::vector<Episode> scored(const PpoPlan& plan, std::vector<Episode> episodes) 
 Experience planned_experience(const Episode& episode) {
   Experience experience;
   const std::size_t tokens = episode.response.size();
-  for (auto* numbers :
-       {&experience.logprobs, &experience.values, &experience.entropies, &experience.exact_kls,
-        &experience.rewards, &experience.advantages, &experience.returns}) {
+  for (auto* numbers : {&experience.logprobs, &experience.reference_logprobs, &experience.values,
+                        &experience.entropies, &experience.exact_kls, &experience.rewards,
+                        &experience.advantages, &experience.returns}) {
     numbers->resize(tokens);
   }
   experience.episode = episode;

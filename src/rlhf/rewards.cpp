@@ -24,7 +24,7 @@ void assign_rewards(Experience& e, const PpoOptions& options, double kl_coeffici
   e.rewards.resize(length);
   for (std::size_t t = 0; t < length; ++t) {
     const double kl =
-        static_cast<double>(e.logprobs[t]) - static_cast<double>(e.episode.reference_logprobs[t]);
+        static_cast<double>(e.logprobs[t]) - static_cast<double>(e.reference_logprobs[t]);
     const double score = t + 1 == length ? static_cast<double>(e.score) : 0.0;
     e.rewards[t] = static_cast<float>(-kl_coefficient * kl + score);
   }

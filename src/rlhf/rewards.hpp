@@ -12,7 +12,7 @@ namespace precis {
 /// The score of an episode after the missing-end rule.
 [[nodiscard]] float score_of(const Episode& episode, const PpoOptions& options);
 
-/// Fills score, rewards, advantages (not yet whitened) and returns; logprobs, values and the
+/// Fills score, rewards, advantages (not yet whitened) and returns; the log-probs, values and the
 /// episode must be there. rewards[t] = -kl * (logprobs[t] - reference_logprobs[t]), plus the score
 /// at the last token.
 void assign_rewards(Experience& experience, const PpoOptions& options, double kl_coefficient);

@@ -7,7 +7,7 @@ namespace precis {
 
 Pipeline::Pipeline(Setup setup)
     : setup_(std::move(setup)),
-      stage_(setup_.device, setup_.model.config, setup_.model.parameters) {}
+      stage_(setup_.device, setup_.model.config, setup_.model.parameters, setup_.arena) {}
 
 void Pipeline::accumulate(Objective& objective, Parameters& gradients) {
   const Parameters& parameters = setup_.model.parameters;

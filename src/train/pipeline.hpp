@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "model/model.hpp"
@@ -21,6 +22,7 @@ class Pipeline {
     std::int64_t micro_batch_tokens = 0;
     std::string activity = "gradient";  ///< what the progress record says
     MakeSchedule schedule = single_stage_schedule;
+    std::shared_ptr<Arena> arena = nullptr;  ///< null: one of its own
   };
   explicit Pipeline(Setup setup);
 

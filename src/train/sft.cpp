@@ -26,7 +26,8 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }),
-      shown_(machine.device, model, valid.empty() ? train : valid, shown_tokens) {}
+      shown_(std::make_shared<Generator>(machine.device, model.config, model.parameters), model,
+             valid.empty() ? train : valid, shown_tokens) {}
 
 Sequence SftObjective::Text::sequence() const {
   const std::span<const std::int32_t> all(tokens);

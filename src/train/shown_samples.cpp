@@ -1,6 +1,7 @@
 #include "train/shown_samples.hpp"
 
 #include <string_view>
+#include <utility>
 
 #include "data/response_text.hpp"
 
@@ -11,9 +12,9 @@ constexpr std::size_t shown_posts = 4;
 
 }  // namespace
 
-ShownSamples::ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples,
-                           std::int64_t max_new_tokens)
-    : max_new_tokens_(max_new_tokens), generator_(device, model.config, model.parameters) {
+ShownSamples::ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
+                           const std::vector<Example>& examples, std::int64_t max_new_tokens)
+    : max_new_tokens_(max_new_tokens), generator_(std::move(generator)) {
   if (model.tokenizer.empty()) {
     return;
   }
@@ -42,7 +43,7 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
     prompts.push_back({shown_[i].query, {static_cast<std::int64_t>(i)}});
   }
   std::vector<Row> rows(prompts.size());
-  generator_.run(
+  generator_->run(
       parameters, prompts, rule,
       [&](Generated&& generated) {
         const Shown& shown = shown_[static_cast<std::size_t>(generated.episode)];

@@ -14,7 +14,7 @@ TEST(BatchReport, IsOfTheBatch) {
   Experience a = test::some_experience(0, 2);
   a.logprobs = {-1.0F, -2.0F};
   a.episode.rollout_logprobs = {-1.0F, -2.25F};
-  a.episode.reference_logprobs = {-1.5F, -3.0F};
+  a.reference_logprobs = {-1.5F, -3.0F};
   a.exact_kls = {0.5F, 0.25F};
   a.entropies = {3.0F, 1.0F};
   a.values = {1.0F, 2.0F};
@@ -24,7 +24,7 @@ TEST(BatchReport, IsOfTheBatch) {
   Experience b = test::some_experience(1, 1);
   b.logprobs = {-4.0F};
   b.episode.rollout_logprobs = {-3.5F};
-  b.episode.reference_logprobs = {-3.5F};
+  b.reference_logprobs = {-3.5F};
   b.exact_kls = {1.0F};
   b.entropies = {2.0F};
   b.values = {0.0F};

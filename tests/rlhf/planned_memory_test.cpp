@@ -172,7 +172,6 @@ TEST_F(PlannedMemoryOf, Ppo) {
   models.value = model_of(ModelKind::value);
   models.reward = model_of(ModelKind::reward);
   models.reference = model_of(ModelKind::language);
-  models.reference_head.emplace(device, output_matrix_specs(language));
   const PpoRoles roles = make_roles({.device = device,
                                      .layout = layout,
                                      .learners = &data_parallel,
@@ -219,10 +218,12 @@ TEST_F(PlannedMemoryOf, Ppo) {
   EXPECT_EQ(rollout.of(MemoryUse::key_value_cache), planned.of(MemoryUse::key_value_cache));
   EXPECT_EQ(rollout.of(MemoryUse::gradients) + scorer.of(MemoryUse::gradients), 0);
   EXPECT_EQ(learner.of(MemoryUse::gradients), planned.of(MemoryUse::gradients));
-  // Rollout and learner each have a copy of the policy.
+  // Rollout and learner each have a copy of the policy, and the learner one of the reference's
+  // output matrix.
   EXPECT_EQ(rollout.of(MemoryUse::parameters) + scorer.of(MemoryUse::parameters) +
                 learner.of(MemoryUse::parameters),
-            planned.of(MemoryUse::parameters) + models.policy->parameters.flat().size_bytes());
+            planned.of(MemoryUse::parameters) + models.policy->parameters.flat().size_bytes() +
+                Parameters(device, output_matrix_specs(language)).flat().size_bytes());
   EXPECT_LT(std::max(rollout.total(), scorer.total()), learner.total());
   EXPECT_LT(learner.total(), planned.total());
 }

@@ -43,7 +43,7 @@ TEST(Score, DefaultsAreThoseOfTheRecipe) {
 TEST(Rewards, ArePaidTokenByTokenAndTheScoreAtTheLast) {
   Experience e = test::some_experience(0, 3);
   e.logprobs = {-1.0F, -2.0F, -3.0F};
-  e.episode.reference_logprobs = {-1.5F, -2.0F, -1.0F};
+  e.reference_logprobs = {-1.5F, -2.0F, -1.0F};
   e.episode.score_raw = 4.0F;
   e.values = {0.0F, 0.0F, 0.0F};
   PpoOptions options;

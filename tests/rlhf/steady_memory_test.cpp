@@ -95,25 +95,28 @@ TEST_F(SteadyMemory, OfPpo) {
   ppo_options.batch = 6;
   ppo_options.epochs = 2;
   ppo_options.mini_batches = 2;
-  Rollout rollout({.device = device,
-                   .config = policy.config,
-                   .policy = policy.parameters,
-                   .prompts = prompts,
-                   .seed = 5,
-                   .rule = {.sampling = {}, .max_new_tokens = 9},
-                   .between_steps = [] {}});
+  const auto arena = std::make_shared<Arena>(device);
+  Rollout rollout(
+      {.generator = std::make_shared<Generator>(device, policy.config, policy.parameters, arena),
+       .policy = policy.parameters,
+       .prompts = prompts,
+       .seed = 5,
+       .rule = {.sampling = {}, .max_new_tokens = 9},
+       .between_steps = [] {}});
   Reward scorer({.device = device,
                  .reward = reward,
                  .reference = reference,
                  .micro_batch_tokens = options.micro_batch_tokens,
-                 .between = [] {}});
+                 .between = [] {},
+                 .arena = arena});
   Learner learner({.device = device,
                    .ranks = data_parallel,
                    .policy = policy,
                    .value = value,
                    .reference_head = reference.parameters,
                    .options = ppo_options,
-                   .train = options});
+                   .train = options,
+                   .arena = arena});
   expect_steady([&] {
     std::vector<Episode> episodes;
     rollout.generate({0, 6}, 0, [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
@@ -123,6 +126,7 @@ TEST_F(SteadyMemory, OfPpo) {
     EXPECT_EQ(learner.update(batch, 1, {.policy = 1e-3, .value = 1e-3}).applied, 4);
   });
   EXPECT_GT(device.memory().held().of(MemoryUse::key_value_cache), 0);
+  EXPECT_EQ(device.memory().held().of(MemoryUse::activations), arena->bytes());
 }
 
 }  // namespace
