@@ -5,11 +5,12 @@ namespace precis::counting {
 namespace like_cuda {
 namespace {
 
-// The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp and
-// decode_attention.hpp.
+// The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp,
+// decode_attention.hpp and embedding.cu.
 constexpr std::int64_t product_workspace = std::int64_t{32} << 20;
 constexpr std::int64_t term_bytes = 8;
 constexpr std::int64_t decode_split_blocks = 8;
+constexpr std::int64_t places_a_part = 512;
 
 void product(Queue& queue) { (void)queue.state<QueueState>().products.bytes(product_workspace); }
 
@@ -55,6 +56,21 @@ void decode_attention(Queue& queue, View /*out*/, ConstView q, ConstView /*key_b
     (void)queue.state<QueueState>().scratch.of<float>(q.extent(0) * q.extent(1) * splits *
                                                       (q.extent(2) + 2));
   }
+}
+
+void add_rows_at(Queue& queue, ConstView out, ConstView places) {
+  const std::int64_t rows = places.numel();
+  const std::int64_t parts = (rows + places_a_part - 1) / places_a_part;
+  (void)queue.state<QueueState>().scratch.of<std::int32_t>((parts + 2) * out.extent(0) + 2 * rows +
+                                                           1);
+}
+
+void embedding_backward(Queue& queue, View dtable, ConstView /*dout*/, ConstView tokens) {
+  add_rows_at(queue, dtable, tokens);
+}
+
+void scatter_add_rows(Queue& queue, View out, ConstView /*x*/, ConstView positions) {
+  add_rows_at(queue, out, positions);
 }
 
 }  // namespace
