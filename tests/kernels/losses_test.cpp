@@ -182,17 +182,17 @@ TEST(PpoValueLoss, CountsStrictlyLargerClippedTerms) {
 TEST(PreferenceLoss, WeighsEachPair) {
   const HostTensor rewards = list({2.0F, 1.0F, 0.5F, 1.0F});
   const HostTensor weights(std::vector<double>{0.25, 3.0});
-  const auto run = run_on(backend_under_test(), [&](test::Run& run) {
+  const auto written = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.preference_loss(run.queue, run.out("gradient", zeros({4})),
                                 run.out("sums", no_sums(2)), run.in(rewards), run.in(weights),
                                 3.25);
   });
   const Result first = preference(list({2.0F, 1.0F}), 1.0);
   const Result second = preference(list({0.5F, 1.0F}), 1.0);
-  const auto gradient = run.at("gradient").values<float>();
+  const auto gradient = written.at("gradient").values<float>();
   EXPECT_NEAR(gradient[0], 0.25 / 3.25 * first.gradient[0], 1e-7);
   EXPECT_NEAR(gradient[2], 3.0 / 3.25 * second.gradient[0], 1e-7);
-  const auto sums = values_of(run.at("sums"));
+  const auto sums = values_of(written.at("sums"));
   EXPECT_NEAR(sums[0], 0.25 * first.sums[0] + 3.0 * second.sums[0], 1e-12);
   EXPECT_EQ(sums[1], 0.25);
 }
