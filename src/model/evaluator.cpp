@@ -136,8 +136,8 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
     if (reference) {
       std::vector<float> rows;
       for (std::size_t i = 0; i < part.size(); ++i) {
-        const auto& of = reference->hidden[static_cast<std::size_t>(begin) + i];
-        rows.insert(rows.end(), of.begin(), of.end());
+        const auto& states = reference->hidden[static_cast<std::size_t>(begin) + i];
+        rows.insert(rows.end(), states.begin(), states.end());
       }
       const auto width = static_cast<std::int64_t>(rows.size()) /
                          std::max<std::int64_t>(1, targets.size());  // the reference's own C
@@ -145,13 +145,14 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
       other.emplace(LanguageHead::Reference{reference->head, reference->parameters,
                                             in_precision(uploaded, device_->precision())});
     }
-    const auto of =
+    const auto statistics =
         language_->statistics(parameters, workspace_, hidden, targets.targets, temperature, other);
-    scatter(device_->to_host<float>(of.logprob), part, 1, out.logprobs);
-    scatter(device_->to_host<float>(of.entropy), part, 1, out.entropies);
+    scatter(device_->to_host<float>(statistics.logprob), part, 1, out.logprobs);
+    scatter(device_->to_host<float>(statistics.entropy), part, 1, out.entropies);
     if (reference) {
-      scatter(device_->to_host<float>(of.kl), part, 1, out.kls);
-      scatter(device_->to_host<float>(of.reference_logprob), part, 1, out.reference_logprobs);
+      scatter(device_->to_host<float>(statistics.kl), part, 1, out.kls);
+      scatter(device_->to_host<float>(statistics.reference_logprob), part, 1,
+              out.reference_logprobs);
     }
   });
   return out;

@@ -59,19 +59,19 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
     const WorkspaceScope scope(workspace);
     const ConstView rows = hidden.rows(begin, end);
     const ConstView logit = logits(parameters, workspace, rows);  // (chunk,V)
-    View log_sum = workspace.take({end - begin});
-    c.kernels().log_softmax_forward(c.queue(), out.logprob.rows(begin, end), log_sum,
+    View log_sum_exp = workspace.take({end - begin});
+    c.kernels().log_softmax_forward(c.queue(), out.logprob.rows(begin, end), log_sum_exp,
                                     out.entropy.rows(begin, end), logit, ids.rows(begin, end),
                                     temperature);
     if (reference) {
       const ConstView other = reference->head.logits(reference->parameters, workspace,
                                                      reference->hidden.rows(begin, end));
-      View other_log_sum = workspace.take({end - begin});
+      View other_log_sum_exp = workspace.take({end - begin});
       c.kernels().log_softmax_forward(c.queue(), out.reference_logprob.rows(begin, end),
-                                      other_log_sum, View{}, other, ids.rows(begin, end),
+                                      other_log_sum_exp, View{}, other, ids.rows(begin, end),
                                       temperature);
-      c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum, other,
-                                other_log_sum, temperature);
+      c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum_exp, other,
+                                other_log_sum_exp, temperature);
     }
   }
   return out;
@@ -94,12 +94,12 @@ LanguageHead::Loss LanguageHead::forward_backward(const Parameters& parameters,
     const WorkspaceScope scope(workspace);
     const ConstView rows = hidden.rows(begin, end);
     View logit = logits(parameters, workspace, rows);  // (chunk,V), then its gradient
-    View log_sum = workspace.take({end - begin});
+    View log_sum_exp = workspace.take({end - begin});
     View dlogprob = workspace.take({end - begin});
-    c.kernels().log_softmax_forward(c.queue(), logprob.rows(begin, end), log_sum, View{}, logit,
+    c.kernels().log_softmax_forward(c.queue(), logprob.rows(begin, end), log_sum_exp, View{}, logit,
                                     ids.rows(begin, end), temperature);
     loss_gradient(dlogprob, logprob.rows(begin, end), begin, end);
-    c.kernels().log_softmax_backward(c.queue(), logit, log_sum, ids.rows(begin, end), dlogprob,
+    c.kernels().log_softmax_backward(c.queue(), logit, log_sum_exp, ids.rows(begin, end), dlogprob,
                                      temperature);
     const ConstView dlogit = rounded(c, logit, rows.dtype());
     output_.input_gradient(c, dhidden.rows(begin, end), dlogit, Write::overwrite);

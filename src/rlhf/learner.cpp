@@ -75,7 +75,7 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
     sequences.push_back(episode.sequence());
     reference_hidden.push_back(std::exchange(episode.reference_hidden, {}));
   }
-  TokenStatistics of = policy_evaluator_.statistics(
+  TokenStatistics statistics = policy_evaluator_.statistics(
       setup_.policy.parameters, sequences, setup_.options.temperature,
       Evaluator::Reference{reference_head_, setup_.reference_head, reference_hidden});
   auto values = value_evaluator_.values(setup_.value.parameters, sequences);
@@ -84,10 +84,10 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
   for (std::size_t i = 0; i < mine.size(); ++i) {
     Experience& experience = out.emplace_back();
     experience.episode = std::move(mine[i]);
-    experience.reference_logprobs = std::move(of.reference_logprobs[i]);
-    experience.logprobs = std::move(of.logprobs[i]);
-    experience.entropies = std::move(of.entropies[i]);
-    experience.exact_kls = std::move(of.kls[i]);
+    experience.reference_logprobs = std::move(statistics.reference_logprobs[i]);
+    experience.logprobs = std::move(statistics.logprobs[i]);
+    experience.entropies = std::move(statistics.entropies[i]);
+    experience.exact_kls = std::move(statistics.kls[i]);
     experience.values = std::move(values[i]);
     assign_rewards(experience, setup_.options, kl_coefficient);
   }

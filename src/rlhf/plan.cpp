@@ -202,18 +202,20 @@ std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
     return text + "time        not measured, since the memory would not suffice\n";
   }
   RoleModels models = collectively(world, load);
-  const RoleSeconds of = measure_roles(plan, machine, world, models);
+  const RoleSeconds seconds = measure_roles(plan, machine, world, models);
   const bool colocated = plan.layout.placement == Placement::colocated;
   // On ranks of their own, scoring goes on beside generation.
   const double step =
-      (colocated ? of.rollout + of.reward : std::max(of.rollout, of.reward)) + of.learner;
+      (colocated ? seconds.rollout + seconds.reward : std::max(seconds.rollout, seconds.reward)) +
+      seconds.learner;
   return text +
          fmt::format(
              "time        about {} a step (rollout {}, reward {}, learner {}), {} in all,\n"
              "            by a few tokens, episodes and micro-batches measured here, if {};\n"
              "            samples, weight sync and checkpoints come on top\n",
-             seconds_text(step), seconds_text(of.rollout), seconds_text(of.reward),
-             seconds_text(of.learner), duration_text(step * static_cast<double>(plan.train.steps)),
+             seconds_text(step), seconds_text(seconds.rollout), seconds_text(seconds.reward),
+             seconds_text(seconds.learner),
+             duration_text(step * static_cast<double>(plan.train.steps)),
              plan.replay != nullptr
                  ? "the replayed summaries are like those of the first step"
                  : fmt::format("every summary has {} tokens", plan.max_response_tokens));

@@ -26,14 +26,14 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
   }
   setup_.generator->run(
       setup_.policy, prompts, setup_.rule,
-      [&](Generated&& of) {
+      [&](Generated&& generated) {
         Episode episode;
-        episode.number = of.episode;
-        episode.prompt = rows.at(of.episode);
+        episode.number = generated.episode;
+        episode.prompt = rows.at(generated.episode);
         episode.query = setup_.prompts[static_cast<std::size_t>(episode.prompt)].query;
-        episode.response = std::move(of.response);
-        episode.ended = of.ended;
-        episode.rollout_logprobs = std::move(of.logprobs);
+        episode.response = std::move(generated.response);
+        episode.ended = generated.ended;
+        episode.rollout_logprobs = std::move(generated.logprobs);
         episode.weight_version = weight_version;
         finished(std::move(episode));
       },
