@@ -175,8 +175,12 @@ Rate rate_over_posts(std::span<const PostValue> values, Weight weight) {
   if (each_is_one_trial || all_equal) {
     return wilson(spread.mean, spread.trials, normal_975);
   }
-  // Means that hardly differ may do so by chance: more trials than rows nobody has seen.
-  const double trials = std::min(spread.mean * (1 - spread.mean) / spread.variance, spread.rows);
+  double trials = spread.mean * (1 - spread.mean) / spread.variance;
+  // Where hardly any post makes the rate, their variance says nothing of those that are rare.
+  constexpr double few = 5;
+  if (spread.trials * std::min(spread.mean, 1 - spread.mean) < few) {
+    trials = std::min(trials, spread.rows);
+  }
   return wilson(spread.mean, trials, student_975(spread.posts - 1));
 }
 

@@ -191,7 +191,7 @@ TEST(Comparisons, RowsOfNoKnownKindAreShownTheKinds) {
   const std::string message =
       message_of<Error>([&] { (void)read(R"({"question":"a","response_j":"b","x":null})"); });
   EXPECT_THAT(message,
-              AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`,"),
+              AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`;"),
                     HasSubstr(R"("summaries": [{"text": " ..."}, {"text": " ..."}])"),
                     HasSubstr(R"({"prompt": "...", "chosen": " ...", "rejected": " ..."})"),
                     HasSubstr("\nCorrect the row")));

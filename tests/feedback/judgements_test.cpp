@@ -314,7 +314,7 @@ TEST_F(Judgements, ValuesOutOfRangeAreNamed) {
   EXPECT_THAT(error_with("axes", {{"left", axes}, {"right", axes}}),
               HasSubstr("the field `axes.left.coherence` is missing"));
   EXPECT_THAT(error_with("axes", 3), HasSubstr("`axes` is 3; expected an object or null"));
-  EXPECT_THAT(error_with("axes", {{"left", 3}}), HasSubstr("`axes.left` is 3, an object"));
+  EXPECT_THAT(error_with("axes", {{"left", 3}}), HasSubstr("`axes.left` is 3; expected an object"));
   for (const char* field :
        {"format", "pairs", "first", "count", "pair", "left", "worker", "downloaded", "complete",
         "scale", "lean", "cannot_judge", "axes", "note", "seconds"}) {

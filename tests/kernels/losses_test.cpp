@@ -49,15 +49,14 @@ Result value_loss(const HostTensor& values, const HostTensor& old_values, const 
   return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }
 
-/// Of pairs of one weight; their number is the divisor.
+/// Of pairs of one weight.
 Result preference(const HostTensor& rewards, double weight,
                   const Backend& backend = backend_under_test()) {
   const auto pairs = static_cast<std::size_t>(rewards.numel() / 2);
   const HostTensor weights(std::vector<double>(pairs, weight));
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.preference_loss(run.queue, run.out("gradient", zeros(rewards.shape())),
-                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights),
-                                static_cast<double>(pairs));
+                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights), 1.0);
   });
   return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }

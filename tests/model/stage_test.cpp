@@ -141,8 +141,8 @@ TEST_P(StageOn, WhatIsReadOfSomeRowsHasTheBitsOfAll) {
 TEST_P(StageOn, HoldsTheEndsOfTheModelByItsPlace) {
   const Model model = make_model(device, tiny_config(), {}, 3);
   const std::int64_t layers = model.config.layers;
-  const Stage first(device, model.config, model.parameters, {0, 1});
-  const Stage last(device, model.config, model.parameters, {1, layers});
+  const Stage first(device, model.config, model.parameters, LayerRange{0, 1});
+  const Stage last(device, model.config, model.parameters, LayerRange{1, layers});
   EXPECT_TRUE(first.has_embedding());
   EXPECT_FALSE(first.has_final_norm());
   EXPECT_FALSE(last.has_embedding());
