@@ -277,6 +277,8 @@ TEST(Streams, PpoAndEvaluateRewardReadThemOnceOnSeveralRanks) {
                         "12",
                         "--ppo.mini_batches",
                         "1",
+                        "--ppo.log_episodes",
+                        "12",
                         "--data.max_response_tokens",
                         "8",
                         "--threads",

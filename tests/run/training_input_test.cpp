@@ -125,7 +125,8 @@ TEST(BadInput, Reward) {
            f() / "refused_reward");
   };
   refuse_reward(2, "data.valid_split", {"--data.valid", ""});
-  refuse_reward(1, "no comparison is left", {"--data.train_split", "nowhere"});
+  refuse_reward(1, "no comparison is of the split \"nowhere\". There are: \"train\"",
+                {"--data.train_split", "nowhere"});
   refuse_reward(1, "info", {"--data.train", f() / "data/train.jsonl"});
 }
 
