@@ -8,7 +8,7 @@
 
 # The program reads when the allocation ends from SLURM_JOB_END_TIME. Not every version of Slurm sets it in
 # a job, but squeue knows it.
-if [ -z "${SLURM_JOB_END_TIME-}" ]; then
+if [ -z "${SLURM_JOB_END_TIME-}" ] && command -v squeue > /dev/null; then
   allocation_end=$(squeue --noheader --job "${SLURM_JOB_ID-}" --format %e || true)
   if [[ $allocation_end == [0-9]* ]]; then  # not of a job without a limit
     export SLURM_JOB_END_TIME=$allocation_end

@@ -32,4 +32,11 @@ void check_that(bool condition, const char* kernel, const char* message) {
   require(condition, "Kernel {}: {}", kernel, message);
 }
 
+void check_copy(ConstView out, ConstView x) {
+  require(
+      out.dtype() == x.dtype() && out.shape() == x.shape(),
+      "A copy from {} {} to {} {} was asked for; both must have the same shape and element type.",
+      name_of(x.dtype()), to_string(x.shape()), name_of(out.dtype()), to_string(out.shape()));
+}
+
 }  // namespace precis

@@ -18,4 +18,7 @@ void check_rank(const char* kernel, const char* argument, ConstView x, int rank)
 /// Throws Error with "Kernel NAME: MESSAGE" unless `condition` holds.
 void check_that(bool condition, const char* kernel, const char* message);
 
+/// Throws Error unless both have the same element type and shape: a copy between host and device.
+void check_copy(ConstView out, ConstView x);
+
 }  // namespace precis

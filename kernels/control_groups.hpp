@@ -9,7 +9,7 @@
 namespace precis {
 
 /// `space` of the machine, less where a control group of this process, or one above it, allows
-/// less: its limit, and what is left of it with the page cache given back. Reads versions 1 and 2;
+/// less: its limit, and what is left of it once the page cache is dropped. Reads versions 1 and 2;
 /// `groups` lists the process's groups, which lie under `mount`.
 [[nodiscard]] Memory::Space within_control_groups(
     Memory::Space space, const std::filesystem::path& groups = "/proc/self/cgroup",

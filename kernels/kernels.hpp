@@ -3,17 +3,20 @@
 // Letters in shapes: N tokens of a packed batch, B sequences, P chosen positions, C width, H query
 // heads, K key-value heads, D head dimension, F width of the MLP, V vocabulary, M blocks of a
 // sequence's KV cache. Tensors are dense and row-major; matrices of weights are (out, in). Unless a
-// comment says otherwise, numbers are f32 (the precision travels in the view) and lists of tokens,
-// positions and offsets i32. A View is written, a ConstView read; "optional" arguments may be empty
-// views. Outputs never overlap inputs unless the comment says so.
+// comment says otherwise, tensors of real numbers are f32 (the view carries the dtype), and lists
+// of tokens, positions and offsets are i32. A View is written, a ConstView read; "optional"
+// arguments may be empty views. Outputs never overlap inputs unless the comment says so.
 //
 // Activations are in f32 or, where the backend has it, bf16: in one call all of them in the same,
-// unless the comment says so. Parameters, their gradients, statistics (mean, rstd, log_sum,
-// log-probs, entropies), logits and losses are f32 always.
+// unless the comment says so. Parameters, their gradients, statistics (mean, rstd, log_sum_exp,
+// log-probs, entropies), logits and losses are always f32.
 //
-// In f32 on the CPU a row of a result has the same bits whatever other rows stand in the batch, and
+// In f32 on the CPU a row of a result has the same bits whatever other rows are in the batch, and
 // decoding gives the bits of the packed forward pass: each kernel treats each row in one fixed
-// order.
+// order. A sum over rows that is added to its output "continues the sum in memory in the order of
+// rows": each element is one chain of additions that starts from the value there, so that rows cut
+// into several calls give the bits of one call. (On CUDA: the same to rounding, and the same bits
+// for the same calls.)
 #pragma once
 
 #include <cstdint>
@@ -43,11 +46,12 @@ using Scale = void(Queue&, View x, ConstView factor);
 
 /// out (N,C) = or += table (V,C) at rows tokens (N).
 using EmbeddingForward = void(Queue&, View out, ConstView table, ConstView tokens, Write write);
-/// dtable (V,C) += rows of dout (N,C) at tokens (N), added in the order of the tokens.
+/// dtable (V,C) += rows of dout (N,C) at tokens (N): continues the sum in memory in the order of
+/// rows.
 using EmbeddingBackward = void(Queue&, View dtable, ConstView dout, ConstView tokens);
 /// out (P,C) = rows of x (N,C) at positions (P).
 using GatherRows = void(Queue&, View out, ConstView x, ConstView positions);
-/// out (N,C) += rows of x (P,C) at positions (P), added in the order of the positions.
+/// out (N,C) += rows of x (P,C) at positions (P): continues the sum in memory in the order of rows.
 using ScatterAddRows = void(Queue&, View out, ConstView x, ConstView positions);
 
 // ----------------------------------------------------------------------------------------------
@@ -57,13 +61,15 @@ using ScatterAddRows = void(Queue&, View out, ConstView x, ConstView positions);
 /// biased variance (Ba et al. 2016). bias (C) optional.
 using LayerNormForward = void(Queue&, View out, View mean, View rstd, ConstView x, ConstView weight,
                               ConstView bias, double epsilon);
-/// dx (N,C) += , dweight (C) += , dbias (C) += (optional) for dout (N,C).
+/// dx (N,C) += , dweight (C) += , dbias (C) += (optional) for dout (N,C); dweight and dbias
+/// continue the sums in memory in the order of rows.
 using LayerNormBackward = void(Queue&, View dx, View dweight, View dbias, ConstView dout,
                                ConstView x, ConstView weight, ConstView mean, ConstView rstd);
 /// out (N,C) = x * rstd * weight; rstd (N) = 1/sqrt(mean(x^2) + epsilon) (Zhang and Sennrich 2019).
 using RmsNormForward = void(Queue&, View out, View rstd, ConstView x, ConstView weight,
                             double epsilon);
-/// dx (N,C) += , dweight (C) += for dout (N,C).
+/// dx (N,C) += , dweight (C) += for dout (N,C); dweight continues the sum in memory in the order of
+/// rows.
 using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, ConstView x,
                              ConstView weight, ConstView rstd);
 
@@ -73,13 +79,13 @@ using RmsNormBackward = void(Queue&, View dx, View dweight, ConstView dout, Cons
 enum class Rotation : std::uint8_t { forward, backward };
 
 struct RotaryRule {
-  std::int64_t dims = 0;  ///< So many numbers of each head turn, an even number.
+  std::int64_t dims = 0;  ///< How many dimensions of each head are rotated; even.
   double base = 10000.0;
 };
 
 /// Rotates queries q (N,H,D) and keys k (N,K,D) in place by their positions (N): of the first
-/// `dims` numbers of each head, the pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su et
-/// al. 2021, halves as in Hugging Face's models); `backward` turns the other way.
+/// `dims` dimensions of each head, the pair (i, i + dims/2) turns by position * base^(-2i/dims) (Su
+/// et al. 2021, halves as in Hugging Face's models); `backward` turns the other way.
 using Rotary = void(Queue&, View q, View k, ConstView positions, const RotaryRule& rule,
                     Rotation direction);
 
@@ -110,30 +116,31 @@ using LinearGeluForward = void(Queue&, View activated, View y, ConstView x, cons
 /// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
 using LinearInputGradient = void(Queue&, View dx, ConstView dy, const Pack& weight, Write write);
 /// dweight (out,in) += dy^T x, dbias (out) += column sums of dy (optional); dy (N,out), x (N,in).
+/// Both continue the sums in memory in the order of rows.
 using LinearWeightGradient = void(Queue&, View dweight, View dbias, ConstView dy, ConstView x);
 
 // ----------------------------------------------------------------------------------------------
 // attention
 
-/// Keys are visited in blocks of so many, in training, prompts and decoding alike; also the size of
-/// a block of the KV cache.
+/// Keys are visited in blocks of this size, in training, prompts and decoding alike; also the size
+/// of a block of the KV cache.
 inline constexpr std::int64_t attention_block = 32;
 
 /// Causal attention inside each sequence of a packed batch (Dao et al. 2022: online softmax over
-/// blocks). out (N,H,D), log_sum (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
+/// blocks). out (N,H,D), log_sum_exp (N,H) = log-sum-exp of the scaled scores; q (N,H,D), k and v
 /// (N,K,D), H a multiple of K; offsets (B+1), tokens of sequence b are offsets[b] .. offsets[b+1].
-/// On CUDA this and all kernels of attention have D up to 256.
-using AttentionForward = void(Queue&, View out, View log_sum, ConstView q, ConstView k, ConstView v,
-                              ConstView offsets, double scale);
+/// On CUDA this and all kernels of attention take D up to 256.
+using AttentionForward = void(Queue&, View out, View log_sum_exp, ConstView q, ConstView k,
+                              ConstView v, ConstView offsets, double scale);
 /// dq (N,H,D), dk and dv (N,K,D), all overwritten, for dout (N,H,D) and the forward pass's tensors.
 using AttentionBackward = void(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
-                               ConstView log_sum, ConstView q, ConstView k, ConstView v,
+                               ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
                                ConstView offsets, double scale);
 /// Rotates q and k as Rotary does, forward, and writes k and v (N,K,D) into the cache: token n goes
 /// to place slots[n] % attention_block of block slots[n] / attention_block. key_blocks (blocks, K,
 /// D, attention_block): a block holds its keys transposed; value_blocks (blocks, K,
-/// attention_block, D). rule.dims 0: nothing is rotated, q and positions are not looked at and k is
-/// only read.
+/// attention_block, D). rule.dims 0: nothing is rotated, q and positions are ignored and k is only
+/// read.
 using RotaryKvWrite = void(Queue&, View key_blocks, View value_blocks, View q, View k, ConstView v,
                            ConstView positions, ConstView slots, const RotaryRule& rule);
 /// Copies block `from` of the cache to block `to`, keys and values.
@@ -162,18 +169,18 @@ using GatedSiluBackward = void(Queue&, View dgate, View dup, ConstView dout, Con
 // ----------------------------------------------------------------------------------------------
 // vocabulary
 
-/// Of logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum (P) = log-sum-exp,
-/// and entropy (P) (optional) in nats.
-using LogSoftmaxForward = void(Queue&, View logprob, View log_sum, View entropy, ConstView logits,
-                               ConstView targets, double temperature);
+/// For logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum_exp (P) =
+/// log-sum-exp, and entropy (P) (optional) in nats.
+using LogSoftmaxForward = void(Queue&, View logprob, View log_sum_exp, View entropy,
+                               ConstView logits, ConstView targets, double temperature);
 /// Turns logits (P,V) into their gradient in place, for dlogprob (P): (1[v = target] - p_v) *
 /// dlogprob / temperature.
-using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum, ConstView targets,
+using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum_exp, ConstView targets,
                                 ConstView dlogprob, double temperature);
 /// kl (P) = sum_v p_v (log p_v - log q_v) in nats, p and q the softmax of logits and
-/// reference_logits (P,V) divided by `temperature`, with their log_sum (P).
-using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum,
-                          ConstView reference_logits, ConstView reference_log_sum,
+/// reference_logits (P,V) divided by `temperature`, with their log_sum_exp (P).
+using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum_exp,
+                          ConstView reference_logits, ConstView reference_log_sum_exp,
                           double temperature);
 
 struct SamplingRule {
@@ -186,8 +193,8 @@ struct SamplingRule {
   friend bool operator==(const SamplingRule&, const SamplingRule&) = default;
 };
 
-/// Draws tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the tokens
-/// drawn from that top-k, then top-p on the renormalised rest (the crossing token included, ties to
+/// Samples tokens (B) from logits (B,V) by Gumbel-max (Maddison et al. 2014): arg max over the
+/// candidates that top-k, then top-p on the renormalised rest (the crossing token included, ties to
 /// the lower id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
 /// Purpose::sampling, episodes[b], positions[b], v / 4) and u = min((x >> 1) * 2^-31 + 2^-32, 1 -
 /// 2^-24) in f32, g = -log(-log1p(-u)). logprob (B): of the token under the full softmax at this
@@ -199,9 +206,11 @@ using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstVi
 // ----------------------------------------------------------------------------------------------
 // reductions
 
-/// out (1) f64 = or += sum of x.
+/// out (exact_sum_words) i64 = or += sum of x, exact (kernels/exact_sum.hpp) in any order and
+/// however x is cut. On CUDA each call's sum is taken in f64, in a fixed order, and added exactly;
+/// so are the sums of the losses.
 using Sum = void(Queue&, View out, ConstView x, Write write);
-/// out (1) f64 = or += sum of squares of x.
+/// The same for the squares of x.
 using SumOfSquares = void(Queue&, View out, ConstView x, Write write);
 /// scale (1) f32 = min(1, clip / (norm + 1e-6)), norm (1) f64 = sqrt(sum_of_squares (1) f64);
 /// clip 0: scale 1.
@@ -210,8 +219,8 @@ using ClipScale = void(Queue&, View scale, View norm, ConstView sum_of_squares, 
 // ----------------------------------------------------------------------------------------------
 // optimizer
 
-/// Where Adam's epsilon stands: beside the root of the corrected second moment (PyTorch), or beside
-/// the root of the uncorrected one (TensorFlow).
+/// Where Adam's epsilon is added: to the root of the corrected second moment (PyTorch), or to the
+/// root of the uncorrected one (TensorFlow).
 enum class EpsilonPlace : std::uint8_t { pytorch, tensorflow };
 
 struct AdamW {
@@ -234,27 +243,76 @@ using AdamWStep = void(Queue&, View parameter, View first, View second, ConstVie
 // losses
 
 /// sums of PpoPolicyLoss, in order.
-enum class PolicySum : std::uint8_t { loss, clipped, ratio, ratio_max, squared_change, count };
+enum class PolicySum : std::uint8_t { loss, clipped, ratio, squared_change, count };
 /// PPO's clipped objective (Schulman et al. 2017, equation 7) over P tokens: with ratio = exp(new -
 /// old), loss = max(-A ratio, -A clip(ratio, 1 -+ clip)); clip 0: no clipping. dlogprob (P) =
-/// weight * d loss / d logprob; sums (5) f64: added to (ratio_max: maximum taken): losses, tokens
-/// whose clipped term is strictly larger, ratios, the largest ratio, (new - old)^2 / 2.
-using PpoPolicyLoss = void(Queue&, View dlogprob, View sums, ConstView logprob,
+/// weight * d loss / d logprob; sums (4, exact_sum_words) i64: added to exactly: losses, tokens
+/// whose clipped term is strictly larger, ratios, (new - old)^2 / 2; ratio_max (1) f64 = the larger
+/// of it and the ratios.
+using PpoPolicyLoss = void(Queue&, View dlogprob, View sums, View ratio_max, ConstView logprob,
                            ConstView old_logprob, ConstView advantages, double clip, double weight);
 
 /// sums of PpoValueLoss, in order.
 enum class ValueSum : std::uint8_t { loss, clipped, count };
 /// loss = max((v - R)^2, (v_old + clip(v - v_old, -+clip) - R)^2) / 2 over P tokens, an unclipped v
-/// kept to the bit; clip 0: no clipping. dvalues (P) = weight * d loss / d v; sums (2) f64: added
-/// to: losses, tokens whose clipped term is strictly larger.
+/// kept to the bit; clip 0: no clipping. dvalues (P) = weight * d loss / d v; sums (2,
+/// exact_sum_words) i64: added to exactly: losses, tokens whose clipped term is strictly larger.
 using PpoValueLoss = void(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                           ConstView returns, double clip, double weight);
 
 /// sums of PreferenceLoss, in order.
 enum class PreferenceSum : std::uint8_t { loss, correct, count };
 /// -log sigmoid(chosen - rejected) for rewards (2B): row 2b is the chosen summary of pair b, 2b + 1
-/// the rejected one. drewards (2B) = weight * gradient; sums (2) f64: added to: losses, pairs with
+/// the rejected one, and weights (B) f64 has the pair's weight. drewards (2B) = weight / divisor *
+/// gradient; sums (2, exact_sum_words) i64: added to exactly, times the weight: losses, pairs with
 /// chosen above rejected (a tie counts one half).
-using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, double weight);
+using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                            double divisor);
+
+// ----------------------------------------------------------------------------------------------
+// the list
+
+/// Every kernel, by type and name: from this list follow what a backend declares (functions.inc),
+/// the checks of arguments (checks/checks.hpp), the table of a backend (backend.hpp, table.inc) and
+/// the test that each kernel refuses wrong arguments.
+#define PRECIS_KERNELS(KERNEL)                         \
+  KERNEL(Fill, fill)                                   \
+  KERNEL(Copy, copy)                                   \
+  KERNEL(Add, add)                                     \
+  KERNEL(Scale, scale)                                 \
+  KERNEL(EmbeddingForward, embedding_forward)          \
+  KERNEL(EmbeddingBackward, embedding_backward)        \
+  KERNEL(GatherRows, gather_rows)                      \
+  KERNEL(ScatterAddRows, scatter_add_rows)             \
+  KERNEL(LayerNormForward, layer_norm_forward)         \
+  KERNEL(LayerNormBackward, layer_norm_backward)       \
+  KERNEL(RmsNormForward, rms_norm_forward)             \
+  KERNEL(RmsNormBackward, rms_norm_backward)           \
+  KERNEL(Rotary, rotary)                               \
+  KERNEL(PackWeight, pack_weight)                      \
+  KERNEL(LinearForward, linear_forward)                \
+  KERNEL(LinearGeluForward, linear_gelu_forward)       \
+  KERNEL(LinearInputGradient, linear_input_gradient)   \
+  KERNEL(LinearWeightGradient, linear_weight_gradient) \
+  KERNEL(AttentionForward, attention_forward)          \
+  KERNEL(AttentionBackward, attention_backward)        \
+  KERNEL(RotaryKvWrite, rotary_kv_write)               \
+  KERNEL(KvCopyBlock, kv_copy_block)                   \
+  KERNEL(DecodeAttention, decode_attention)            \
+  KERNEL(GeluForward, gelu_forward)                    \
+  KERNEL(GeluBackward, gelu_backward)                  \
+  KERNEL(GatedSiluForward, gated_silu_forward)         \
+  KERNEL(GatedSiluBackward, gated_silu_backward)       \
+  KERNEL(LogSoftmaxForward, log_softmax_forward)       \
+  KERNEL(LogSoftmaxBackward, log_softmax_backward)     \
+  KERNEL(KlDivergence, kl_divergence)                  \
+  KERNEL(Sample, sample)                               \
+  KERNEL(Sum, sum)                                     \
+  KERNEL(SumOfSquares, sum_of_squares)                 \
+  KERNEL(ClipScale, clip_scale)                        \
+  KERNEL(AdamWStep, adamw_step)                        \
+  KERNEL(PpoPolicyLoss, ppo_policy_loss)               \
+  KERNEL(PpoValueLoss, ppo_value_loss)                 \
+  KERNEL(PreferenceLoss, preference_loss)
 
 }  // namespace precis

@@ -35,7 +35,7 @@ struct MemoryCount {
 /// "parameters 1.5 GiB, gradients 1.5 GiB": the uses that have any.
 [[nodiscard]] std::string to_string(const MemoryCount& count);
 
-/// The memory that a queue's kernels work on. What is given back may be taken again at once, since
+/// The memory that a queue's kernels work on. What is freed may be allocated again at once, since
 /// kernels run in the queue's order: neither waits for the device.
 class Memory {
  public:
@@ -52,12 +52,12 @@ class Memory {
 
   [[nodiscard]] const char* name() const noexcept { return name_; }
   [[nodiscard]] const MemoryCount& held() const noexcept { return held_; }
-  /// What was held when it was the most so far.
+  /// What was held when that was most, so far.
   [[nodiscard]] const MemoryCount& peak() const noexcept { return peak_; }
-  /// Counts what was taken and given back: while it stays the same, so do all addresses.
+  /// Counts allocations and frees: while it stays the same, so do all addresses.
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
 
-  /// Bytes of the device, which others may use too.
+  /// Bytes of the device, which other programs may use too.
   struct Space {
     std::int64_t free = 0;
     std::int64_t total = 0;
@@ -65,7 +65,7 @@ class Memory {
   [[nodiscard]] virtual Space space() const = 0;
 
  private:
-  /// Null when there is not so much.
+  /// Null when not enough is left.
   [[nodiscard]] virtual void* take(std::int64_t bytes) = 0;
   virtual void give_back(void* memory) noexcept = 0;
 

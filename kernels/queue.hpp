@@ -21,7 +21,7 @@ class Queue {
   Queue& operator=(Queue&&) noexcept = default;
   ~Queue() = default;
 
-  /// What its kernels work on.
+  /// The memory that its kernels work on.
   [[nodiscard]] const std::shared_ptr<Memory>& memory() const noexcept { return memory_; }
   template <class State>
   [[nodiscard]] State& state() const {
@@ -50,7 +50,7 @@ class Event {
 /// Work that is put into a queue again and again (Backend::repeat); empty before the first time.
 class Recording {
  public:
-  /// For the backend: what it keeps, made when it is first asked for.
+  /// For the backend: its own state, created when it is first asked for.
   template <class State>
   [[nodiscard]] State& state() {
     if (state_ == nullptr) {
@@ -68,14 +68,18 @@ class Recording {
 class Pack {
  public:
   Pack() = default;
-  explicit Pack(std::shared_ptr<void> state) : state_(std::move(state)) {}
+  /// A pack of a weight of this shape, for activations in `precision`.
+  Pack(std::shared_ptr<void> state, const Shape& shape, DType precision)
+      : state_(std::move(state)), shape_(shape), precision_(precision) {}
 
+  [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
+  [[nodiscard]] DType precision() const noexcept { return precision_; }
   [[nodiscard]] bool empty() const noexcept { return state_ == nullptr; }
   template <class State>
   [[nodiscard]] const State& state() const {
     return *static_cast<const State*>(state_.get());
   }
-  /// For the backend: what the pack held, to be filled anew; null if another copy of it is in use.
+  /// For the backend: the pack's content, to be filled anew; null if another copy of it is in use.
   template <class State>
   [[nodiscard]] std::shared_ptr<State> release() && {
     return state_.use_count() == 1 ? std::static_pointer_cast<State>(std::move(state_)) : nullptr;
@@ -83,6 +87,8 @@ class Pack {
 
  private:
   std::shared_ptr<void> state_;
+  Shape shape_;
+  DType precision_ = DType::f32;
 };
 
 }  // namespace precis

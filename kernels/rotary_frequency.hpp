@@ -1,4 +1,4 @@
-// The turning rates of rotary position embeddings, as Hugging Face's models round them.
+// The frequencies of rotary position embeddings, as Hugging Face's models round them.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@ namespace precis {
 
 /// base^(-2i/dims) in f32 for i < dims/2. Exponent, power and reciprocal are each rounded to f32,
 /// and an angle is the f32 product of position and frequency: at position 8192 the rounding of an
-/// angle is 5e-4, so weights trained with these roundings are met only by the same ones.
+/// angle is 5e-4, so weights trained with these roundings need the same ones.
 [[nodiscard]] inline std::vector<float> rotary_frequencies(std::int64_t dims, double base) {
   std::vector<float> frequencies(static_cast<std::size_t>(dims / 2));
   for (std::size_t i = 0; i < frequencies.size(); ++i) {

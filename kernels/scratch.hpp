@@ -1,4 +1,4 @@
-// Memory that a backend's kernels use again and again.
+// Scratch memory that a backend's kernels use again and again.
 #pragma once
 
 #include <algorithm>

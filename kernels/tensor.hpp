@@ -1,4 +1,4 @@
-// Memory on a device that one object owns.
+// A tensor that owns its memory on a device.
 #pragma once
 
 #include <memory>

@@ -95,3 +95,4 @@ All of it is in $run ($((SECONDS - started)) s this time):
   round_1 ... round_$rounds: comparisons.jsonl, reward/, ppo/, test.jsonl of each round
   table.txt table.json     the table above
 END
+smoke_says

@@ -88,3 +88,4 @@ done | awk '
   }' | tee "$run/table.txt"
 echo
 echo "All of it is in $run ($((SECONDS - started)) s this time)."
+smoke_says

@@ -115,3 +115,4 @@ All of it is in $run ($((SECONDS - started)) s this time):
   careful/ biased/            comparisons.jsonl, reward/, kl_*/ and overoptimize.jsonl of each reward model
   report.html                 the pictures
 END
+smoke_says

@@ -93,3 +93,4 @@ All of it is in $run ($((SECONDS - started)) s this time):
   test_sft.jsonl test_ppo.jsonl                the summaries of the held-out posts
   table*.txt {table*,best,agreement}.json      the tables above
 END
+smoke_says

@@ -3,9 +3,13 @@
 # weights, 20 steps of PPO, to see the whole at work on real text.
 # usage: scripts/real_posts.sh DATA [--run DIR] [--seed N]
 #   DATA    a folder (default $PRECIS_DATA) that holds
-#             tldr/tldr_valid_1945.jsonl: 1,945 posts, rows with subreddit, title, post and summary
-#             preferences/tldr_comparisons_gpt4_1000.jsonl: rows with info, summaries and choice
-#             tokenizers/gpt2: the folder with GPT-2's tokenizer, such as encoder.json, vocab.bpe
+#             tldr/tldr_valid_1945.jsonl: posts, rows with subreddit, title, post and summary; the first 1,700 are
+#               trained on, up to 245 more validate
+#             preferences/tldr_comparisons_gpt4_1000.jsonl: rows with info, summaries, choice and split, which is
+#               train or valid1
+#             tokenizers/gpt2: the folder with GPT-2's tokenizer: tokenizer.json, or encoder.json and vocab.bpe
+#           From the files that the README names: the first 1,945 lines of valid.jsonl, some hundred lines of
+#           comparisons/batch*.json, and the folder gpt2.
 #   --run   folder for everything that is made (default runs/real_posts)
 #   --seed  from which all random numbers follow (default 1)
 # With PRECIS set to a program, nothing is installed or built, and that program runs.

@@ -7,6 +7,7 @@
 #include "kernels/cpu/scratch_sizes.hpp"
 
 namespace precis::counting {
+namespace like_cpu {
 namespace {
 
 Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType /*precision*/,
@@ -47,14 +48,14 @@ void linear_weight_gradient(Queue& queue, View dweight, View /*dbias*/, ConstVie
   (void)queue.state<QueueState>().scratch.of<float>(sizes.product);
 }
 
-void attention_forward(Queue& queue, View /*out*/, View /*log_sum*/, ConstView /*q*/, ConstView k,
-                       ConstView /*v*/, ConstView offsets, double /*scale*/) {
+void attention_forward(Queue& queue, View /*out*/, View /*log_sum_exp*/, ConstView /*q*/,
+                       ConstView k, ConstView /*v*/, ConstView offsets, double /*scale*/) {
   (void)queue.state<QueueState>().scratch.of<float>(
       cpu::attention_scratch(lengths_of(queue, offsets), k.extent(1), k.extent(2)));
 }
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
-                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
                         ConstView /*v*/, ConstView offsets, double /*scale*/) {
   const auto lengths = lengths_of(queue, offsets);
   if (!lengths.empty()) {
@@ -65,16 +66,17 @@ void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, Con
 
 }  // namespace
 
-const Backend as_cpu = table_of({.name = "cpu",
-                                 .runs_ahead = false,
-                                 .one_pack = false,
-                                 .pack_weight = pack_weight,
-                                 .linear_forward = linear_forward,
-                                 .linear_gelu_forward = linear_gelu_forward,
-                                 .linear_input_gradient = linear_input_gradient,
-                                 .linear_weight_gradient = linear_weight_gradient,
-                                 .attention_forward = attention_forward,
-                                 .attention_backward = attention_backward,
-                                 .decode_attention = Nothing<DecodeAttention>::call});
+constexpr Capabilities capabilities{};
+
+constexpr Backend backend{
+    .name = "cpu",
+    .runs_ahead = false,
+    .one_pack = false,
+#include "kernels/table.inc"
+};
+
+}  // namespace like_cpu
+
+const Backend as_cpu = like_cpu::backend;
 
 }  // namespace precis::counting

@@ -2,13 +2,15 @@
 #include "kernels/counting/table.hpp"
 
 namespace precis::counting {
+namespace like_cuda {
 namespace {
 
-// The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp and
-// decode_attention.hpp.
+// The sizes of kernels/cuda, whose headers need CUDA's: matmul.cpp, attention_backward.hpp,
+// decode_attention.hpp and embedding.cu.
 constexpr std::int64_t product_workspace = std::int64_t{32} << 20;
 constexpr std::int64_t term_bytes = 8;
 constexpr std::int64_t decode_split_blocks = 8;
+constexpr std::int64_t places_a_part = 512;
 
 void product(Queue& queue) { (void)queue.state<QueueState>().products.bytes(product_workspace); }
 
@@ -40,7 +42,7 @@ void linear_weight_gradient(Queue& queue, View /*dweight*/, View /*dbias*/, Cons
 }
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
-                        ConstView /*out*/, ConstView /*log_sum*/, ConstView q, ConstView /*k*/,
+                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
                         ConstView /*v*/, ConstView offsets, double /*scale*/) {
   const std::int64_t terms = q.extent(0) + 1 + 2 * (offsets.numel() + 1);
   (void)queue.state<QueueState>().scratch.bytes(q.extent(1) * terms * term_bytes);
@@ -56,18 +58,34 @@ void decode_attention(Queue& queue, View /*out*/, ConstView q, ConstView /*key_b
   }
 }
 
+void add_rows_at(Queue& queue, ConstView out, ConstView places) {
+  const std::int64_t rows = places.numel();
+  const std::int64_t parts = (rows + places_a_part - 1) / places_a_part;
+  (void)queue.state<QueueState>().scratch.of<std::int32_t>((parts + 2) * out.extent(0) + 2 * rows +
+                                                           1);
+}
+
+void embedding_backward(Queue& queue, View dtable, ConstView /*dout*/, ConstView tokens) {
+  add_rows_at(queue, dtable, tokens);
+}
+
+void scatter_add_rows(Queue& queue, View out, ConstView /*x*/, ConstView positions) {
+  add_rows_at(queue, out, positions);
+}
+
 }  // namespace
 
-const Backend as_cuda = table_of({.name = "cuda",
-                                  .runs_ahead = true,
-                                  .one_pack = true,
-                                  .pack_weight = pack_weight,
-                                  .linear_forward = linear_forward,
-                                  .linear_gelu_forward = linear_gelu_forward,
-                                  .linear_input_gradient = linear_input_gradient,
-                                  .linear_weight_gradient = linear_weight_gradient,
-                                  .attention_forward = Nothing<AttentionForward>::call,
-                                  .attention_backward = attention_backward,
-                                  .decode_attention = decode_attention});
+constexpr Capabilities capabilities{.has_bf16 = true};
+
+constexpr Backend backend{
+    .name = "cuda",
+    .runs_ahead = true,
+    .one_pack = true,
+#include "kernels/table.inc"
+};
+
+}  // namespace like_cuda
+
+const Backend as_cuda = like_cuda::backend;
 
 }  // namespace precis::counting

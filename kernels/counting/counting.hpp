@@ -1,4 +1,4 @@
-// Backends that compute nothing and take memory as another one would, as numbers only: the code
+// Backends that compute nothing and only count the memory that another one would allocate: the code
 // that allocates is run on them to say beforehand what it will need.
 #pragma once
 

@@ -42,16 +42,17 @@ std::vector<std::int64_t> lengths_of(Queue& queue, ConstView offsets) {
   return lengths;
 }
 
-Pack counted_pack(Queue& queue, ConstView weight, const Shape& shape, DType dtype, Pack former) {
+Pack counted_pack(Queue& queue, ConstView weight, const Shape& shape, DType precision,
+                  Pack former) {
   auto packed = std::move(former).release<CountedPack>();
   if (packed == nullptr) {
     packed = std::make_shared<CountedPack>(
         CountedPack{.out = weight.extent(0), .in = weight.extent(1), .memory = {}});
     if (shape.rank() > 0) {
-      packed->memory = Tensor(queue.memory(), shape, dtype, MemoryUse::packed_weights);
+      packed->memory = Tensor(queue.memory(), shape, precision, MemoryUse::packed_weights);
     }
   }
-  return Pack(std::move(packed));
+  return Pack(std::move(packed), weight.shape(), precision);
 }
 
 }  // namespace precis::counting

@@ -34,7 +34,7 @@ struct QueueState {
   std::map<const std::byte*, std::vector<std::int32_t>> lists;
 };
 
-/// Of a weight (out,in).
+/// The shape (out,in) of a weight.
 struct CountedPack {
   std::int64_t out = 0;
   std::int64_t in = 0;
@@ -45,8 +45,8 @@ struct CountedPack {
 void copy_to_device(Queue& queue, View out, ConstView host);
 /// The lengths of a packed batch's sequences.
 [[nodiscard]] std::vector<std::int64_t> lengths_of(Queue& queue, ConstView offsets);
-/// A pack of `weight`, or the former one, that holds `shape` numbers.
-[[nodiscard]] Pack counted_pack(Queue& queue, ConstView weight, const Shape& shape, DType dtype,
+/// A pack of `weight`, or the former one, that holds `shape` elements in `precision`.
+[[nodiscard]] Pack counted_pack(Queue& queue, ConstView weight, const Shape& shape, DType precision,
                                 Pack former);
 
 }  // namespace precis::counting

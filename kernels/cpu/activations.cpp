@@ -1,7 +1,6 @@
-// GELU and gated SiLU. Every element takes the same vector arithmetic wherever it stands.
+// GELU and gated SiLU. Every element takes the same vector arithmetic wherever it is.
 #include <algorithm>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -165,8 +164,6 @@ void over_spans(std::int64_t n, const Span& span) {
 }  // namespace
 
 void gelu_forward(Queue&, View out, ConstView x, Gelu kind) {
-  check_argument("gelu_forward", "x", x, DType::f32, x.shape());
-  check_argument("gelu_forward", "out", out, DType::f32, x.shape());
   float* to = out.data<float>();
   const float* from = x.data<float>();
   over_spans(x.numel(), [=](std::int64_t i, std::size_t count) {
@@ -175,9 +172,6 @@ void gelu_forward(Queue&, View out, ConstView x, Gelu kind) {
 }
 
 void gelu_backward(Queue&, View dx, ConstView dout, ConstView x, Gelu kind) {
-  check_argument("gelu_backward", "x", x, DType::f32, x.shape());
-  check_argument("gelu_backward", "dx", dx, DType::f32, x.shape());
-  check_argument("gelu_backward", "dout", dout, DType::f32, x.shape());
   float* to = dx.data<float>();
   const float* gradient = dout.data<float>();
   const float* from = x.data<float>();
@@ -187,9 +181,6 @@ void gelu_backward(Queue&, View dx, ConstView dout, ConstView x, Gelu kind) {
 }
 
 void gated_silu_forward(Queue&, View out, ConstView gate, ConstView up) {
-  check_argument("gated_silu_forward", "gate", gate, DType::f32, gate.shape());
-  check_argument("gated_silu_forward", "up", up, DType::f32, gate.shape());
-  check_argument("gated_silu_forward", "out", out, DType::f32, gate.shape());
   float* to = out.data<float>();
   const float* g = gate.data<float>();
   const float* u = up.data<float>();
@@ -200,12 +191,6 @@ void gated_silu_forward(Queue&, View out, ConstView gate, ConstView up) {
 
 void gated_silu_backward(Queue&, View dgate, View dup, ConstView dout, ConstView gate,
                          ConstView up) {
-  constexpr const char* kernel = "gated_silu_backward";
-  check_argument(kernel, "gate", gate, DType::f32, gate.shape());
-  check_argument(kernel, "up", up, DType::f32, gate.shape());
-  check_argument(kernel, "dout", dout, DType::f32, gate.shape());
-  check_argument(kernel, "dgate", dgate, DType::f32, gate.shape());
-  check_argument(kernel, "dup", dup, DType::f32, gate.shape());
   float* to_gate = dgate.data<float>();
   float* to_up = dup.data<float>();
   const float* gradient = dout.data<float>();

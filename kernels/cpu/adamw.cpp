@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "kernels/adamw_factors.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/lanes-inl.hpp"
 
@@ -51,12 +50,6 @@ HWY_EXPORT(adamw_chunk);
 
 void adamw_step(Queue&, View parameter, View first, View second, ConstView gradient,
                 ConstView gradient_scale, const AdamW& settings) {
-  constexpr const char* kernel = "adamw_step";
-  check_argument(kernel, "parameter", parameter, DType::f32, parameter.shape());
-  check_argument(kernel, "first", first, DType::f32, parameter.shape());
-  check_argument(kernel, "second", second, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient", gradient, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient_scale", gradient_scale, DType::f32, {1});
   const std::int64_t n = parameter.numel();
   const AdamWFactors factors = adamw_factors(settings);
   const auto update = &HWY_DYNAMIC_DISPATCH(adamw_chunk);

@@ -82,7 +82,7 @@ struct Factors {
   std::int64_t term;
 };
 
-/// Columns [column, column + V vectors) of add_products; `count` numbers are in the last vector.
+/// Columns [column, column + V vectors) of add_products; `count` elements are in the last vector.
 template <int R, int V>
 HWY_INLINE void add_product_columns(float* HWY_RESTRICT out, const Factors& factors,
                                     const float* HWY_RESTRICT terms, std::int64_t term_count,

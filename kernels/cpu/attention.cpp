@@ -8,8 +8,6 @@
 #include <limits>
 #include <vector>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
 #include "kernels/cpu/scratch_sizes.hpp"
@@ -129,8 +127,8 @@ void attend_rows(const AttentionRows& rows) {
       store_part(hn::Div(load_part(d, out + r * head_dim + i, count), sum), d,
                  rows.out + r * rows.out_stride + i, count);
     }
-    if (rows.log_sum != nullptr) {
-      rows.log_sum[r * rows.log_sum_stride] = softmax[r].max + std::log(hn::GetLane(sum));
+    if (rows.log_sum_exp != nullptr) {
+      rows.log_sum_exp[r * rows.log_sum_exp_stride] = softmax[r].max + std::log(hn::GetLane(sum));
     }
   }
 }
@@ -161,26 +159,12 @@ void clear_rows(View x, std::int64_t begin, std::int64_t end) {
 
 namespace {
 
-/// Of a thread.
+/// For one thread.
 std::int64_t rows_scratch_size(std::int64_t head_dim) { return 2 * attention_rows * head_dim; }
 
 }  // namespace
 
 void attend(const AttentionRows& rows) { HWY_DYNAMIC_DISPATCH(attend_rows)(rows); }
-
-void check_offsets(const char* kernel, ConstView offsets, std::int64_t tokens) {
-  check_rank(kernel, "offsets", offsets, 1);
-  check_argument(kernel, "offsets", offsets, DType::i32, offsets.shape());
-  require(offsets.numel() >= 1, "Kernel {}: offsets is empty; expected B + 1 numbers.", kernel);
-  std::int64_t last = 0;
-  for (std::int64_t b = 0; b < offsets.numel(); ++b) {
-    const std::int64_t offset = offsets.data<std::int32_t>()[b];
-    require(last <= offset && offset <= tokens,
-            "Kernel {}: offsets[{}] is {}; expected a number from {} to {}.", kernel, b, offset,
-            last, tokens);
-    last = offset;
-  }
-}
 
 std::int64_t attention_scratch(std::span<const std::int64_t> lengths, std::int64_t kv_heads,
                                std::int64_t head_dim) {
@@ -192,27 +176,16 @@ std::int64_t attention_scratch(std::span<const std::int64_t> lengths, std::int64
          omp_get_max_threads() * rows_scratch_size(head_dim);
 }
 
-void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstView k, ConstView v,
-                       ConstView offsets, double scale) {
-  constexpr const char* kernel = "attention_forward";
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "k", k, 3);
+void attention_forward(Queue& queue, View out, View log_sum_exp, ConstView q, ConstView k,
+                       ConstView v, ConstView offsets, double scale) {
   const std::int64_t tokens = q.extent(0);
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);
-  require(kv_heads > 0 && heads % kv_heads == 0,
-          "Kernel {}: q has {} heads and k has {}; expected a multiple.", kernel, heads, kv_heads);
-  check_argument(kernel, "q", q, DType::f32, q.shape());
-  check_argument(kernel, "k", k, DType::f32, {tokens, kv_heads, head_dim});
-  check_argument(kernel, "v", v, DType::f32, {tokens, kv_heads, head_dim});
-  check_argument(kernel, "out", out, DType::f32, q.shape());
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {tokens, heads});
-  check_offsets(kernel, offsets, tokens);
 
   const auto* starts = offsets.data<std::int32_t>();
   const std::int64_t sequences = offsets.numel() - 1;
-  for (View x : {out, log_sum}) {
+  for (View x : {out, log_sum_exp}) {
     clear_rows(x, 0, starts[0]);
     clear_rows(x, starts[sequences], tokens);
   }
@@ -273,8 +246,8 @@ void attention_forward(Queue& queue, View out, View log_sum, ConstView q, ConstV
                                block_size;
     attend({.out = out.data<float>() + first,
             .out_stride = heads * head_dim,
-            .log_sum = log_sum.data<float>() + token * heads + task.head,
-            .log_sum_stride = heads,
+            .log_sum_exp = log_sum_exp.data<float>() + token * heads + task.head,
+            .log_sum_exp_stride = heads,
             .q = q.data<float>() + first,
             .q_stride = heads * head_dim,
             .rows = std::min<std::int64_t>(attention_rows, starts[task.sequence + 1] - token),

@@ -16,8 +16,8 @@ inline constexpr std::int64_t attention_rows = 64;
 struct AttentionRows {
   float* out;  ///< Row r (D) at out + r * out_stride.
   std::int64_t out_stride;
-  float* log_sum;  ///< Of row r at log_sum + r * log_sum_stride; null: not wanted.
-  std::int64_t log_sum_stride;
+  float* log_sum_exp;  ///< Of row r at log_sum_exp + r * log_sum_exp_stride; null: not wanted.
+  std::int64_t log_sum_exp_stride;
   const float* q;
   std::int64_t q_stride;
   std::int64_t rows;  ///< 1 to attention_rows.
@@ -27,9 +27,9 @@ struct AttentionRows {
   std::int64_t step;  ///< Row r sees seen + step * r keys: 1 for tokens in order, 0 for heads.
   const float* key_blocks;
   const float* value_blocks;
-  std::int64_t block_stride;  ///< Numbers from one block to the next, of keys and of values.
+  std::int64_t block_stride;  ///< Elements from one block to the next, of keys and of values.
   const std::int32_t* table;  ///< Block b is number table[b]; null: number b.
-  float* scratch;             ///< 2 * rows * head_dim numbers.
+  float* scratch;             ///< 2 * rows * head_dim elements.
 };
 
 /// The one attention of training, prompts and decoding. The bits of a row are those of this row,
@@ -52,8 +52,5 @@ inline void transpose_block(float* block, const float* rows, std::int64_t stride
     }
   }
 }
-
-/// Throws unless 0 <= offsets[0] <= ... <= offsets[B] <= tokens.
-void check_offsets(const char* kernel, ConstView offsets, std::int64_t tokens);
 
 }  // namespace precis::cpu

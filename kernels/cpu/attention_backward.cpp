@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/attention.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
@@ -31,18 +29,18 @@ struct AttentionGroup {
   float* dv;
   const float* dout;
   const float* out;
-  const float* log_sum;  ///< Of row n and head h at log_sum + n * log_sum_stride + h.
+  const float* log_sum_exp;  ///< Of row n and head h at log_sum_exp + n * log_sum_exp_stride + h.
   const float* q;
   const float* k;
   const float* v;
   std::int64_t q_stride;
   std::int64_t kv_stride;
-  std::int64_t log_sum_stride;
+  std::int64_t log_sum_exp_stride;
   std::int64_t length;
   std::int64_t group;  ///< Query heads.
   std::int64_t head_dim;
   float scale;
-  float* scratch;  ///< group_scratch(length, head_dim) numbers.
+  float* scratch;  ///< group_scratch(length, head_dim) elements.
 };
 
 std::int64_t group_scratch(std::int64_t length, std::int64_t head_dim) {
@@ -61,9 +59,9 @@ namespace {
 struct Head {
   float* q;  ///< Scaled.
   float* dout;
-  float* dq;       ///< Before its factor `scale`.
-  float* log_sum;  ///< Of each row.
-  float* delta;    ///< Of each row: dout . out = sum of p dp.
+  float* dq;           ///< Before its factor `scale`.
+  float* log_sum_exp;  ///< Of each row.
+  float* delta;        ///< Of each row: dout . out = sum of p dp.
   float* dk;
   float* dv;
 };
@@ -106,14 +104,14 @@ void block_gradient(const Head& head, const float* keys, const float* key_column
     block_scores<R>(ds + r * attention_block, dout + r * head_dim, value_columns, head_dim);
   });
   for (std::int64_t r = 0; r < rows; ++r) {
-    const Lane log_sum = hn::Set(d, head.log_sum[row + r]);
+    const Lane log_sum_exp = hn::Set(d, head.log_sum_exp[row + r]);
     const Lane delta = hn::Set(d, head.delta[row + r]);
     for (std::int64_t j = 0; j < attention_block; j += lanes) {
       const std::int64_t place = r * attention_block + j;
       const std::int64_t seen = std::clamp<std::int64_t>(row + r + 1 - key - j, 0, lanes);
       const auto count = static_cast<std::size_t>(seen);
       const Lane probability =
-          keep_part(d, hn::Exp(d, hn::Sub(hn::LoadU(d, p + place), log_sum)), count);
+          keep_part(d, hn::Exp(d, hn::Sub(hn::LoadU(d, p + place), log_sum_exp)), count);
       const Lane gradient = hn::Mul(probability, hn::Sub(hn::LoadU(d, ds + place), delta));
       hn::StoreU(probability, d, p + place);
       hn::StoreU(keep_part(d, gradient, count), d, ds + place);
@@ -138,8 +136,8 @@ void group_gradient(const AttentionGroup& group) {
   head.dq = head.dout + size;
   head.dk = head.dq + size;
   head.dv = head.dk + size;
-  head.log_sum = head.dv + size;
-  head.delta = head.log_sum + length;
+  head.log_sum_exp = head.dv + size;
+  head.delta = head.log_sum_exp + length;
   std::fill_n(head.dk, 2 * size, 0.0F);
   for (std::int64_t h = 0; h < group.group; ++h) {
     for (std::int64_t n = 0; n < length; ++n) {
@@ -148,7 +146,7 @@ void group_gradient(const AttentionGroup& group) {
         head.q[n * head_dim + i] = group.scale * group.q[from + i];
         head.dout[n * head_dim + i] = group.dout[from + i];
       }
-      head.log_sum[n] = group.log_sum[n * group.log_sum_stride + h];
+      head.log_sum_exp[n] = group.log_sum_exp[n * group.log_sum_exp_stride + h];
       head.delta[n] = dot(group.dout + from, group.out + from, head_dim);
     }
     std::fill_n(head.dq, size, 0.0F);
@@ -203,28 +201,12 @@ std::int64_t attention_backward_scratch(std::int64_t longest, std::int64_t head_
 }
 
 void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
-                        double scale) {
-  constexpr const char* kernel = "attention_backward";
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "k", k, 3);
+                        ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
+                        ConstView offsets, double scale) {
   const std::int64_t tokens = q.extent(0);
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);
-  require(kv_heads > 0 && heads % kv_heads == 0,
-          "Kernel {}: q has {} heads and k has {}; expected a multiple.", kernel, heads, kv_heads);
-  check_argument(kernel, "q", q, DType::f32, q.shape());
-  check_argument(kernel, "dq", dq, DType::f32, q.shape());
-  check_argument(kernel, "dout", dout, DType::f32, q.shape());
-  check_argument(kernel, "out", out, DType::f32, q.shape());
-  const Shape kv_shape{tokens, kv_heads, head_dim};
-  check_argument(kernel, "k", k, DType::f32, kv_shape);
-  check_argument(kernel, "v", v, DType::f32, kv_shape);
-  check_argument(kernel, "dk", dk, DType::f32, kv_shape);
-  check_argument(kernel, "dv", dv, DType::f32, kv_shape);
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {tokens, heads});
-  check_offsets(kernel, offsets, tokens);
 
   const auto* starts = offsets.data<std::int32_t>();
   std::vector<Sequence> sequences;
@@ -260,13 +242,13 @@ void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout,
         .dv = dv.data<float>() + kv_place,
         .dout = dout.data<float>() + q_place,
         .out = out.data<float>() + q_place,
-        .log_sum = log_sum.data<float>() + begin * heads + head * group,
+        .log_sum_exp = log_sum_exp.data<float>() + begin * heads + head * group,
         .q = q.data<float>() + q_place,
         .k = k.data<float>() + kv_place,
         .v = v.data<float>() + kv_place,
         .q_stride = heads * head_dim,
         .kv_stride = kv_heads * head_dim,
-        .log_sum_stride = heads,
+        .log_sum_exp_stride = heads,
         .length = length,
         .group = group,
         .head_dim = head_dim,

@@ -1,6 +1,9 @@
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/table.hpp"
 
 namespace precis::cpu {
+
+constexpr Capabilities capabilities{.reads_lists = true};
 
 const Backend backend{
     .name = "cpu",

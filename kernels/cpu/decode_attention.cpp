@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/attention.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
@@ -14,40 +12,13 @@ namespace precis::cpu {
 
 void decode_attention(Queue& queue, View out, ConstView q, ConstView key_blocks,
                       ConstView value_blocks, ConstView tables, ConstView lengths, double scale) {
-  constexpr const char* kernel = "decode_attention";
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "key_blocks", key_blocks, 4);
-  check_rank(kernel, "tables", tables, 2);
   const std::int64_t sequences = q.extent(0);
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
-  const std::int64_t blocks = key_blocks.extent(0);
   const std::int64_t kv_heads = key_blocks.extent(1);
   const std::int64_t table_length = tables.extent(1);
-  require(kv_heads > 0 && heads % kv_heads == 0,
-          "Kernel {}: q has {} heads and the cache {}; expected a multiple.", kernel, heads,
-          kv_heads);
-  check_argument(kernel, "q", q, DType::f32, q.shape());
-  check_argument(kernel, "out", out, DType::f32, q.shape());
-  check_argument(kernel, "key_blocks", key_blocks, DType::f32,
-                 {blocks, kv_heads, head_dim, attention_block});
-  check_argument(kernel, "value_blocks", value_blocks, DType::f32,
-                 {blocks, kv_heads, attention_block, head_dim});
-  check_argument(kernel, "tables", tables, DType::i32, {sequences, table_length});
-  check_argument(kernel, "lengths", lengths, DType::i32, {sequences});
   const auto* length = lengths.data<std::int32_t>();
   const auto* table = tables.data<std::int32_t>();
-  for (std::int64_t b = 0; b < sequences; ++b) {
-    require(length[b] >= 1 && length[b] <= table_length * attention_block,
-            "Kernel {}: lengths[{}] is {}; expected a number from 1 to {}.", kernel, b, length[b],
-            table_length * attention_block);
-    for (std::int64_t m = 0; m * attention_block < length[b]; ++m) {
-      const std::int32_t block = table[b * table_length + m];
-      require(block >= 0 && block < blocks,
-              "Kernel {}: tables[{}, {}] is {}; the cache has {} blocks.", kernel, b, m, block,
-              blocks);
-    }
-  }
 
   const std::int64_t group = heads / kv_heads;
   const std::int64_t block_size = head_dim * attention_block;
@@ -60,8 +31,8 @@ void decode_attention(Queue& queue, View out, ConstView q, ConstView key_blocks,
         const std::int64_t place = (b * heads + head * group + row) * head_dim;
         attend({.out = out.data<float>() + place,
                 .out_stride = head_dim,
-                .log_sum = nullptr,
-                .log_sum_stride = 0,
+                .log_sum_exp = nullptr,
+                .log_sum_exp_stride = 0,
                 .q = q.data<float>() + place,
                 .q_stride = head_dim,
                 .rows = std::min(group - row, attention_rows),

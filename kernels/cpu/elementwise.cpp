@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 namespace precis::cpu {
@@ -23,7 +22,6 @@ void fill_with(View out, double value) {
 
 template <class Out, class In>
 void convert(View out, ConstView x, Out (&number)(In) noexcept) {
-  check_argument("copy", "x", x, x.dtype(), out.shape());
   Out* const to = out.data<Out>();
   const In* const from = x.data<In>();
   const std::int64_t n = x.numel();
@@ -48,7 +46,7 @@ void fill(Queue&, View out, double value) {
     case DType::u8:
       return fill_with<std::uint8_t>(out, value);
     case DType::bf16:
-      check_argument("fill", "out", out, DType::f32, out.shape());
+      return;  // Refused by the check: the backend has no bf16.
   }
 }
 
@@ -59,7 +57,6 @@ void copy(Queue&, View out, ConstView x) {
   if (out.dtype() == DType::f32 && x.dtype() == DType::bf16) {
     return convert<float, BFloat16>(out, x, to_f32);
   }
-  check_argument("copy", "x", x, out.dtype(), out.shape());
   constexpr std::int64_t piece = 1 << 18;
   const std::int64_t bytes = x.size_bytes();
 #pragma omp parallel for schedule(static) if (bytes > piece)
@@ -70,8 +67,6 @@ void copy(Queue&, View out, ConstView x) {
 }
 
 void add(Queue&, View out, ConstView x) {
-  check_argument("add", "x", x, DType::f32, x.shape());
-  check_argument("add", "out", out, DType::f32, x.shape());
   float* const to = out.data<float>();
   const float* const from = x.data<float>();
   const std::int64_t n = x.numel();
@@ -82,8 +77,6 @@ void add(Queue&, View out, ConstView x) {
 }
 
 void scale(Queue&, View x, ConstView factor) {
-  check_argument("scale", "x", x, DType::f32, x.shape());
-  check_argument("scale", "factor", factor, DType::f32, {1});
   float* const to = x.data<float>();
   const float by = *factor.data<float>();
   const std::int64_t n = x.numel();

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/rotary.hpp"
 
@@ -11,28 +9,12 @@ namespace precis::cpu {
 
 void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, View k, ConstView v,
                      ConstView positions, ConstView slots, const RotaryRule& rule) {
-  constexpr const char* kernel = "rotary_kv_write";
-  check_rank(kernel, "k", k, 3);
-  check_rank(kernel, "key_blocks", key_blocks, 4);
   const std::int64_t tokens = k.extent(0);
   const std::int64_t kv_heads = k.extent(1);
   const std::int64_t head_dim = k.extent(2);
-  const std::int64_t blocks = key_blocks.extent(0);
-  check_argument(kernel, "k", k, DType::f32, k.shape());
-  check_argument(kernel, "v", v, DType::f32, k.shape());
-  check_argument(kernel, "key_blocks", key_blocks, DType::f32,
-                 {blocks, kv_heads, head_dim, attention_block});
-  check_argument(kernel, "value_blocks", value_blocks, DType::f32,
-                 {blocks, kv_heads, attention_block, head_dim});
-  check_argument(kernel, "slots", slots, DType::i32, {tokens});
   const auto* places = slots.data<std::int32_t>();
-  for (std::int64_t n = 0; n < tokens; ++n) {
-    require(places[n] >= 0 && places[n] < blocks * attention_block,
-            "Kernel {}: slots[{}] is {}; expected a place in {} blocks of {}.", kernel, n,
-            places[n], blocks, attention_block);
-  }
   if (rule.dims != 0) {
-    rotate(kernel, queue, q, k, positions, rule, Rotation::forward);
+    rotate(queue, q, k, positions, rule, Rotation::forward);
   }
   float* keys = key_blocks.data<float>();
   float* values = value_blocks.data<float>();
@@ -53,13 +35,7 @@ void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, V
 }
 
 void kv_copy_block(Queue&, View key_blocks, View value_blocks, std::int64_t from, std::int64_t to) {
-  check_rank("kv_copy_block", "key_blocks", key_blocks, 4);
-  check_rank("kv_copy_block", "value_blocks", value_blocks, 4);
   for (const View& blocks : {key_blocks, value_blocks}) {
-    const std::int64_t count = blocks.extent(0);
-    require(from >= 0 && from < count && to >= 0 && to < count,
-            "Kernel kv_copy_block: block {} to block {}; the cache has {} blocks.", from, to,
-            count);
     const View target = blocks.rows(to, to + 1);
     std::memmove(target.bytes(), blocks.rows(from, from + 1).bytes(),
                  static_cast<std::size_t>(target.size_bytes()));

@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/matmul.hpp"
 #include "kernels/cpu/queue.hpp"
@@ -28,7 +27,6 @@ const char* name_of_purpose(PackFor purpose) {
 }
 
 const PackedWeight& weight_for(const char* kernel, const Pack& pack, PackFor purpose) {
-  require(!pack.empty(), "Kernel {}: the weight was not packed.", kernel);
   const auto& weight = pack.state<PackedWeight>();
   require(weight.purpose == purpose, "Kernel {}: the weight was packed for {}, not for {}.", kernel,
           name_of_purpose(weight.purpose), name_of_purpose(purpose));
@@ -70,19 +68,10 @@ void add_column_sums(float* sums, const Matrix& x) {
 void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& weight,
              ConstView bias, ConstView residual) {
   const PackedWeight& w = weight_for(kernel, weight, PackFor::forward);
-  check_rank(kernel, "x", x, 2);
-  const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "x", x, DType::f32, {rows, w.in});
-  check_argument(kernel, "y", y, DType::f32, {rows, w.out});
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, {w.out});
-  }
-  if (!residual.empty()) {
-    check_argument(kernel, "residual", residual, DType::f32, {rows, w.out});
-  }
   multiply(scratch_of(queue),
            {.c = y.data<float>(),
             .stride = w.out,
+            .continues = false,
             .bias = bias.data<float>(),
             .add = residual.data<float>()},
            matrix_of(x), w.panels);
@@ -101,9 +90,6 @@ WeightGradientScratch weight_gradient_scratch(std::int64_t rows, std::int64_t ou
 }
 
 Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precision, Pack former) {
-  check_rank("pack_weight", "weight", weight, 2);
-  check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
-  check_that(precision == DType::f32, "pack_weight", "computes in f32 only; set precision = f32.");
   const Matrix w = matrix_of(weight);
   const Matrix b = purpose == PackFor::forward ? transposed(w) : w;
   auto packed = std::move(former).release<PackedWeight>();
@@ -118,7 +104,7 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precisio
         .panels = {}});
   }
   packed->panels = pack_panels(packed->memory.view().data<float>(), b);
-  return Pack(std::move(packed));
+  return Pack(std::move(packed), weight.shape(), precision);
 }
 
 void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
@@ -129,8 +115,6 @@ void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, Const
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
   constexpr const char* kernel = "linear_gelu_forward";
-  check_argument(kernel, "activated", activated, DType::f32,
-                 y.empty() ? activated.shape() : y.shape());
   const View before = y.empty() ? activated : y;
   forward(kernel, queue, before, x, weight, bias, {});
   gelu_forward(queue, activated, before, kind);
@@ -139,39 +123,32 @@ void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, cons
 void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
   constexpr const char* kernel = "linear_input_gradient";
   const PackedWeight& w = weight_for(kernel, weight, PackFor::input_gradient);
-  check_rank(kernel, "dy", dy, 2);
-  const std::int64_t rows = dy.extent(0);
-  check_argument(kernel, "dy", dy, DType::f32, {rows, w.out});
-  check_argument(kernel, "dx", dx, DType::f32, {rows, w.in});
   multiply(scratch_of(queue),
            {.c = dx.data<float>(),
             .stride = w.in,
+            .continues = false,
             .bias = nullptr,
             .add = write == Write::accumulate ? dx.data<float>() : nullptr},
            matrix_of(dy), w.panels);
 }
 
 void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy, ConstView x) {
-  constexpr const char* kernel = "linear_weight_gradient";
-  check_rank(kernel, "dweight", dweight, 2);
-  const std::int64_t out = dweight.extent(0);
   const std::int64_t in = dweight.extent(1);
-  check_rank(kernel, "x", x, 2);
   const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "dweight", dweight, DType::f32, {out, in});
-  check_argument(kernel, "x", x, DType::f32, {rows, in});
-  check_argument(kernel, "dy", dy, DType::f32, {rows, out});
   QueueState& state = queue.state<QueueState>();
   for (std::int64_t begin = 0; begin < rows; begin += tokens_at_once) {
     const std::int64_t end = std::min(rows, begin + tokens_at_once);
     const Panels panels = pack_panels(state.panels.of<float>(panels_size(end - begin, in)),
                                       matrix_of(x.rows(begin, end)));
-    float* gradient = dweight.data<float>();
-    multiply(state.scratch, {.c = gradient, .stride = in, .bias = nullptr, .add = gradient},
+    multiply(state.scratch,
+             {.c = dweight.data<float>(),
+              .stride = in,
+              .continues = true,
+              .bias = nullptr,
+              .add = nullptr},
              transposed(matrix_of(dy.rows(begin, end))), panels);
   }
   if (!dbias.empty()) {
-    check_argument(kernel, "dbias", dbias, DType::f32, {out});
     add_column_sums(dbias.data<float>(), matrix_of(dy));
   }
 }

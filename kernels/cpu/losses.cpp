@@ -1,30 +1,44 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/exact_sum.hpp"
 
 namespace precis::cpu {
 namespace {
 
-double& at(double* sums, auto which) { return sums[static_cast<std::size_t>(which)]; }
+/// Sums of one call, a list of `Sum`s.
+template <class Sum>
+class Sums {
+ public:
+  explicit Sums(View words) : words_(words.data<std::int64_t>()) {}
+  Sums(const Sums&) = delete;
+  Sums& operator=(const Sums&) = delete;
+  ~Sums() {
+    for (int which = 0; which < static_cast<int>(Sum::count); ++which) {
+      carry_exact_sum(at(static_cast<Sum>(which)));
+    }
+  }
+  void add(Sum which, double x) { add_exactly(at(which), x); }
+
+ private:
+  [[nodiscard]] std::int64_t* at(Sum which) const {
+    return words_ + static_cast<std::int64_t>(which) * exact_sum_words;
+  }
+  std::int64_t* words_;
+};
 
 /// The larger, or the one that is not a number.
 double max_or_nan(double a, double b) { return a >= b || std::isnan(a) ? a : b; }
 
 }  // namespace
 
-// A few thousand tokens a batch: one thread, in f64 and in the order of the tokens.
+// A few thousand tokens per batch: one thread.
 
-void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstView old_logprob,
-                     ConstView advantages, double clip, double weight) {
-  constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
-  double* const totals = sums.data<double>();
+void ppo_policy_loss(Queue&, View dlogprob, View sums, View ratio_max, ConstView logprob,
+                     ConstView old_logprob, ConstView advantages, double clip, double weight) {
+  Sums<PolicySum> totals(sums);
+  double& largest = *ratio_max.data<double>();
   const std::int64_t count = logprob.numel();
   for (std::int64_t p = 0; p < count; ++p) {
     const double change = static_cast<double>(logprob.data<float>()[p]) -
@@ -37,23 +51,17 @@ void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstV
     const bool is_clipped = clipped > unclipped;
     // Where the clipped term is larger the ratio is outside its bounds: the loss is flat.
     dlogprob.data<float>()[p] = is_clipped ? 0.0F : static_cast<float>(weight * unclipped);
-    at(totals, PolicySum::loss) += is_clipped ? clipped : unclipped;
-    at(totals, PolicySum::clipped) += is_clipped ? 1.0 : 0.0;
-    at(totals, PolicySum::ratio) += ratio;
-    at(totals, PolicySum::ratio_max) = max_or_nan(at(totals, PolicySum::ratio_max), ratio);
-    at(totals, PolicySum::squared_change) += 0.5 * change * change;
+    totals.add(PolicySum::loss, is_clipped ? clipped : unclipped);
+    totals.add(PolicySum::clipped, is_clipped ? 1.0 : 0.0);
+    totals.add(PolicySum::ratio, ratio);
+    largest = max_or_nan(largest, ratio);
+    totals.add(PolicySum::squared_change, 0.5 * change * change);
   }
 }
 
 void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
-  constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
-  double* const totals = sums.data<double>();
+  Sums<ValueSum> totals(sums);
   const std::int64_t count = values.numel();
   for (std::int64_t p = 0; p < count; ++p) {
     const double value = values.data<float>()[p];
@@ -67,26 +75,26 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
     const bool is_clipped = clipped > unclipped;
     const double gradient = std::isnan(clipped) ? clipped : is_clipped ? 0.0 : value - target;
     dvalues.data<float>()[p] = static_cast<float>(weight * gradient);
-    at(totals, ValueSum::loss) += 0.5 * max_or_nan(clipped, unclipped);
-    at(totals, ValueSum::clipped) += is_clipped ? 1.0 : 0.0;
+    totals.add(ValueSum::loss, 0.5 * max_or_nan(clipped, unclipped));
+    totals.add(ValueSum::clipped, is_clipped ? 1.0 : 0.0);
   }
 }
 
-void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
-  constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
-  double* const totals = sums.data<double>();
+void preference_loss(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
+  Sums<PreferenceSum> totals(sums);
   const std::int64_t pairs = rewards.numel() / 2;
   for (std::int64_t b = 0; b < pairs; ++b) {
     const double difference = static_cast<double>(rewards.data<float>()[2 * b]) -
                               static_cast<double>(rewards.data<float>()[2 * b + 1]);
     // log(1 + exp(-x)) without overflow for large differences of either sign.
-    at(totals, PreferenceSum::loss) +=
-        std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)));
-    at(totals, PreferenceSum::correct) += difference > 0.0 ? 1.0 : difference == 0.0 ? 0.5 : 0.0;
-    const double gradient = weight / (1.0 + std::exp(difference));
+    const double weight = weights.data<double>()[b];
+    totals.add(PreferenceSum::loss,
+               weight * (std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)))));
+    totals.add(PreferenceSum::correct, weight * (difference > 0.0    ? 1.0
+                                                 : difference == 0.0 ? 0.5
+                                                                     : 0.0));
+    const double gradient = weight / divisor / (1.0 + std::exp(difference));
     drewards.data<float>()[2 * b] = static_cast<float>(-gradient);
     drewards.data<float>()[2 * b + 1] = static_cast<float>(gradient);
   }

@@ -3,8 +3,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/scratch_sizes.hpp"
 
@@ -25,6 +27,9 @@ constexpr std::int64_t slab_floats = std::int64_t{8} << 20;
 constexpr std::int64_t packed_by_one = std::int64_t{32} << 10;
 // A product with fewer multiplications is not worth waking the other threads.
 constexpr std::int64_t multiplications_for_threads = 200'000;
+
+// Columns of the widest panel of any instruction set; tiles have fewer rows.
+constexpr std::size_t widest_panel = 32;
 
 constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -82,13 +87,28 @@ void transpose_strip(float* out, std::int64_t width, const float* data, std::int
   }
 }
 
+/// out[k * width + j] = data[k * stride + j] for j < valid. The constant size makes a few moves of
+/// what would be a library call for each k.
+template <std::size_t valid>
+void copy_strip(float* out, std::int64_t width, const float* data, std::int64_t depth,
+                std::int64_t stride) {
+  for (std::int64_t k = 0; k < depth; ++k) {
+    std::memcpy(out + k * width, data + k * stride, valid * sizeof(float));
+  }
+}
+
+template <std::size_t... valid>
+constexpr auto make_copies(std::index_sequence<valid...>) {
+  return std::array{copy_strip<valid>...};
+}
+/// copies[valid], for strips of every instruction set.
+constexpr auto copies = make_copies(std::make_index_sequence<widest_panel + 1>());
+
 /// out[k * width + j] = data[k * depth_stride + j * width_stride] for j < valid, 0 for the others.
 void pack_strip(float* out, std::int64_t width, const float* data, std::int64_t valid,
                 std::int64_t depth, std::int64_t depth_stride, std::int64_t width_stride) {
   if (width_stride == 1) {
-    for (std::int64_t k = 0; k < depth; ++k) {
-      std::copy_n(data + k * depth_stride, valid, out + k * width);
-    }
+    copies[static_cast<std::size_t>(valid)](out, width, data, depth, depth_stride);
   } else {
     assert(depth_stride == 1);
     transpose_strip(out, width, data, valid, depth, width_stride);
@@ -127,8 +147,9 @@ void multiply_block(const Tiles& isa, const Product& product, const float* packe
   for (std::int64_t k = 0; k == 0 || k < b.depth; k += depth_block) {
     const std::int64_t depth = std::min(depth_block, b.depth - k);
     const bool last = k + depth == b.depth;
-    // Of several tiles each meets a panel while that is in the cache. One tile meets all its panels
-    // in one call; so do tiles with a short sum, where most of the time goes into c, row by row.
+    // With several tiles, each meets a panel while that is in the cache. One tile meets all its
+    // panels in one call; so do tiles with a short sum, where most of the time goes into c, row by
+    // row.
     const bool whole_rows = last_tile - first_tile == 1 || b.depth <= short_depth;
     const std::int64_t step = whole_rows ? end - begin : isa.panel_columns;
     for (std::int64_t column = begin; column < end; column += step) {
@@ -137,14 +158,15 @@ void multiply_block(const Tiles& isa, const Product& product, const float* packe
         const std::int64_t rows = cut.tile_begin(tile + 1) - row;
         float* sums = partial + (row - first_row) * block_columns + (column - begin);
         const std::int64_t at = row * product.stride + column;
+        const float* first = product.continues ? product.c + at : nullptr;
         isa.tile[static_cast<std::size_t>(rows - 1)]({
             .a = packed + row * b.depth + k * rows,
             .b = b.data + column * b.depth + k * isa.panel_columns,
             .panel_stride = b.depth * isa.panel_columns,
             .depth = depth,
             .columns = std::min(step, end - column),
-            .start = k == 0 ? nullptr : sums,
-            .start_stride = block_columns,
+            .start = k == 0 ? first : sums,
+            .start_stride = k == 0 ? product.stride : block_columns,
             .c = last ? product.c + at : sums,
             .c_stride = last ? product.stride : block_columns,
             .bias = last && product.bias != nullptr ? product.bias + column : nullptr,

@@ -1,9 +1,9 @@
 // Matrix products in f32 from packed panels, the same for every instruction set.
 //
 // A product c (M,N) = a (M,K) b (K,N) is cut into register tiles. Each element of c is one chain of
-// fused multiply-adds over k in rising order, wherever its row and column stand: its bits depend
-// only on its row of a and its column of b. Panels of b are [k][panel columns], tiles of a
-// [k][tile rows], so that a tile reads both front to back.
+// fused multiply-adds over k in rising order, wherever its row and column are: its bits depend only
+// on its row of a and its column of b. Panels of b are [k][panel columns], tiles of a [k][tile
+// rows], so that a tile reads both front to back.
 #pragma once
 
 #include <array>
@@ -32,10 +32,12 @@ struct Panels {
 };
 
 /// c (M,N) with rows `stride` apart becomes a b + bias (N) + add (M,N); bias and add may be null,
-/// add may be c.
+/// add may be c. With `continues` the chains start from the values in c, not from 0, so that a
+/// product cut along K into several calls has the bits of one.
 struct Product {
   float* c = nullptr;
   std::int64_t stride = 0;
+  bool continues = false;
   const float* bias = nullptr;
   const float* add = nullptr;
 };
@@ -67,7 +69,7 @@ struct Tiles {
   std::array<TileFunction, most_tile_rows> tile{};  // tile[r - 1] has r rows
 };
 
-/// Of the instruction set that Highway's dispatch uses.
+/// The tiles of the instruction set that Highway's dispatch uses.
 [[nodiscard]] const Tiles& chosen_tiles();
 
 /// Floats that `pack_panels` writes for b (depth, columns).

@@ -21,7 +21,8 @@ using Vector = hn::Vec<Lanes>;
 
 constexpr std::int64_t lanes = hn::MaxLanes(Lanes());
 constexpr std::int64_t panel_columns = 2 * lanes;
-// Of 32 (AVX-512) or 16 registers, two a row hold sums, two the panel's numbers, one the row's.
+// Of the 32 (AVX-512) or 16 registers, two per row hold sums, two hold the panel's elements, one
+// the row's.
 constexpr int tile_rows = lanes == 16 ? 12 : 6;
 
 // Few rows against several panels at once, or their chains would be too few to hide the latency of

@@ -1,10 +1,10 @@
 // Layer norm and RMS norm. A row is treated in one order of lanes, whatever the batch; RMS norm is
 // layer norm with a mean of zero.
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -32,6 +32,8 @@ struct NormForwardRows {
 
 struct NormBackwardRows {
   float* dx;
+  float* dweight;
+  float* dbias;  ///< May be null.
   const float* dout;
   const float* x;
   const float* weight;
@@ -51,7 +53,7 @@ namespace {
 using Tag = hn::ScalableTag<float>;
 using Lane = hn::Vec<Tag>;
 
-/// The sum of term(i, count), a vector of the `count` numbers from i on, over a row of n.
+/// The sum of term(i, count), a vector of the `count` elements from i on, over a row of n.
 template <class Term>
 HWY_INLINE float sum_over(std::size_t n, const Term& term) {
   const Tag d;
@@ -105,9 +107,17 @@ void forward_rows(const NormForwardRows& rows, std::int64_t begin, std::int64_t 
   }
 }
 
-/// dx of rows [begin, end); adds their part of dweight and, unless null, dbias.
-void backward_rows(const NormBackwardRows& rows, std::int64_t begin, std::int64_t end,
-                   float* dweight, float* dbias) {
+/// (x - mean) * rstd: one formula for dx and dweight.
+HWY_INLINE Lane normal_part(const float* x, std::size_t count, Lane mean, Lane rstd) {
+  return hn::Mul(hn::Sub(load_part(Tag(), x, count), mean), rstd);
+}
+
+HWY_INLINE Lane mean_of(const NormBackwardRows& rows, std::int64_t row) {
+  return hn::Set(Tag(), rows.mean != nullptr ? rows.mean[row] : 0.0F);
+}
+
+/// dx of rows [begin, end).
+void backward_rows(const NormBackwardRows& rows, std::int64_t begin, std::int64_t end) {
   const Tag d;
   const auto n = static_cast<std::size_t>(rows.width);
   const float inverse_width = 1.0F / static_cast<float>(rows.width);
@@ -115,14 +125,13 @@ void backward_rows(const NormBackwardRows& rows, std::int64_t begin, std::int64_
     const float* x = rows.x + row * rows.width;
     const float* dout = rows.dout + row * rows.width;
     float* dx = rows.dx + row * rows.width;
-    const Lane mean = hn::Set(d, rows.mean != nullptr ? rows.mean[row] : 0.0F);
+    const Lane mean = mean_of(rows, row);
     const Lane rstd = hn::Set(d, rows.rstd[row]);
     const auto dnormal = [&](std::size_t i, std::size_t count) HWY_ATTR {
       return hn::Mul(load_part(d, dout + i, count), load_part(d, rows.weight + i, count));
     };
-    const auto normal = [&](std::size_t i, std::size_t count) HWY_ATTR {
-      return hn::Mul(hn::Sub(load_part(d, x + i, count), mean), rstd);
-    };
+    const auto normal = [&](std::size_t i, std::size_t count)
+                            HWY_ATTR { return normal_part(x + i, count, mean, rstd); };
     const float dnormal_mean = rows.mean != nullptr ? inverse_width * sum_over(n, dnormal) : 0.0F;
     const float projection =
         inverse_width * sum_over(n, [&](std::size_t i, std::size_t count) HWY_ATTR {
@@ -132,17 +141,62 @@ void backward_rows(const NormBackwardRows& rows, std::int64_t begin, std::int64_
     const Lane projection_lanes = hn::Set(d, projection);
     for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
       const std::size_t count = std::min(hn::Lanes(d), n - i);
-      const Lane gradient = load_part(d, dout + i, count);
-      const Lane normal_i = normal(i, count);
-      const Lane centred =
-          hn::NegMulAdd(normal_i, projection_lanes, hn::Sub(dnormal(i, count), dnormal_mean_lanes));
+      const Lane centred = hn::NegMulAdd(normal(i, count), projection_lanes,
+                                         hn::Sub(dnormal(i, count), dnormal_mean_lanes));
       store_part(hn::MulAdd(centred, rstd, load_part(d, dx + i, count)), d, dx + i, count);
-      store_part(hn::MulAdd(gradient, normal_i, load_part(d, dweight + i, count)), d, dweight + i,
-                 count);
-      if (dbias != nullptr) {
-        store_part(hn::Add(gradient, load_part(d, dbias + i, count)), d, dbias + i, count);
-      }
     }
+  }
+}
+
+/// Adds dweight and, unless null, dbias of `vectors` vectors of columns from `column` on, the last
+/// one with `last` columns, over rows [begin, end): one chain per column, continued in memory.
+template <int vectors>
+HWY_INLINE void add_column_gradients(const NormBackwardRows& rows, std::int64_t begin,
+                                     std::int64_t end, std::int64_t column, std::size_t last) {
+  const Tag d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto count = [&](int v) { return v + 1 < vectors ? hn::Lanes(d) : last; };
+  Lane weight[vectors];
+  Lane bias[vectors];
+  HWY_UNROLL(8)
+  for (int v = 0; v < vectors; ++v) {
+    weight[v] = load_part(d, rows.dweight + column + v * lanes, count(v));
+    bias[v] = rows.dbias != nullptr ? load_part(d, rows.dbias + column + v * lanes, count(v))
+                                    : hn::Zero(d);
+  }
+  for (std::int64_t row = begin; row < end; ++row) {
+    const Lane mean = mean_of(rows, row);
+    const Lane rstd = hn::Set(d, rows.rstd[row]);
+    const std::int64_t at = row * rows.width + column;
+    HWY_UNROLL(8)
+    for (int v = 0; v < vectors; ++v) {
+      const Lane gradient = load_part(d, rows.dout + at + v * lanes, count(v));
+      const Lane normal = normal_part(rows.x + at + v * lanes, count(v), mean, rstd);
+      weight[v] = hn::MulAdd(gradient, normal, weight[v]);
+      bias[v] = hn::Add(gradient, bias[v]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (int v = 0; v < vectors; ++v) {
+    store_part(weight[v], d, rows.dweight + column + v * lanes, count(v));
+    if (rows.dbias != nullptr) {
+      store_part(bias[v], d, rows.dbias + column + v * lanes, count(v));
+    }
+  }
+}
+
+/// dweight and dbias of columns [begin, end): adds rows [first_row, last_row) in their order.
+void backward_columns(const NormBackwardRows& rows, std::int64_t first_row, std::int64_t last_row,
+                      std::int64_t begin, std::int64_t end) {
+  constexpr int vectors = 4;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(Tag()));
+  std::int64_t column = begin;
+  for (; column + vectors * lanes <= end; column += vectors * lanes) {
+    add_column_gradients<vectors>(rows, first_row, last_row, column, hn::Lanes(Tag()));
+  }
+  for (; column < end; column += lanes) {
+    add_column_gradients<1>(rows, first_row, last_row, column,
+                            static_cast<std::size_t>(std::min(lanes, end - column)));
   }
 }
 
@@ -156,6 +210,7 @@ namespace {
 
 HWY_EXPORT(forward_rows);
 HWY_EXPORT(backward_rows);
+HWY_EXPORT(backward_columns);
 
 void forward(const NormForwardRows& rows, std::int64_t count) {
   constexpr std::int64_t chunk = 16;
@@ -165,37 +220,28 @@ void forward(const NormForwardRows& rows, std::int64_t count) {
   }
 }
 
-/// The rows are cut into chunks whose number depends on the count of rows alone, and the chunks'
-/// sums are added in order: the same bits with any number of threads.
-void backward(const NormBackwardRows& rows, std::int64_t count, float* dweight, float* dbias) {
-  if (count == 0) {
-    return;
-  }
-  const std::int64_t chunk = std::max<std::int64_t>(32, (count + 63) / 64);
-  const std::int64_t chunks = (count + chunk - 1) / chunk;
-  const std::int64_t stride = rows.width * (dbias != nullptr ? 2 : 1);
-  std::vector<float> parts(static_cast<std::size_t>(chunks * stride));
-#pragma omp parallel for schedule(static)
-  for (std::int64_t part = 0; part < chunks; ++part) {
-    float* dweight_part = parts.data() + part * stride;
-    HWY_DYNAMIC_DISPATCH(backward_rows)
-    (rows, part * chunk, std::min((part + 1) * chunk, count), dweight_part,
-     dbias != nullptr ? dweight_part + rows.width : nullptr);
-  }
-  constexpr std::int64_t columns = 256;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t begin = 0; begin < rows.width; begin += columns) {
-    const std::int64_t end = std::min(begin + columns, rows.width);
-    for (std::int64_t part = 0; part < chunks; ++part) {
-      const float* sums = parts.data() + part * stride;
-      for (std::int64_t i = begin; i < end; ++i) {
-        dweight[i] += sums[i];
-      }
-      if (dbias != nullptr) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          dbias[i] += sums[rows.width + i];
-        }
-      }
+/// dx by rows. dweight and dbias by columns, each one chain over the rows in their order, starting
+/// from the values in memory: the same bits however a batch is cut into calls, and with any number
+/// of threads.
+void backward(const NormBackwardRows& rows, std::int64_t count) {
+  constexpr std::int64_t chunk = 32;
+  constexpr std::int64_t columns = 64;
+  // So many rows at a time that the columns find them in the cache: x and dout, 1 MiB per thread.
+  constexpr std::int64_t cached = 1 << 20;
+  const std::int64_t row_bytes = 2 * rows.width * size_of(DType::f32);
+  const std::int64_t block =
+      std::max(chunk, cached / std::max<std::int64_t>(row_bytes, 1)) * omp_get_max_threads();
+#pragma omp parallel
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t last = std::min(first + block, count);
+#pragma omp for schedule(static)
+    for (std::int64_t begin = first; begin < last; begin += chunk) {
+      HWY_DYNAMIC_DISPATCH(backward_rows)(rows, begin, std::min(begin + chunk, last));
+    }
+#pragma omp for schedule(static) nowait
+    for (std::int64_t begin = 0; begin < rows.width; begin += columns) {
+      HWY_DYNAMIC_DISPATCH(backward_columns)
+      (rows, first, last, begin, std::min(begin + columns, rows.width));
     }
   }
 }
@@ -204,18 +250,6 @@ void backward(const NormBackwardRows& rows, std::int64_t count, float* dweight, 
 
 void layer_norm_forward(Queue&, View out, View mean, View rstd, ConstView x, ConstView weight,
                         ConstView bias, double epsilon) {
-  constexpr const char* kernel = "layer_norm_forward";
-  check_rank(kernel, "x", x, 2);
-  const Shape row{x.extent(0)};
-  const Shape column{x.extent(1)};
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "out", out, DType::f32, x.shape());
-  check_argument(kernel, "mean", mean, DType::f32, row);
-  check_argument(kernel, "rstd", rstd, DType::f32, row);
-  check_argument(kernel, "weight", weight, DType::f32, column);
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, DType::f32, column);
-  }
   forward({.out = out.data<float>(),
            .mean = mean.data<float>(),
            .rstd = rstd.data<float>(),
@@ -229,37 +263,19 @@ void layer_norm_forward(Queue&, View out, View mean, View rstd, ConstView x, Con
 
 void layer_norm_backward(Queue&, View dx, View dweight, View dbias, ConstView dout, ConstView x,
                          ConstView weight, ConstView mean, ConstView rstd) {
-  constexpr const char* kernel = "layer_norm_backward";
-  check_rank(kernel, "x", x, 2);
-  const Shape row{x.extent(0)};
-  const Shape column{x.extent(1)};
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "dx", dx, DType::f32, x.shape());
-  check_argument(kernel, "dout", dout, DType::f32, x.shape());
-  check_argument(kernel, "dweight", dweight, DType::f32, column);
-  check_argument(kernel, "weight", weight, DType::f32, column);
-  check_argument(kernel, "mean", mean, DType::f32, row);
-  check_argument(kernel, "rstd", rstd, DType::f32, row);
-  if (!dbias.empty()) {
-    check_argument(kernel, "dbias", dbias, DType::f32, column);
-  }
   backward({.dx = dx.data<float>(),
+            .dweight = dweight.data<float>(),
+            .dbias = dbias.empty() ? nullptr : dbias.data<float>(),
             .dout = dout.data<float>(),
             .x = x.data<float>(),
             .weight = weight.data<float>(),
             .mean = mean.data<float>(),
             .rstd = rstd.data<float>(),
             .width = x.extent(1)},
-           x.extent(0), dweight.data<float>(), dbias.empty() ? nullptr : dbias.data<float>());
+           x.extent(0));
 }
 
 void rms_norm_forward(Queue&, View out, View rstd, ConstView x, ConstView weight, double epsilon) {
-  constexpr const char* kernel = "rms_norm_forward";
-  check_rank(kernel, "x", x, 2);
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "out", out, DType::f32, x.shape());
-  check_argument(kernel, "rstd", rstd, DType::f32, {x.extent(0)});
-  check_argument(kernel, "weight", weight, DType::f32, {x.extent(1)});
   forward({.out = out.data<float>(),
            .mean = nullptr,
            .rstd = rstd.data<float>(),
@@ -273,22 +289,16 @@ void rms_norm_forward(Queue&, View out, View rstd, ConstView x, ConstView weight
 
 void rms_norm_backward(Queue&, View dx, View dweight, ConstView dout, ConstView x, ConstView weight,
                        ConstView rstd) {
-  constexpr const char* kernel = "rms_norm_backward";
-  check_rank(kernel, "x", x, 2);
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "dx", dx, DType::f32, x.shape());
-  check_argument(kernel, "dout", dout, DType::f32, x.shape());
-  check_argument(kernel, "dweight", dweight, DType::f32, {x.extent(1)});
-  check_argument(kernel, "weight", weight, DType::f32, {x.extent(1)});
-  check_argument(kernel, "rstd", rstd, DType::f32, {x.extent(0)});
   backward({.dx = dx.data<float>(),
+            .dweight = dweight.data<float>(),
+            .dbias = nullptr,
             .dout = dout.data<float>(),
             .x = x.data<float>(),
             .weight = weight.data<float>(),
             .mean = nullptr,
             .rstd = rstd.data<float>(),
             .width = x.extent(1)},
-           x.extent(0), dweight.data<float>(), nullptr);
+           x.extent(0));
 }
 
 }  // namespace precis::cpu

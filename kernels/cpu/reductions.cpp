@@ -1,78 +1,43 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/cpu/reductions.cpp"  // NOLINT
-#include <hwy/foreach_target.h>
-// After foreach_target.h.
-#include <hwy/highway.h>
-
+#include <algorithm>
 #include <cmath>
-#include <vector>
+#include <span>
 
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
-#include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/exact_sum.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace precis::cpu::HWY_NAMESPACE {
-
-double sum_of_chunk(const float* x, std::int64_t n) {
-  WideSum sum;
-  for_each_vector(x, n, 0.0F, [&](FloatVector v) HWY_ATTR { sum.add(v); });
-  return sum.total();
-}
-
-double squares_of_chunk(const float* x, std::int64_t n) {
-  WideSum sum;
-  for_each_vector(x, n, 0.0F, [&](FloatVector v) HWY_ATTR { sum.add_square(v); });
-  return sum.total();
-}
-
-}  // namespace precis::cpu::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace precis::cpu {
-
-HWY_EXPORT(sum_of_chunk);
-HWY_EXPORT(squares_of_chunk);
-
 namespace {
 
-/// Adds up chunks of one size in their order, so that the result does not depend on the threads.
-void reduce(const char* kernel, View out, ConstView x, Write write,
-            double (*chunk_sum)(const float*, std::int64_t)) {
-  check_argument(kernel, "x", x, DType::f32, x.shape());
-  check_argument(kernel, "out", out, DType::f64, {1});
-  constexpr std::int64_t chunk = 1 << 14;
+using AddTerms = void (ExactSum::*)(std::span<const float>);
+
+/// Sums are exact, so that neither the threads nor the chunks matter.
+void reduce(View out, ConstView x, Write write, AddTerms add_terms) {
+  constexpr std::int64_t chunk = 1 << 16;
+  const std::span<std::int64_t> words(out.data<std::int64_t>(), exact_sum_words);
+  ExactSum total = write == Write::accumulate ? ExactSum(words) : ExactSum();
   const std::int64_t n = x.numel();
-  std::vector<double> partial(static_cast<std::size_t>((n + chunk - 1) / chunk));
-  const auto chunks = static_cast<std::int64_t>(partial.size());
-#pragma omp parallel for schedule(static) if (chunks > 1)
-  for (std::int64_t i = 0; i < chunks; ++i) {
-    partial[static_cast<std::size_t>(i)] =
-        chunk_sum(x.data<float>() + i * chunk, std::min(chunk, n - i * chunk));
+#pragma omp parallel if (n > chunk)
+  {
+    ExactSum part;
+#pragma omp for schedule(static) nowait
+    for (std::int64_t begin = 0; begin < n; begin += chunk) {
+      (part.*add_terms)({x.data<float>() + begin, x.data<float>() + std::min(begin + chunk, n)});
+    }
+#pragma omp critical(precis_exact_sum)
+    total.merge(part);
   }
-  double total = 0.0;
-  for (const double part : partial) {
-    total += part;
-  }
-  double& result = *out.data<double>();
-  result = write == Write::accumulate ? result + total : total;
+  std::copy(total.words().begin(), total.words().end(), words.begin());
 }
 
 }  // namespace
 
-void sum(Queue&, View out, ConstView x, Write write) {
-  reduce("sum", out, x, write, &HWY_DYNAMIC_DISPATCH(sum_of_chunk));
-}
+void sum(Queue&, View out, ConstView x, Write write) { reduce(out, x, write, &ExactSum::add); }
 
 void sum_of_squares(Queue&, View out, ConstView x, Write write) {
-  reduce("sum_of_squares", out, x, write, &HWY_DYNAMIC_DISPATCH(squares_of_chunk));
+  reduce(out, x, write, &ExactSum::add_squares);
 }
 
 void clip_scale(Queue&, View scale, View norm, ConstView sum_of_squares, double clip) {
-  check_argument("clip_scale", "scale", scale, DType::f32, {1});
-  check_argument("clip_scale", "norm", norm, DType::f64, {1});
-  check_argument("clip_scale", "sum_of_squares", sum_of_squares, DType::f64, {1});
   const double root = std::sqrt(*sum_of_squares.data<double>());
   *norm.data<double>() = root;
   const double factor = clip / (root + 1e-6);
@@ -81,4 +46,3 @@ void clip_scale(Queue&, View scale, View norm, ConstView sum_of_squares, double 
 }
 
 }  // namespace precis::cpu
-#endif

@@ -5,8 +5,6 @@
 #include <numbers>
 #include <vector>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
 #include "kernels/cpu/rotary.hpp"
@@ -91,7 +89,7 @@ HWY_INLINE void turn(float* cosine, float* sine, const RotaryTokens& tokens, flo
   }
 }
 
-/// Tokens [begin, end); `turns` is memory for 2 * pairs numbers.
+/// Tokens [begin, end); `turns` is memory for 2 * pairs elements.
 void rotate_tokens(const RotaryTokens& tokens, std::int64_t begin, std::int64_t end, float* turns) {
   const Tag d;
   const auto n = static_cast<std::size_t>(tokens.pairs);
@@ -129,19 +127,11 @@ HWY_EXPORT(rotate_tokens);
 
 }  // namespace
 
-void rotate(const char* kernel, Queue& queue, View q, View k, ConstView positions,
-            const RotaryRule& rule, Rotation direction) {
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "k", k, 3);
+void rotate(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
+            Rotation direction) {
   const std::int64_t count = q.extent(0);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t dims = rule.dims;
-  check_argument(kernel, "q", q, DType::f32, q.shape());
-  check_argument(kernel, "k", k, DType::f32, {count, k.extent(1), head_dim});
-  check_argument(kernel, "positions", positions, DType::i32, {count});
-  require(dims > 0 && dims % 2 == 0 && dims <= head_dim,
-          "Kernel {}: dims is {}; expected an even number from 2 to the head dimension {}.", kernel,
-          dims, head_dim);
   const std::vector<float> frequencies = rotary_frequencies(dims, rule.base);
   const RotaryTokens tokens{.queries = {q.data<float>(), q.extent(1)},
                             .keys = {k.data<float>(), k.extent(1)},
@@ -161,7 +151,7 @@ void rotate(const char* kernel, Queue& queue, View q, View k, ConstView position
 
 void rotary(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
             Rotation direction) {
-  rotate("rotary", queue, q, k, positions, rule, direction);
+  rotate(queue, q, k, positions, rule, direction);
 }
 
 }  // namespace precis::cpu

@@ -5,8 +5,7 @@
 
 namespace precis::cpu {
 
-/// Rotary's work; errors name `kernel`.
-void rotate(const char* kernel, Queue& queue, View q, View k, ConstView positions,
-            const RotaryRule& rule, Rotation direction);
+void rotate(Queue& queue, View q, View k, ConstView positions, const RotaryRule& rule,
+            Rotation direction);
 
 }  // namespace precis::cpu

@@ -5,9 +5,7 @@
 #include <hwy/highway.h>
 #include <omp.h>
 
-#include "base/error.hpp"
 #include "base/random.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/sampling_filter.hpp"
 #include "kernels/cpu/vocabulary-inl.hpp"
@@ -190,19 +188,11 @@ HWY_EXPORT(sample_row);
 
 void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
             ConstView positions, const SamplingRule& rule) {
-  constexpr const char* kernel = "sample";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "tokens", tokens, DType::i32, {rows});
-  check_argument(kernel, "logprob", logprob, DType::f32, {rows});
-  check_argument(kernel, "episodes", episodes, DType::i64, {rows});
-  check_argument(kernel, "positions", positions, DType::i32, {rows});
-  require(rule.temperature >= 0.0, "Kernel sample: the temperature is {}; it must be at least 0.",
-          rule.temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(sample_row);
-  // All memory is had before the threads start, where running out of it is an error with a message.
+  // All memory is allocated before the threads start, where running out of it is an error with a
+  // message.
   std::vector<FilterScratch> scratch(static_cast<std::size_t>(omp_get_max_threads()));
   if (rule.top_k > 0 || rule.top_p < 1.0) {
     for (FilterScratch& of_thread : scratch) {

@@ -49,7 +49,7 @@ HWY_INLINE float row_max(const float* x, std::int64_t n) {
 }
 
 /// Two passes: the maximum, then sums of exp(z - max) and, for the entropy, of exp(z - max) * (z -
-/// max): H = log_sum - sum p z = log S - (sum exp(z - max) (z - max)) / S.
+/// max): H = log_sum_exp - sum p z = log S - (sum exp(z - max) (z - max)) / S.
 template <bool with_entropy>
 HWY_INLINE RowStatistics row_statistics(const float* logits, std::int64_t vocabulary,
                                         float temperature) {

@@ -4,8 +4,6 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/vocabulary-inl.hpp"
 
@@ -13,24 +11,24 @@ HWY_BEFORE_NAMESPACE();
 namespace precis::cpu::HWY_NAMESPACE {
 
 /// entropy may be null.
-void log_softmax_row(float* logprob, float* log_sum, float* entropy, const float* logits,
+void log_softmax_row(float* logprob, float* log_sum_exp, float* entropy, const float* logits,
                      std::int64_t vocabulary, std::int64_t target, float temperature) {
   const RowStatistics statistics = entropy == nullptr
                                        ? row_statistics<false>(logits, vocabulary, temperature)
                                        : row_statistics<true>(logits, vocabulary, temperature);
   *logprob = row_logprob(logits, target, temperature, statistics);
-  *log_sum = static_cast<float>(statistics.max + statistics.excess);
+  *log_sum_exp = static_cast<float>(statistics.max + statistics.excess);
   if (entropy != nullptr) {
     *entropy = static_cast<float>(statistics.entropy);
   }
 }
 
-void log_softmax_backward_row(float* logits, std::int64_t vocabulary, float log_sum,
+void log_softmax_backward_row(float* logits, std::int64_t vocabulary, float log_sum_exp,
                               std::int64_t target, float dlogprob, float temperature) {
   const Floats d;
   // Exp(NaN) is 0 in Highway: a NaN has to come through the factor.
-  const float gradient = std::isnan(log_sum) ? log_sum : dlogprob / temperature;
-  const auto shift = hn::Set(d, log_sum);
+  const float gradient = std::isnan(log_sum_exp) ? log_sum_exp : dlogprob / temperature;
+  const auto shift = hn::Set(d, log_sum_exp);
   const auto factor = hn::Set(d, -gradient);
   transform(logits, vocabulary, [&](FloatVector v) HWY_ATTR {
     return hn::Mul(hn::Exp(d, hn::Sub(tempered(v, temperature), shift)), factor);
@@ -38,14 +36,14 @@ void log_softmax_backward_row(float* logits, std::int64_t vocabulary, float log_
   logits[target] += gradient;
 }
 
-float kl_row(const float* logits, float log_sum, const float* reference_logits,
-             float reference_log_sum, std::int64_t vocabulary, float temperature) {
-  if (std::isnan(log_sum) || std::isnan(reference_log_sum)) {
+float kl_row(const float* logits, float log_sum_exp, const float* reference_logits,
+             float reference_log_sum_exp, std::int64_t vocabulary, float temperature) {
+  if (std::isnan(log_sum_exp) || std::isnan(reference_log_sum_exp)) {
     return std::numeric_limits<float>::quiet_NaN();
   }
   const Floats d;
-  const auto shift = hn::Set(d, log_sum);
-  const auto reference_shift = hn::Set(d, reference_log_sum);
+  const auto shift = hn::Set(d, log_sum_exp);
+  const auto reference_shift = hn::Set(d, reference_log_sum_exp);
   StretchSum sum;
   const auto add = [&](FloatVector x, FloatVector reference) HWY_ATTR {
     const auto log_p = hn::Sub(tempered(x, temperature), shift);
@@ -76,79 +74,46 @@ HWY_EXPORT(log_softmax_row);
 HWY_EXPORT(log_softmax_backward_row);
 HWY_EXPORT(kl_row);
 
-namespace {
-
-void check_temperature(const char* kernel, double temperature) {
-  require(temperature > 0.0, "Kernel {}: the temperature is {}; it must be above 0.", kernel,
-          temperature);
-}
-
-}  // namespace
-
-void log_softmax_forward(Queue&, View logprob, View log_sum, View entropy, ConstView logits,
+void log_softmax_forward(Queue&, View logprob, View log_sum_exp, View entropy, ConstView logits,
                          ConstView targets, double temperature) {
-  constexpr const char* kernel = "log_softmax_forward";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "logprob", logprob, DType::f32, {rows});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "targets", targets, DType::i32, {rows});
-  if (!entropy.empty()) {
-    check_argument(kernel, "entropy", entropy, DType::f32, {rows});
-  }
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(log_softmax_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {
     const std::int32_t target = targets.data<std::int32_t>()[p];
     assert(target >= 0 && target < vocabulary);
-    row(logprob.data<float>() + p, log_sum.data<float>() + p,
+    row(logprob.data<float>() + p, log_sum_exp.data<float>() + p,
         entropy.empty() ? nullptr : entropy.data<float>() + p,
         logits.data<float>() + p * vocabulary, vocabulary, target, static_cast<float>(temperature));
   }
 }
 
-void log_softmax_backward(Queue&, View logits, ConstView log_sum, ConstView targets,
+void log_softmax_backward(Queue&, View logits, ConstView log_sum_exp, ConstView targets,
                           ConstView dlogprob, double temperature) {
-  constexpr const char* kernel = "log_softmax_backward";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "targets", targets, DType::i32, {rows});
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, {rows});
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(log_softmax_backward_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {
     const std::int32_t target = targets.data<std::int32_t>()[p];
     assert(target >= 0 && target < vocabulary);
-    row(logits.data<float>() + p * vocabulary, vocabulary, log_sum.data<float>()[p], target,
+    row(logits.data<float>() + p * vocabulary, vocabulary, log_sum_exp.data<float>()[p], target,
         dlogprob.data<float>()[p], static_cast<float>(temperature));
   }
 }
 
-void kl_divergence(Queue&, View kl, ConstView logits, ConstView log_sum, ConstView reference_logits,
-                   ConstView reference_log_sum, double temperature) {
-  constexpr const char* kernel = "kl_divergence";
-  check_rank(kernel, "logits", logits, 2);
+void kl_divergence(Queue&, View kl, ConstView logits, ConstView log_sum_exp,
+                   ConstView reference_logits, ConstView reference_log_sum_exp,
+                   double temperature) {
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "reference_logits", reference_logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "kl", kl, DType::f32, {rows});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {rows});
-  check_argument(kernel, "reference_log_sum", reference_log_sum, DType::f32, {rows});
-  check_temperature(kernel, temperature);
   const auto row = &HWY_DYNAMIC_DISPATCH(kl_row);
 #pragma omp parallel for schedule(static) if (rows > 1)
   for (std::int64_t p = 0; p < rows; ++p) {
     kl.data<float>()[p] =
-        row(logits.data<float>() + p * vocabulary, log_sum.data<float>()[p],
-            reference_logits.data<float>() + p * vocabulary, reference_log_sum.data<float>()[p],
+        row(logits.data<float>() + p * vocabulary, log_sum_exp.data<float>()[p],
+            reference_logits.data<float>() + p * vocabulary, reference_log_sum_exp.data<float>()[p],
             vocabulary, static_cast<float>(temperature));
   }
 }

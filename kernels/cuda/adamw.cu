@@ -1,5 +1,4 @@
 #include "kernels/adamw_factors.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cuda/group.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -41,11 +40,6 @@ __global__ void update(float* parameter, float* first, float* second, const floa
 void adamw_step(Queue& queue, View parameter, View first, View second, ConstView gradient,
                 ConstView gradient_scale, const AdamW& settings) {
   constexpr const char* kernel = "adamw_step";
-  check_argument(kernel, "parameter", parameter, DType::f32, parameter.shape());
-  check_argument(kernel, "first", first, DType::f32, parameter.shape());
-  check_argument(kernel, "second", second, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient", gradient, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient_scale", gradient_scale, DType::f32, {1});
   constexpr int size = group_size<float>;
   const std::int64_t n = parameter.numel();
   launch(queue, kernel, update, {.blocks = blocks_for(n, threads * size), .threads = threads},

@@ -36,10 +36,10 @@ inline constexpr int largest_head_dim = 256;
 /// The score of a key that a query does not see.
 inline constexpr float nothing = -std::numeric_limits<float>::infinity();
 
-/// The sizes, after checks of q (N,H,D) and k, v (N,K,D) in one precision and offsets (B+1). The
-/// numbers in offsets are on the device and not checked.
+/// The sizes of q (N,H,D), k (N,K,D) and offsets (B+1). Throws Error for more dimensions of a head
+/// than these kernels have.
 [[nodiscard]] AttentionShape attention_shape(const char* kernel, ConstView q, ConstView k,
-                                             ConstView v, ConstView offsets);
+                                             ConstView offsets);
 
 /// Whether kernels with asynchronous copies and tensor cores take these arguments.
 [[nodiscard]] bool fits_tensor_cores(DType dtype, int head_dim,
@@ -62,8 +62,8 @@ void with_head_dim(int head_dim, const Function& function) {
   }
 }
 
-/// Calls function(integral_constant<int, parts>): a warp holds a row of head_dim numbers in `parts`
-/// registers a lane.
+/// Calls function(integral_constant<int, parts>): a warp holds a row of head_dim elements in
+/// `parts` registers per lane.
 template <class Function>
 void with_parts(int head_dim, const Function& function) {
   if (head_dim <= 2 * warp_size) {

@@ -1,6 +1,5 @@
 #include "kernels/cuda/attention_backward.hpp"
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/attention_backward_rows.hpp"
 #include "kernels/cuda/attention_backward_tiles.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -36,7 +35,7 @@ __global__ void __launch_bounds__(attention_threads) find_terms(BackwardArgument
     }
     delta = over_warp(delta, SumOf{});
     if (lane == 0) {
-      terms[query] = {x.log_sum[token * x.shape.heads + head] * x.log_unit, delta};
+      terms[query] = {x.log_sum_exp[token * x.shape.heads + head] * x.log_unit, delta};
     }
   }
 }
@@ -82,16 +81,10 @@ void backward_tiles(Queue& queue, BackwardArguments<BFloat16> x) {
 }  // namespace
 
 void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
-                        double scale) {
+                        ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
+                        ConstView offsets, double scale) {
   constexpr const char* kernel = "attention_backward";
-  const AttentionShape shape = attention_shape(kernel, q, k, v, offsets);
-  check_argument(kernel, "dq", dq, q.dtype(), q.shape());
-  check_argument(kernel, "dout", dout, q.dtype(), q.shape());
-  check_argument(kernel, "out", out, q.dtype(), q.shape());
-  check_argument(kernel, "dk", dk, q.dtype(), k.shape());
-  check_argument(kernel, "dv", dv, q.dtype(), k.shape());
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {q.extent(0), q.extent(1)});
+  const AttentionShape shape = attention_shape(kernel, q, k, offsets);
   with_precision(kernel, q.dtype(), [&](auto number) {
     using T = decltype(number);
     BackwardArguments<T> arguments{.dq = dq.data<T>(),
@@ -99,7 +92,7 @@ void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout,
                                    .dv = dv.data<T>(),
                                    .dout = dout.data<T>(),
                                    .out = out.data<T>(),
-                                   .log_sum = log_sum.data<float>(),
+                                   .log_sum_exp = log_sum_exp.data<float>(),
                                    .q = q.data<T>(),
                                    .k = k.data<T>(),
                                    .v = v.data<T>(),

@@ -1,9 +1,9 @@
 // What the kernels of attention's backward pass share.
 //
-// With p = exp(scale * q k - log_sum) and delta = dout * out of a query, ds = p * (dout v - delta)
-// is the gradient of scale * q k; then dq = scale * sum over keys of ds k, dk = scale * sum over
-// queries of ds q, and dv = sum over queries of p dout. One kernel finds dk and dv and another dq,
-// each recomputing p, so that every sum has one owner and one order.
+// With p = exp(scale * q k - log_sum_exp) and delta = dout * out of a query, ds = p * (dout v -
+// delta) is the gradient of scale * q k; then dq = scale * sum over keys of ds k, dk = scale * sum
+// over queries of ds q, and dv = sum over queries of p dout. One kernel finds dk and dv and another
+// dq, each recomputing p, so that every sum has one owner and one order.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,9 +12,9 @@
 
 namespace precis::cuda {
 
-/// Of a query: log_sum * log_unit and delta.
+/// For a query: log_sum_exp * log_unit and delta.
 struct alignas(8) QueryTerms {
-  float log_sum, delta;
+  float log_sum_exp, delta;
 };
 /// Each sequence has an even number of them, so that they may be copied two at a time.
 inline constexpr int term_copy = 16 / static_cast<int>(sizeof(QueryTerms));
@@ -24,7 +24,7 @@ template <class T>
 struct BackwardArguments {
   T *dq, *dk, *dv;
   const T *dout, *out;
-  const float* log_sum;
+  const float* log_sum_exp;
   const T *q, *k, *v;
   const std::int32_t* offsets;
   QueryTerms* terms;

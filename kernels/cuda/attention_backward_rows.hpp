@@ -42,7 +42,7 @@ struct RowTiles {
       const int row = query + first + r;
       const bool seen = row < length && key + lane <= row;
       const QueryTerms of_row = seen ? terms[row] : QueryTerms{};
-      const float weight = seen ? expf(scale * scores[r] - of_row.log_sum) : 0.0F;
+      const float weight = seen ? expf(scale * scores[r] - of_row.log_sum_exp) : 0.0F;
       const int place =
           by_key ? lane * weight_stride + first + r : (first + r) * weight_stride + lane;
       if constexpr (!by_key) {

@@ -119,10 +119,10 @@ __global__ void __launch_bounds__(attention_threads, 2)
       for (int t = 0; t < tall; ++t) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const float log_sum = i % 2 == 0 ? pair.x : pair.z;
+          const float log_sum_exp = i % 2 == 0 ? pair.x : pair.z;
           const float delta = i % 2 == 0 ? pair.y : pair.w;
           float& weight = p[t][n].x[i];
-          weight = fast_exp2(x.score_unit * weight - log_sum);
+          weight = fast_exp2(x.score_unit * weight - log_sum_exp);
           ds[t][n].x[i] = weight * (ds[t][n].x[i] - delta);
         }
       }
@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
         for (int n = 0; n < keys / 8; ++n) {
 #pragma unroll
           for (int i = 2 * half; i < 2 * half + 2; ++i) {
-            const float weight = fast_exp2(x.score_unit * p[t][n].x[i] - of_row.log_sum);
+            const float weight = fast_exp2(x.score_unit * p[t][n].x[i] - of_row.log_sum_exp);
             ds[t][n].x[i] = weight * (ds[t][n].x[i] - of_row.delta);
           }
         }

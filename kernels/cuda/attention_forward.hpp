@@ -10,7 +10,7 @@ namespace precis::cuda {
 template <class T>
 struct ForwardArguments {
   T* out;
-  float* log_sum;
+  float* log_sum_exp;
   const T *q, *k, *v;
   const std::int32_t* offsets;
   AttentionShape shape;
@@ -21,7 +21,7 @@ struct ForwardArguments {
 template <class T>
 __device__ void clear_gap(const ForwardArguments<T>& x, std::int64_t token, int head, int rows) {
   clear_rows(x.out + x.shape.q_place(token, head), x.shape.q_stride(), rows, x.shape.head_dim);
-  clear_rows(x.log_sum + token * x.shape.heads + head, x.shape.heads, rows, 1);
+  clear_rows(x.log_sum_exp + token * x.shape.heads + head, x.shape.heads, rows, 1);
 }
 
 }  // namespace precis::cuda

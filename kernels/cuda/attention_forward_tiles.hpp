@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(attention_threads) attend_tiles(ForwardArgumen
       total[t][half] = sum;
       const int row = warp_row + t * band + half * 8 + lane / 4;
       if (lane % 4 == 0 && row < rows) {
-        x.log_sum[(token + row) * x.shape.heads + head] =
+        x.log_sum_exp[(token + row) * x.shape.heads + head] =
             x.scale * softmax.max[t][half] + logf(sum);
       }
     }

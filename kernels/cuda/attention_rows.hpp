@@ -23,7 +23,7 @@ static_assert(warp_rows == 8);
   return std::int64_t{tile_rows} * row_stride(head_dim) * static_cast<std::int64_t>(sizeof(float));
 }
 
-/// tile = factor * x, `count` rows of head_dim numbers, with zeros beyond them.
+/// tile = factor * x, `count` rows of head_dim elements, with zeros beyond them.
 template <class T>
 __device__ void load_rows(float* tile, const T* x, int x_stride, int count, int head_dim,
                           float factor) {
@@ -56,7 +56,7 @@ __device__ inline void row_products(float (&sums)[warp_rows], const float* a, co
   }
 }
 
-/// Some rows of head_dim numbers over a warp: lane l holds numbers l, l + 32, ... of each.
+/// Some rows of head_dim elements over a warp: lane l holds elements l, l + 32, ... of each.
 template <int parts>
 struct WarpRows {
   float x[warp_rows][parts];
@@ -86,7 +86,7 @@ struct WarpRows {
       }
 #pragma unroll
       for (int i = 0; i < parts; ++i) {
-        // Beyond the row a lane repeats its last number; nobody looks at the result.
+        // Beyond the row a lane repeats its last element; the result is not used.
         const int place = lane + i * warp_size;
         const float y = tile[j * stride + (place < stride ? place : stride - 1)];
 #pragma unroll

@@ -1,6 +1,9 @@
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/table.hpp"
 
 namespace precis::cuda {
+
+constexpr Capabilities capabilities{.has_bf16 = true};
 
 const Backend backend{
     .name = "cuda",

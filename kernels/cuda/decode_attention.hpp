@@ -17,7 +17,7 @@ inline constexpr int split_keys = split_blocks * attention_block;
 inline constexpr int cache_block = attention_block;
 static_assert(cache_block == warp_size);
 
-/// `width` neighbouring numbers, read at once.
+/// `width` neighbouring elements, read at once.
 template <class T, int width>
 __device__ void load_group(float (&x)[width], const T* from) {
   if constexpr (width == 1) {

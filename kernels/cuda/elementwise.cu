@@ -1,4 +1,3 @@
-#include "kernels/check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
 #include "kernels/cuda/number.hpp"
@@ -67,7 +66,6 @@ void fill(Queue& queue, View out, double value) {
 
 void copy(Queue& queue, View out, ConstView x) {
   if (out.dtype() == x.dtype()) {
-    check_argument("copy", "x", x, out.dtype(), out.shape());
     if (x.size_bytes() > 0) {
       check(cudaMemcpyAsync(out.bytes(), x.bytes(), static_cast<std::size_t>(x.size_bytes()),
                             cudaMemcpyDeviceToDevice, stream_of(queue)),
@@ -75,7 +73,6 @@ void copy(Queue& queue, View out, ConstView x) {
     }
     return;
   }
-  check_argument("copy", "x", x, x.dtype(), out.shape());
   with_precision("copy", out.dtype(), [&](auto to) {
     with_precision("copy", x.dtype(), [&](auto from) {
       using To = decltype(to);
@@ -87,7 +84,6 @@ void copy(Queue& queue, View out, ConstView x) {
 }
 
 void add(Queue& queue, View out, ConstView x) {
-  check_argument("add", "out", out, x.dtype(), x.shape());
   with_precision("add", x.dtype(), [&](auto number) {
     using T = decltype(number);
     launch(queue, "add", add_elements<T>, grid_for(x.numel()), out.data<T>(), x.data<T>(),
@@ -96,8 +92,6 @@ void add(Queue& queue, View out, ConstView x) {
 }
 
 void scale(Queue& queue, View x, ConstView factor) {
-  check_argument("scale", "x", x, DType::f32, x.shape());
-  check_argument("scale", "factor", factor, DType::f32, {1});
   launch(queue, "scale", scale_elements, grid_for(x.numel()), x.data<float>(), factor.data<float>(),
          x.numel());
 }

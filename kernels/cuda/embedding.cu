@@ -1,4 +1,5 @@
-#include "kernels/check.hpp"
+#include <utility>
+
 #include "kernels/cuda/block.hpp"
 #include "kernels/cuda/group.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -8,6 +9,7 @@ namespace precis::cuda {
 namespace {
 
 constexpr int threads = 128;
+constexpr int places_a_part = 512;
 
 /// One block a token.
 template <class T>
@@ -41,82 +43,148 @@ __global__ void copy_rows(Unit* out, const Unit* x, const std::int32_t* position
   }
 }
 
+/// The rows of x by their places, the rows of one place in their order: a counting sort in parts of
+/// `places_a_part` rows, so that the work is that of the rows and of the places for each part.
+struct PlaceLists {
+  std::int32_t* before;  // (parts, places): how many rows of earlier parts have the place
+  std::int32_t* counts;  // (places): how many rows have the place
+  std::int32_t* begins;  // (places): where in `order` they begin, if there are any
+  std::int32_t* rank;    // (rows): how many rows before it in its part have the same place
+  std::int32_t* order;   // (rows): their numbers, by place
+  std::int32_t* filled;  // (1): how much of `order` has been given to places
+};
+
+/// Block b counts in part b; `before` becomes the counts of its own part.
+__global__ void count_in_part(PlaceLists lists, const std::int32_t* places, std::int64_t rows,
+                              std::int64_t table_rows) {
+  __shared__ std::int32_t mine[places_a_part];
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * places_a_part;
+  const int count = static_cast<int>(rows - begin < places_a_part ? rows - begin : places_a_part);
+  std::int32_t* const counts = lists.before + blockIdx.x * table_rows;
+  if (blockIdx.x == 0 && threadIdx.x == 0) {
+    *lists.filled = 0;
+  }
+  for (std::int64_t place = threadIdx.x; place < table_rows; place += threads) {
+    counts[place] = 0;
+  }
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) {
+    mine[i] = places[begin + i];
+  }
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) {
+    int earlier = 0;
+    int all = 0;
+    for (int j = 0; j < count; ++j) {
+      const bool same = mine[j] == mine[i];
+      all += same ? 1 : 0;
+      earlier += same && j < i ? 1 : 0;
+    }
+    lists.rank[begin + i] = earlier;
+    if (earlier == 0) {
+      counts[mine[i]] = all;
+    }
+  }
+}
+
+/// A thread a place. Which part of `order` a place gets depends on the threads' order, but not what
+/// is in it.
+__global__ void sum_over_parts(PlaceLists lists, std::int64_t parts, std::int64_t table_rows) {
+  const std::int64_t place = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x;
+  if (place >= table_rows) {
+    return;
+  }
+  std::int32_t sum = 0;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    std::int32_t& before = lists.before[part * table_rows + place];
+    const std::int32_t in_part = before;
+    before = sum;
+    sum += in_part;
+  }
+  lists.counts[place] = sum;
+  if (sum > 0) {
+    lists.begins[place] = atomicAdd(lists.filled, sum);
+  }
+}
+
+/// How many rows before row n have its place.
+__device__ inline std::int32_t earlier_rows(const PlaceLists& lists, std::int64_t n,
+                                            std::int32_t place, std::int64_t table_rows) {
+  return lists.before[n / places_a_part * table_rows + place] + lists.rank[n];
+}
+
+/// A thread a row of x.
+__global__ void put_in_order(PlaceLists lists, const std::int32_t* places, std::int64_t rows,
+                             std::int64_t table_rows) {
+  const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x;
+  if (n < rows) {
+    const std::int32_t place = places[n];
+    lists.order[lists.begins[place] + earlier_rows(lists, n, place, table_rows)] =
+        static_cast<std::int32_t>(n);
+  }
+}
+
 /// Block (n, y) owns row places[n] of out if no earlier place is the same, and adds to it the rows
 /// of x that have this place, in their order; y counts parts of the columns, a group a thread. The
 /// sum is rounded once.
 template <class Out, class T>
-__global__ void add_rows(Out* out, const T* x, const std::int32_t* places, std::int64_t rows,
-                         std::int64_t width, bool aligned) {
+__global__ void add_rows(Out* out, const T* x, const std::int32_t* places, PlaceLists lists,
+                         std::int64_t table_rows, std::int64_t width, bool aligned) {
   constexpr int size = group_size<T>;
-  constexpr int steps = 8;
-  constexpr int round = steps * threads;  // places that are looked at between two barriers
-  constexpr int warps = threads / warp_size;
-  __shared__ unsigned matches[steps * warps];  // a bit a place
-  // Their numbers, in order; read until all threads have come to the next round's first barrier.
-  __shared__ int matching[round];
-  const std::int64_t first = blockIdx.x;
-  const std::int32_t place = places[first];
-  for (std::int64_t begin = 0; begin < first; begin += round) {
-    bool is_later = false;
-    for (int step = 0; step < steps; ++step) {
-      const std::int64_t n = begin + step * threads + threadIdx.x;
-      is_later |= n < first && places[n] == place;
-    }
-    if (__syncthreads_or(static_cast<int>(is_later)) != 0) {
-      return;
-    }
+  const std::int32_t place = places[blockIdx.x];
+  if (earlier_rows(lists, blockIdx.x, place, table_rows) != 0) {
+    return;
   }
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-  const int warp = static_cast<int>(threadIdx.x) / warp_size;
   const std::int64_t column =
       (static_cast<std::int64_t>(blockIdx.y) * threads + threadIdx.x) * size;
   Out* const to = out + place * width + column;
-  Group<size> sum{};
-  with_group<size>(width, column, aligned, [&](const auto& how) { sum = how.load(to); });
-  for (std::int64_t begin = first; begin < rows; begin += round) {
-    for (int step = 0; step < steps; ++step) {
-      const std::int64_t n = begin + step * threads + threadIdx.x;
-      const unsigned bits =
-          __ballot_sync(all_lanes, static_cast<int>(n < rows && places[n] == place));
-      if (lane == 0) {
-        matches[step * warps + warp] = bits;
-      }
-    }
-    __syncthreads();
-    int found = 0;
-    for (int word = 0; word < steps * warps; ++word) {
-      const unsigned bits = matches[word];
-      if (word % warps == warp && (bits >> lane & 1U) != 0) {
-        matching[found + __popc(bits & ((1U << lane) - 1U))] =
-            static_cast<int>(begin) + word * warp_size + lane;
-      }
-      found += __popc(bits);
-    }
-    __syncthreads();
-    with_group<size>(width, column, aligned, [&](const auto& how) {
+  const std::int32_t* const order = lists.order + lists.begins[place];
+  const std::int32_t count = lists.counts[place];
+  with_group<size>(width, column, aligned, [&](const auto& how) {
+    Group<size> sum = how.load(to);
 #pragma unroll 4
-      for (int k = 0; k < found; ++k) {
-        const auto row = how.load(x + matching[k] * width + column);
-        for (int e = 0; e < size; ++e) {
-          sum.x[e] += row.x[e];
-        }
+    for (std::int32_t k = 0; k < count; ++k) {
+      const auto row = how.load(x + order[k] * width + column);
+      for (int e = 0; e < size; ++e) {
+        sum.x[e] += row.x[e];
       }
-    });
-  }
-  with_group<size>(width, column, aligned, [&](const auto& how) { how.store(to, sum); });
+    }
+    how.store(to, sum);
+  });
+}
+
+PlaceLists lists_in(Scratch& scratch, std::int64_t rows, std::int64_t parts,
+                    std::int64_t table_rows) {
+  std::int32_t* memory = scratch.of<std::int32_t>((parts + 2) * table_rows + 2 * rows + 1);
+  const auto take = [&](std::int64_t count) { return std::exchange(memory, memory + count); };
+  return {.before = take(parts * table_rows),
+          .counts = take(table_rows),
+          .begins = take(table_rows),
+          .rank = take(rows),
+          .order = take(rows),
+          .filled = take(1)};
 }
 
 template <class Out, class T>
 void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstView places) {
   constexpr int size = group_size<T>;
   const std::int64_t rows = places.numel();
+  const std::int64_t table_rows = out.extent(0);
   const std::int64_t width = out.extent(1);
-  check_argument(kernel, "out", out, dtype_of<Out>, out.shape());
-  check_argument(kernel, "rows to add", x, dtype_of<T>, {rows, width});
-  check_argument(kernel, "places", places, DType::i32, {rows});
+  const std::int64_t parts = blocks_for(rows, places_a_part);
+  if (rows == 0) {
+    return;
+  }
+  const auto* const at = places.data<std::int32_t>();
+  const PlaceLists lists = lists_in(scratch_of(queue), rows, parts, table_rows);
+  launch(queue, kernel, count_in_part, {.blocks = parts, .threads = threads}, lists, at, rows,
+         table_rows);
+  launch(queue, kernel, sum_over_parts,
+         {.blocks = blocks_for(table_rows, threads), .threads = threads}, lists, parts, table_rows);
+  launch(queue, kernel, put_in_order, {.blocks = blocks_for(rows, threads), .threads = threads},
+         lists, at, rows, table_rows);
   launch(queue, kernel, add_rows<Out, T>,
          {.blocks = rows, .threads = threads, .blocks_y = blocks_for(width, threads * size)},
-         out.data<Out>(), x.data<T>(), places.data<std::int32_t>(), rows, width,
+         out.data<Out>(), x.data<T>(), at, lists, table_rows, width,
          groups_are_aligned(size, width, {out, x}));
 }
 
@@ -124,12 +192,8 @@ void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstV
 
 void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens, Write write) {
   constexpr const char* kernel = "embedding_forward";
-  check_rank(kernel, "table", table, 2);
   const std::int64_t width = table.extent(1);
   const std::int64_t count = tokens.numel();
-  check_argument(kernel, "table", table, DType::f32, table.shape());
-  check_argument(kernel, "tokens", tokens, DType::i32, {count});
-  check_argument(kernel, "out", out, out.dtype(), {count, width});
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
     launch(queue, kernel, look_up<T>, {.blocks = count, .threads = threads}, out.data<T>(),
@@ -140,7 +204,6 @@ void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens
 
 void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tokens) {
   constexpr const char* kernel = "embedding_backward";
-  check_rank(kernel, "dtable", dtable, 2);
   with_precision(kernel, dout.dtype(), [&](auto number) {
     add_rows_at<float, decltype(number)>(queue, kernel, dtable, dout, tokens);
   });
@@ -148,10 +211,7 @@ void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tok
 
 void gather_rows(Queue& queue, View out, ConstView x, ConstView positions) {
   constexpr const char* kernel = "gather_rows";
-  check_rank(kernel, "x", x, 2);
   const std::int64_t count = positions.numel();
-  check_argument(kernel, "positions", positions, DType::i32, {count});
-  check_argument(kernel, "out", out, x.dtype(), {count, x.extent(1)});
   const auto copy_in = [&](auto unit) {
     using Unit = decltype(unit);
     launch(queue, kernel, copy_rows<Unit>, {.blocks = count, .threads = threads},
@@ -168,7 +228,6 @@ void gather_rows(Queue& queue, View out, ConstView x, ConstView positions) {
 
 void scatter_add_rows(Queue& queue, View out, ConstView x, ConstView positions) {
   constexpr const char* kernel = "scatter_add_rows";
-  check_rank(kernel, "out", out, 2);
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
     add_rows_at<T, T>(queue, kernel, out, x, positions);

@@ -1,6 +1,6 @@
-// Groups of neighbouring numbers, which a thread moves at once: 16 bytes an instruction where
-// memory is aligned, else number by number. A thread has the same numbers either way, so results do
-// not depend on where a tensor lies.
+// Groups of neighbouring elements, which a thread moves at once: 16 bytes per instruction where
+// memory is aligned, else element by element. A thread has the same elements either way, so results
+// do not depend on where a tensor lies.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -22,8 +22,8 @@ struct Group {
   float x[size];
 };
 
-/// Whether groups of `size` numbers begin at multiples of 16 bytes in all these tensors, which have
-/// rows of `width` numbers. Tensors that are left out do not count.
+/// Whether groups of `size` elements begin at multiples of 16 bytes in all these tensors, which
+/// have rows of `width` elements. Tensors that are left out do not count.
 inline bool groups_are_aligned(int size, std::int64_t width,
                                std::initializer_list<ConstView> tensors) {
   bool aligned = width % size == 0;
@@ -75,7 +75,7 @@ struct WholeGroup {
   }
 };
 
-/// How the first `count` numbers of a group are moved, wherever they lie; zeros are loaded after
+/// How the first `count` elements of a group are moved, aligned or not; zeros are loaded after
 /// them.
 template <int size>
 struct PartOfGroup {
@@ -99,8 +99,8 @@ struct PartOfGroup {
   }
 };
 
-/// Calls body(how) for the group at `begin` of n numbers, `how` one of the two above. The choice is
-/// made once for all that the body loads, so that its loads are under way together.
+/// Calls body(how) for the group at `begin` of n elements, `how` one of the two above. The choice
+/// is made once for all that the body loads, so that its loads are under way together.
 template <int size, class Body>
 __device__ void with_group(std::int64_t n, std::int64_t begin, bool aligned, const Body& body) {
   if constexpr (size > 1) {

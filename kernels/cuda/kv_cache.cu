@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/block.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -15,8 +14,8 @@ constexpr int threads = 256;
 constexpr int warps = threads / warp_size;
 /// Heads of queries that a block turns by angles it computed once.
 constexpr int queries_at_once = 4;
-/// Columns after a row of keys in shared memory, so that a column's numbers lie in all banks (in bf16 where the
-/// head dimension is a multiple of 4).
+/// Columns after a row of keys in shared memory, so that a column's elements are in all banks (in
+/// bf16 where the head dimension is a multiple of 4).
 template <class T>
 constexpr int padding = 4 / static_cast<int>(sizeof(T));
 
@@ -109,22 +108,12 @@ __global__ void __launch_bounds__(threads)
 
 }  // namespace
 
-// The numbers in slots are on the device and not checked.
 void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, View k, ConstView v,
                      ConstView positions, ConstView slots, const RotaryRule& rule) {
   constexpr const char* kernel = "rotary_kv_write";
-  check_rank(kernel, "k", k, 3);
-  check_rank(kernel, "key_blocks", key_blocks, 4);
   const std::int64_t count = k.extent(0);
   const std::int64_t kv_heads = k.extent(1);
   const std::int64_t head_dim = k.extent(2);
-  const std::int64_t blocks = key_blocks.extent(0);
-  check_argument(kernel, "v", v, k.dtype(), k.shape());
-  check_argument(kernel, "key_blocks", key_blocks, k.dtype(),
-                 {blocks, kv_heads, head_dim, attention_block});
-  check_argument(kernel, "value_blocks", value_blocks, k.dtype(),
-                 {blocks, kv_heads, attention_block, head_dim});
-  check_argument(kernel, "slots", slots, DType::i32, {count});
   const bool turns = rule.dims != 0;
   const Rotating by =
       turns ? rotating_by(kernel, q, k, positions, rule, Rotation::forward) : Rotating{};
@@ -151,13 +140,7 @@ void rotary_kv_write(Queue& queue, View key_blocks, View value_blocks, View q, V
 
 void kv_copy_block(Queue& queue, View key_blocks, View value_blocks, std::int64_t from,
                    std::int64_t to) {
-  constexpr const char* kernel = "kv_copy_block";
-  check_rank(kernel, "key_blocks", key_blocks, 4);
-  check_rank(kernel, "value_blocks", value_blocks, 4);
   for (const View& blocks : {key_blocks, value_blocks}) {
-    const std::int64_t count = blocks.extent(0);
-    check_that(from >= 0 && from < count && to >= 0 && to < count, kernel,
-               "a block outside of the cache was asked for.");
     const View target = blocks.rows(to, to + 1);
     if (from != to) {
       check(cudaMemcpyAsync(target.bytes(), blocks.rows(from, from + 1).bytes(),

@@ -28,7 +28,7 @@ __device__ inline std::byte* shared_memory() {
   return dynamic_shared_memory;
 }
 
-/// Puts kernel<<<grid>>>(arguments...) into the queue. `name` stands in messages.
+/// Puts kernel<<<grid>>>(arguments...) into the queue. `name` is for messages.
 template <class... Parameters, class... Arguments>
 void launch(Queue& queue, const char* name, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {

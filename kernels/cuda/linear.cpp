@@ -1,7 +1,5 @@
 #include "kernels/cuda/linear.hpp"
 
-#include "base/error.hpp"
-#include "kernels/check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/matmul.hpp"
 #include "kernels/cuda/queue.hpp"
@@ -15,13 +13,7 @@ struct PackedWeight {
   Tensor memory;
 };
 
-const PackedWeight& weight_for(const char* kernel, const Pack& pack, ConstView x) {
-  check_that(!pack.empty(), kernel, "the weight was not packed.");
-  const auto& packed = pack.state<PackedWeight>();
-  check_that(packed.weight.dtype() == x.dtype(), kernel,
-             "the weight was packed for another precision than the activations'.");
-  return packed;
-}
+ConstView weight_of(const Pack& pack) { return pack.state<PackedWeight>().weight; }
 
 /// A row-major matrix (rows, columns) is a column-major one of (columns, rows).
 MatmulOperand operand(ConstView x, bool transposed = false) {
@@ -50,23 +42,10 @@ const void* bias_as(Queue& queue, ConstView bias, DType dtype) {
   return rounded.bytes();
 }
 
-/// y = x * weight^T + bias + residual, the last two optional. Throws Error for arguments that do
-/// not fit together.
-Matmul forward_product(const char* kernel, View y, ConstView x, const Pack& weight, ConstView bias,
-                       ConstView residual) {
-  check_rank(kernel, "x", x, 2);
-  const ConstView w = weight_for(kernel, weight, x).weight;
+/// y = x * weight^T + residual, the last optional.
+Matmul forward_product(View y, ConstView x, const Pack& weight, ConstView residual) {
+  const ConstView w = weight_of(weight);
   const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "x", x, x.dtype(), {rows, w.extent(1)});
-  check_argument(kernel, "y", y, y.dtype() == DType::f32 ? DType::f32 : x.dtype(),
-                 {rows, w.extent(0)});
-  if (!bias.empty()) {
-    check_argument(kernel, "bias", bias, bias.dtype() == y.dtype() ? y.dtype() : DType::f32,
-                   {w.extent(0)});
-  }
-  if (!residual.empty()) {
-    check_argument(kernel, "residual", residual, y.dtype(), y.shape());
-  }
   return {.a = operand(w, true),
           .b = operand(x),
           .c = residual.bytes(),
@@ -80,8 +59,6 @@ Matmul forward_product(const char* kernel, View y, ConstView x, const Pack& weig
 
 Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType precision,
                  Pack former) {
-  check_rank("pack_weight", "weight", weight, 2);
-  check_argument("pack_weight", "weight", weight, DType::f32, weight.shape());
   auto packed = std::move(former).release<PackedWeight>();
   const bool fits = packed != nullptr && packed->weight.shape() == weight.shape() &&
                     packed->weight.dtype() == precision;
@@ -90,7 +67,7 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
       packed = std::make_shared<PackedWeight>();
     }
     packed->weight = weight;
-    return Pack(std::move(packed));
+    return Pack(std::move(packed), weight.shape(), precision);
   }
   if (!fits) {
     packed = std::make_shared<PackedWeight>();
@@ -99,12 +76,12 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
   const View rounded = packed->memory.view();
   copy(queue, rounded, weight);
   packed->weight = rounded;
-  return Pack(std::move(packed));
+  return Pack(std::move(packed), weight.shape(), precision);
 }
 
 void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
                     ConstView residual) {
-  Matmul product = forward_product("linear_forward", y, x, weight, bias, residual);
+  Matmul product = forward_product(y, x, weight, residual);
   if (product.columns > 0) {
     product.bias = bias_as(queue, bias, y.dtype());
     multiply(queue, product);
@@ -113,13 +90,8 @@ void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, Const
 
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
-  constexpr const char* kernel = "linear_gelu_forward";
-  check_argument(kernel, "activated", activated, x.dtype(), activated.shape());
-  if (!y.empty()) {
-    check_argument(kernel, "y", y, x.dtype(), activated.shape());
-  }
   const View before = y.empty() ? activated : y;
-  Matmul product = forward_product(kernel, before, x, weight, bias, {});
+  Matmul product = forward_product(before, x, weight, {});
   if (product.columns == 0) {
     return;
   }
@@ -137,12 +109,8 @@ void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, cons
 }
 
 void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
-  constexpr const char* kernel = "linear_input_gradient";
-  check_rank(kernel, "dy", dy, 2);
-  const ConstView w = weight_for(kernel, weight, dy).weight;
+  const ConstView w = weight_of(weight);
   const std::int64_t rows = dy.extent(0);
-  check_argument(kernel, "dy", dy, dy.dtype(), {rows, w.extent(0)});
-  check_argument(kernel, "dx", dx, dy.dtype(), {rows, w.extent(1)});
   if (rows == 0) {
     return;
   }
@@ -156,16 +124,7 @@ void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weig
 }
 
 void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy, ConstView x) {
-  constexpr const char* kernel = "linear_weight_gradient";
-  check_rank(kernel, "dweight", dweight, 2);
-  check_rank(kernel, "x", x, 2);
   const std::int64_t rows = x.extent(0);
-  check_argument(kernel, "dweight", dweight, DType::f32, dweight.shape());
-  check_argument(kernel, "x", x, x.dtype(), {rows, dweight.extent(1)});
-  check_argument(kernel, "dy", dy, x.dtype(), {rows, dweight.extent(0)});
-  if (!dbias.empty()) {
-    check_argument(kernel, "dbias", dbias, DType::f32, {dweight.extent(0)});
-  }
   if (rows == 0) {
     return;
   }

@@ -1,10 +1,10 @@
 // A few thousand tokens a batch: one block, in f64, each thread's tokens in order.
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/block.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
+#include "kernels/exact_sum.hpp"
 
 namespace precis::cuda {
 namespace {
@@ -21,23 +21,24 @@ __device__ inline double bounded(double value, double low, double high) {
   return value < low ? low : (value > high ? high : value);
 }
 
-/// sums[which] = combine(sums[which], the block's values).
-template <class Sum, class Combine>
-__device__ void gather(double* sums, Sum which, double value, const Combine& combine) {
-  const double total = over_block<threads>(value, combine);
+/// Adds the block's values to sums (Sum::count, exact_sum_words).
+template <class Sum>
+__device__ void gather(std::int64_t* sums, Sum which, double value) {
+  const double total = over_block<threads>(value, SumOf{});
   if (threadIdx.x == 0) {
-    double& sum = sums[static_cast<int>(which)];
-    sum = combine(sum, total);
+    std::int64_t* const words = sums + static_cast<std::int64_t>(which) * exact_sum_words;
+    add_exactly(words, total);
+    carry_exact_sum(words);
   }
 }
 
-__global__ void policy(float* dlogprob, double* sums, const float* logprob,
+__global__ void policy(float* dlogprob, std::int64_t* sums, double* ratio_max, const float* logprob,
                        const float* old_logprob, const float* advantages, std::int64_t count,
                        double clip, double weight) {
   double loss = 0.0;
   double clipped_tokens = 0.0;
   double ratios = 0.0;
-  double ratio_max = 0.0;  // a ratio is never smaller
+  double largest = 0.0;  // a ratio is never smaller
   double squared_change = 0.0;
   for (std::int64_t p = threadIdx.x; p < count; p += threads) {
     const double change = static_cast<double>(logprob[p]) - static_cast<double>(old_logprob[p]);
@@ -52,18 +53,22 @@ __global__ void policy(float* dlogprob, double* sums, const float* logprob,
     loss += is_clipped ? clipped : unclipped;
     clipped_tokens += is_clipped ? 1.0 : 0.0;
     ratios += ratio;
-    ratio_max = MaxOrNan{}(ratio_max, ratio);
+    largest = MaxOrNan{}(largest, ratio);
     squared_change += 0.5 * change * change;
   }
-  gather(sums, PolicySum::loss, loss, SumOf{});
-  gather(sums, PolicySum::clipped, clipped_tokens, SumOf{});
-  gather(sums, PolicySum::ratio, ratios, SumOf{});
-  gather(sums, PolicySum::ratio_max, ratio_max, MaxOrNan{});
-  gather(sums, PolicySum::squared_change, squared_change, SumOf{});
+  gather(sums, PolicySum::loss, loss);
+  gather(sums, PolicySum::clipped, clipped_tokens);
+  gather(sums, PolicySum::ratio, ratios);
+  gather(sums, PolicySum::squared_change, squared_change);
+  largest = over_block<threads>(largest, MaxOrNan{});
+  if (threadIdx.x == 0) {
+    *ratio_max = MaxOrNan{}(*ratio_max, largest);
+  }
 }
 
-__global__ void value(float* dvalues, double* sums, const float* values, const float* old_values,
-                      const float* returns, std::int64_t count, double clip, double weight) {
+__global__ void value(float* dvalues, std::int64_t* sums, const float* values,
+                      const float* old_values, const float* returns, std::int64_t count,
+                      double clip, double weight) {
   double loss = 0.0;
   double clipped_tokens = 0.0;
   for (std::int64_t p = threadIdx.x; p < count; p += threads) {
@@ -81,65 +86,54 @@ __global__ void value(float* dvalues, double* sums, const float* values, const f
     loss += 0.5 * MaxOrNan{}(clipped, unclipped);
     clipped_tokens += is_clipped ? 1.0 : 0.0;
   }
-  gather(sums, ValueSum::loss, loss, SumOf{});
-  gather(sums, ValueSum::clipped, clipped_tokens, SumOf{});
+  gather(sums, ValueSum::loss, loss);
+  gather(sums, ValueSum::clipped, clipped_tokens);
 }
 
-__global__ void preference(float* drewards, double* sums, const float* rewards, std::int64_t pairs,
-                           double weight) {
+__global__ void preference(float* drewards, std::int64_t* sums, const float* rewards,
+                           const double* weights, std::int64_t pairs, double divisor) {
   double loss = 0.0;
   double correct = 0.0;
   for (std::int64_t b = threadIdx.x; b < pairs; b += threads) {
     const double difference =
         static_cast<double>(rewards[2 * b]) - static_cast<double>(rewards[2 * b + 1]);
     // log(1 + exp(-x)) without overflow for large differences of either sign.
-    loss += (difference < 0.0 ? -difference : 0.0) + log1p(exp(-fabs(difference)));
-    correct += difference > 0.0 ? 1.0 : (difference == 0.0 ? 0.5 : 0.0);
-    const double gradient = weight / (1.0 + exp(difference));
+    const double weight = weights[b];
+    loss += weight * ((difference < 0.0 ? -difference : 0.0) + log1p(exp(-fabs(difference))));
+    correct += weight * (difference > 0.0 ? 1.0 : (difference == 0.0 ? 0.5 : 0.0));
+    const double gradient = weight / divisor / (1.0 + exp(difference));
     drewards[2 * b] = static_cast<float>(-gradient);
     drewards[2 * b + 1] = static_cast<float>(gradient);
   }
-  gather(sums, PreferenceSum::loss, loss, SumOf{});
-  gather(sums, PreferenceSum::correct, correct, SumOf{});
+  gather(sums, PreferenceSum::loss, loss);
+  gather(sums, PreferenceSum::correct, correct);
 }
 
 constexpr Grid one_block{.blocks = 1, .threads = threads};
 
 }  // namespace
 
-void ppo_policy_loss(Queue& queue, View dlogprob, View sums, ConstView logprob,
+void ppo_policy_loss(Queue& queue, View dlogprob, View sums, View ratio_max, ConstView logprob,
                      ConstView old_logprob, ConstView advantages, double clip, double weight) {
   constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
-  launch(queue, kernel, policy, one_block, dlogprob.data<float>(), sums.data<double>(),
-         logprob.data<float>(), old_logprob.data<float>(), advantages.data<float>(),
-         logprob.numel(), clip, weight);
+  launch(queue, kernel, policy, one_block, dlogprob.data<float>(), sums.data<std::int64_t>(),
+         ratio_max.data<double>(), logprob.data<float>(), old_logprob.data<float>(),
+         advantages.data<float>(), logprob.numel(), clip, weight);
 }
 
 void ppo_value_loss(Queue& queue, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
   constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
-  launch(queue, kernel, value, one_block, dvalues.data<float>(), sums.data<double>(),
+  launch(queue, kernel, value, one_block, dvalues.data<float>(), sums.data<std::int64_t>(),
          values.data<float>(), old_values.data<float>(), returns.data<float>(), values.numel(),
          clip, weight);
 }
 
-void preference_loss(Queue& queue, View drewards, View sums, ConstView rewards, double weight) {
+void preference_loss(Queue& queue, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
   constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
-  launch(queue, kernel, preference, one_block, drewards.data<float>(), sums.data<double>(),
-         rewards.data<float>(), rewards.numel() / 2, weight);
+  launch(queue, kernel, preference, one_block, drewards.data<float>(), sums.data<std::int64_t>(),
+         rewards.data<float>(), weights.data<double>(), rewards.numel() / 2, divisor);
 }
 
 }  // namespace precis::cuda

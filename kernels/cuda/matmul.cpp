@@ -92,7 +92,7 @@ Matmuls::Matmuls() {
   check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   gelu_is_fast_ = properties.major >= 9;
-  // Last, since without an object nobody gives it back.
+  // Last, since without an object nothing would free it.
   lt_.check(lt_.create(&handle_), "cublasLtCreate");
 }
 

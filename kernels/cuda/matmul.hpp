@@ -12,7 +12,7 @@
 
 namespace precis::cuda {
 
-/// A matrix in the column-major sense of cuBLASLt: `rows` consecutive numbers a column.
+/// A matrix in the column-major sense of cuBLASLt: `rows` consecutive elements per column.
 struct MatmulOperand {
   const void* data;
   DType dtype;

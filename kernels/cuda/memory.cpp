@@ -29,7 +29,7 @@ StreamMemory::StreamMemory() : Memory("device memory") {
 StreamMemory::~StreamMemory() { cudaStreamDestroy(stream_); }
 
 Memory::Space StreamMemory::space() const {
-  // What was given back counts once the stream has come so far.
+  // What was freed is free only once the stream has come so far.
   check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   std::size_t free = 0;
   std::size_t total = 0;

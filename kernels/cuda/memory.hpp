@@ -1,4 +1,4 @@
-// A stream and the device memory that is taken and given back in its order.
+// A stream and the device memory that is allocated and freed in its order.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,7 +7,7 @@
 
 namespace precis::cuda {
 
-/// The driver's pool is the arena: it keeps what was given back for the next request and waits for
+/// The driver's pool is the arena: it keeps what was freed for the next request and waits for
 /// nothing, where cudaMalloc and cudaFree would stop the device.
 class StreamMemory final : public Memory {
  public:

@@ -15,7 +15,7 @@ __device__ inline std::uint16_t round_to_bf16(float x) {
   return bits;
 }
 
-/// Two rounded numbers in one register, `low` in the lower half.
+/// Two rounded elements in one register, `low` in the lower half.
 __device__ inline std::uint32_t pack_bf16(float low, float high) {
   std::uint32_t bits;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));

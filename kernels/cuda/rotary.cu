@@ -29,9 +29,9 @@ __global__ void rotate(T* q, T* k, const Rotating rotating, int heads, int kv_he
   for (int n = static_cast<int>(threadIdx.x); n < (heads + kv_heads) * groups; n += threads) {
     const int head = n / groups;
     const int i = n % groups * size;
-    T* const of = head < heads ? q + (token * heads + head) * head_dim
-                               : k + (token * kv_heads + head - heads) * head_dim;
-    turn_group(of, i, rotating, cosines + i, sines + i);
+    T* const row = head < heads ? q + (token * heads + head) * head_dim
+                                : k + (token * kv_heads + head - heads) * head_dim;
+    turn_group(row, i, rotating, cosines + i, sines + i);
   }
 }
 
@@ -39,13 +39,7 @@ __global__ void rotate(T* q, T* k, const Rotating rotating, int heads, int kv_he
 
 Rotating rotating_by(const char* kernel, View q, View k, ConstView positions,
                      const RotaryRule& rule, Rotation direction) {
-  check_rank(kernel, "q", q, 3);
-  check_rank(kernel, "k", k, 3);
   const std::int64_t head_dim = q.extent(2);
-  check_argument(kernel, "k", k, q.dtype(), {q.extent(0), k.extent(1), head_dim});
-  check_argument(kernel, "positions", positions, DType::i32, {q.extent(0)});
-  check_that(rule.dims > 0 && rule.dims % 2 == 0 && rule.dims <= head_dim, kernel,
-             "dims must be an even number from 2 to the head dimension.");
   check_that(rule.dims <= 2 * most_pairs, kernel, "turns at most 256 dimensions of a head.");
   Rotating result;
   const std::vector<float> frequencies = rotary_frequencies(rule.dims, rule.base);

@@ -26,8 +26,7 @@ struct Rotating {
   }
 };
 
-/// Throws Error if the arguments do not fit together, or if rule.dims is no even number from 2 to
-/// the head dimension.
+/// Throws Error if more pairs turn than a launch can name.
 [[nodiscard]] Rotating rotating_by(const char* kernel, View q, View k, ConstView positions,
                                    const RotaryRule& rule, Rotation direction);
 

@@ -89,15 +89,8 @@ __global__ void __launch_bounds__(row_threads)
 void sample(Queue& queue, View tokens, View logprob, ConstView logits, ConstView episodes,
             ConstView positions, const SamplingRule& rule) {
   constexpr const char* kernel = "sample";
-  check_rank(kernel, "logits", logits, 2);
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
-  check_argument(kernel, "logits", logits, DType::f32, {rows, vocabulary});
-  check_argument(kernel, "tokens", tokens, DType::i32, {rows});
-  check_argument(kernel, "logprob", logprob, DType::f32, {rows});
-  check_argument(kernel, "episodes", episodes, DType::i64, {rows});
-  check_argument(kernel, "positions", positions, DType::i32, {rows});
-  check_that(rule.temperature >= 0.0, kernel, "the temperature must be at least 0.");
   check_that(vocabulary <= largest_vocabulary, kernel, "a vocabulary may have 2^22 tokens.");
   const bool is_filtered = rule.temperature > 0.0 && (rule.top_k > 0 || rule.top_p < 1.0);
   launch(queue, kernel, sample_rows,

@@ -1,6 +1,5 @@
 #include "kernels/cuda/vocabulary.hpp"
 
-#include "kernels/check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/launch.hpp"
 
@@ -11,14 +10,14 @@ namespace {
 
 template <bool with_entropy>
 __global__ void __launch_bounds__(row_threads, 2)
-    log_softmax_rows(float* logprob, float* log_sum, float* entropy, const float* logits,
+    log_softmax_rows(float* logprob, float* log_sum_exp, float* entropy, const float* logits,
                      const std::int32_t* targets, std::int64_t vocabulary, float temperature) {
   const std::int64_t p = blockIdx.x;
   const float* row = logits + p * vocabulary;
   const RowStatistics statistics = row_statistics<with_entropy>(row, vocabulary, temperature);
   if (threadIdx.x == 0) {
     logprob[p] = row_logprob(row, targets[p], temperature, statistics);
-    log_sum[p] = static_cast<float>(statistics.max + statistics.excess);
+    log_sum_exp[p] = static_cast<float>(statistics.max + statistics.excess);
     if constexpr (with_entropy) {
       entropy[p] = static_cast<float>(statistics.entropy);
     }
@@ -26,18 +25,18 @@ __global__ void __launch_bounds__(row_threads, 2)
 }
 
 __global__ void __launch_bounds__(row_threads)
-    log_softmax_backward_rows(float* logits, const float* log_sum, const std::int32_t* targets,
+    log_softmax_backward_rows(float* logits, const float* log_sum_exp, const std::int32_t* targets,
                               const float* dlogprob, std::int64_t vocabulary, float temperature) {
   const std::int64_t p = blockIdx.x;
   float* row = logits + p * vocabulary;
   const std::int64_t target = targets[p];
-  const float shift = log_sum[p];
+  const float shift = log_sum_exp[p];
   const float gradient = dlogprob[p] / temperature;
   const auto gradient_of = [&](float logit, std::int64_t v) {
     const float probability = expf(tempered(logit, temperature) - shift);
     return ((v == target ? 1.0F : 0.0F) - probability) * gradient;
   };
-  // The numbers before the first 16-byte boundary and behind the last one go alone.
+  // The elements before the first 16-byte boundary and behind the last one go alone.
   const auto misplaced = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(row) / 4 % 4);
   const std::int64_t to_boundary = (4 - misplaced) % 4;
   const std::int64_t begin = to_boundary < vocabulary ? to_boundary : vocabulary;
@@ -60,13 +59,13 @@ __global__ void __launch_bounds__(row_threads)
 }
 
 __global__ void __launch_bounds__(row_threads)
-    kl_rows(float* kl, const float* logits, const float* log_sum, const float* reference_logits,
-            const float* reference_log_sum, std::int64_t vocabulary, float temperature) {
+    kl_rows(float* kl, const float* logits, const float* log_sum_exp, const float* reference_logits,
+            const float* reference_log_sum_exp, std::int64_t vocabulary, float temperature) {
   const std::int64_t p = blockIdx.x;
   const float* row = logits + p * vocabulary;
   const float* reference_row = reference_logits + p * vocabulary;
-  const float shift = log_sum[p];
-  const float reference_shift = reference_log_sum[p];
+  const float shift = log_sum_exp[p];
+  const float reference_shift = reference_log_sum_exp[p];
   double sum = 0.0;
   for (std::int64_t i = threadIdx.x; 4 * i < vocabulary; i += row_threads) {
     const Quad x = quad_of(row, vocabulary, i);
@@ -87,54 +86,37 @@ __global__ void __launch_bounds__(row_threads)
   }
 }
 
-/// The rows of logits (P,V), checked.
-Grid grid_for(const char* kernel, ConstView logits, double temperature) {
-  check_rank(kernel, "logits", logits, 2);
-  check_argument(kernel, "logits", logits, DType::f32, logits.shape());
-  check_that(temperature > 0.0, kernel, "the temperature must be above 0.");
-  return {.blocks = logits.extent(0), .threads = row_threads};
-}
+/// A block for each row of logits (P,V).
+Grid grid_for(ConstView logits) { return {.blocks = logits.extent(0), .threads = row_threads}; }
 
 }  // namespace
 
-void log_softmax_forward(Queue& queue, View logprob, View log_sum, View entropy, ConstView logits,
-                         ConstView targets, double temperature) {
+void log_softmax_forward(Queue& queue, View logprob, View log_sum_exp, View entropy,
+                         ConstView logits, ConstView targets, double temperature) {
   constexpr const char* kernel = "log_softmax_forward";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "logprob", logprob, DType::f32, {grid.blocks});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "targets", targets, DType::i32, {grid.blocks});
-  if (!entropy.empty()) {
-    check_argument(kernel, "entropy", entropy, DType::f32, {grid.blocks});
-  }
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, entropy.empty() ? log_softmax_rows<false> : log_softmax_rows<true>, grid,
-         logprob.data<float>(), log_sum.data<float>(), entropy.data<float>(), logits.data<float>(),
-         targets.data<std::int32_t>(), logits.extent(1), temperature);
+         logprob.data<float>(), log_sum_exp.data<float>(), entropy.data<float>(),
+         logits.data<float>(), targets.data<std::int32_t>(), logits.extent(1), temperature);
 }
 
-void log_softmax_backward(Queue& queue, View logits, ConstView log_sum, ConstView targets,
+void log_softmax_backward(Queue& queue, View logits, ConstView log_sum_exp, ConstView targets,
                           ConstView dlogprob, double temperature) {
   constexpr const char* kernel = "log_softmax_backward";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "targets", targets, DType::i32, {grid.blocks});
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, {grid.blocks});
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, log_softmax_backward_rows, grid, logits.data<float>(),
-         log_sum.data<float>(), targets.data<std::int32_t>(), dlogprob.data<float>(),
+         log_sum_exp.data<float>(), targets.data<std::int32_t>(), dlogprob.data<float>(),
          logits.extent(1), temperature);
 }
 
-void kl_divergence(Queue& queue, View kl, ConstView logits, ConstView log_sum,
-                   ConstView reference_logits, ConstView reference_log_sum, double temperature) {
+void kl_divergence(Queue& queue, View kl, ConstView logits, ConstView log_sum_exp,
+                   ConstView reference_logits, ConstView reference_log_sum_exp,
+                   double temperature) {
   constexpr const char* kernel = "kl_divergence";
-  const Grid grid = grid_for(kernel, logits, temperature);
-  check_argument(kernel, "reference_logits", reference_logits, DType::f32, logits.shape());
-  check_argument(kernel, "kl", kl, DType::f32, {grid.blocks});
-  check_argument(kernel, "log_sum", log_sum, DType::f32, {grid.blocks});
-  check_argument(kernel, "reference_log_sum", reference_log_sum, DType::f32, {grid.blocks});
+  const Grid grid = grid_for(logits);
   launch(queue, kernel, kl_rows, grid, kl.data<float>(), logits.data<float>(),
-         log_sum.data<float>(), reference_logits.data<float>(), reference_log_sum.data<float>(),
-         logits.extent(1), temperature);
+         log_sum_exp.data<float>(), reference_logits.data<float>(),
+         reference_log_sum_exp.data<float>(), logits.extent(1), temperature);
 }
 
 }  // namespace precis::cuda

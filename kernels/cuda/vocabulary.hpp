@@ -11,7 +11,7 @@
 
 namespace precis::cuda {
 
-/// Of a block that treats a row.
+/// The threads of a block that treats a row.
 inline constexpr int row_threads = 512;
 
 /// Exponents below give 0 in f32.
@@ -27,8 +27,8 @@ struct Quad {
 };
 
 /// row[4i] .. row[4i + 3], minus infinity from n on. A row need not be aligned (a vocabulary is
-/// often odd): two aligned loads then hold the four numbers, so that a thread has the same numbers
-/// of a row wherever the row lies.
+/// often odd): two aligned loads then hold the four elements, so that a thread has the same
+/// elements of a row wherever the row begins.
 __device__ inline Quad quad_of(const float* row, std::int64_t n, std::int64_t i) {
   const auto shift = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(row) / 4 % 4);
   const auto* aligned = reinterpret_cast<const float4*>(row - shift) + i;
@@ -98,9 +98,9 @@ struct RowStatistics {
   double entropy;  ///< In nats; 0 unless asked for.
 };
 
-/// All numbers NaN where a logit is NaN or none is finite. One pass (Milakov and Gimelshein 2018);
-/// H = log_sum - sum p z = log S - (sum exp(z - max) (z - max)) / S. All row_threads threads call
-/// it and have the result.
+/// All results are NaN where a logit is NaN or none is finite. One pass (Milakov and Gimelshein
+/// 2018); H = log_sum_exp - sum p z = log S - (sum exp(z - max) (z - max)) / S. All row_threads
+/// threads call it and have the result.
 template <bool with_entropy>
 __device__ RowStatistics row_statistics(const float* row, std::int64_t n, float temperature) {
   ThreadSums<with_entropy> sums;

@@ -1,18 +1,11 @@
 #include <cmath>
 
-#include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
 
 void adamw_step(Queue&, View parameter, View first, View second, ConstView gradient,
                 ConstView gradient_scale, const AdamW& settings) {
-  constexpr const char* kernel = "adamw_step";
-  check_argument(kernel, "parameter", parameter, DType::f32, parameter.shape());
-  check_argument(kernel, "first", first, DType::f32, parameter.shape());
-  check_argument(kernel, "second", second, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient", gradient, DType::f32, parameter.shape());
-  check_argument(kernel, "gradient_scale", gradient_scale, DType::f32, {1});
   const double correction1 = 1.0 - std::pow(settings.beta1, settings.update);
   const double correction2 = 1.0 - std::pow(settings.beta2, settings.update);
   for (std::int64_t i = 0; i < parameter.numel(); ++i) {

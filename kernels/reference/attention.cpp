@@ -7,14 +7,14 @@
 
 namespace precis::reference {
 
-void attention_forward(Queue&, View out, View log_sum, ConstView q, ConstView k, ConstView v,
+void attention_forward(Queue&, View out, View log_sum_exp, ConstView q, ConstView k, ConstView v,
                        ConstView offsets, double scale) {
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);
   // Tokens outside of all sequences are zero.
   std::fill_n(out.data<float>(), out.numel(), 0.0F);
-  std::fill_n(log_sum.data<float>(), log_sum.numel(), 0.0F);
+  std::fill_n(log_sum_exp.data<float>(), log_sum_exp.numel(), 0.0F);
   const auto* starts = offsets.data<std::int32_t>();
   for (std::int64_t b = 0; b + 1 < offsets.numel(); ++b) {
     for (std::int64_t i = starts[b]; i < starts[b + 1]; ++i) {
@@ -36,7 +36,7 @@ void attention_forward(Queue&, View out, View log_sum, ConstView q, ConstView k,
           sum += std::exp(score - max);
         }
         const double total = max + std::log(sum);
-        log_sum.data<float>()[i * heads + head] = static_cast<float>(total);
+        log_sum_exp.data<float>()[i * heads + head] = static_cast<float>(total);
         for (std::int64_t d = 0; d < head_dim; ++d) {
           double value = 0.0;
           for (std::int64_t j = starts[b]; j <= i; ++j) {

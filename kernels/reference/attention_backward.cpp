@@ -31,8 +31,8 @@ void store(View to, const std::vector<double>& sums) {
 }  // namespace
 
 void attention_backward(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView log_sum, ConstView q, ConstView k, ConstView v, ConstView offsets,
-                        double scale) {
+                        ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
+                        ConstView offsets, double scale) {
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);
@@ -50,8 +50,9 @@ void attention_backward(Queue&, View dq, View dk, View dv, ConstView dout, Const
         for (std::int64_t j = starts[b]; j <= i; ++j) {
           const std::int64_t kv_row = (j * kv_heads + head / (heads / kv_heads)) * head_dim;
           const float* kj = k.data<float>() + kv_row;
-          const double p = std::exp(scale * dot(qi, kj, head_dim) -
-                                    static_cast<double>(log_sum.data<float>()[i * heads + head]));
+          const double p =
+              std::exp(scale * dot(qi, kj, head_dim) -
+                       static_cast<double>(log_sum_exp.data<float>()[i * heads + head]));
           const double dp = dot(douti, v.data<float>() + kv_row, head_dim);
           const double ds = scale * p * (dp - delta);
           add(dq_sums, row, ds, kj, head_dim);

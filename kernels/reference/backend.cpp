@@ -1,6 +1,9 @@
 #include "kernels/reference/kernels.hpp"
+#include "kernels/table.hpp"
 
 namespace precis::reference {
+
+constexpr Capabilities capabilities{.reads_lists = true};
 
 const Backend backend{
     .name = "reference",

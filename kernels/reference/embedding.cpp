@@ -1,18 +1,13 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
 namespace {
 
-void add_rows_at(const char* kernel, View out, ConstView x, ConstView places) {
-  check_rank(kernel, "out", out, 2);
+void add_rows_at(View out, ConstView x, ConstView places) {
   const std::int64_t width = out.extent(1);
-  check_argument(kernel, "out", out, DType::f32, out.shape());
-  check_argument(kernel, "rows to add", x, DType::f32, {places.numel(), width});
-  check_argument(kernel, "places", places, DType::i32, {places.numel()});
   std::vector<double> sums(out.data<float>(), out.data<float>() + out.numel());
   for (std::int64_t p = 0; p < places.numel(); ++p) {
     for (std::int64_t c = 0; c < width; ++c) {
@@ -28,12 +23,7 @@ void add_rows_at(const char* kernel, View out, ConstView x, ConstView places) {
 }  // namespace
 
 void embedding_forward(Queue&, View out, ConstView table, ConstView tokens, Write write) {
-  constexpr const char* kernel = "embedding_forward";
-  check_rank(kernel, "table", table, 2);
   const std::int64_t width = table.extent(1);
-  check_argument(kernel, "table", table, DType::f32, table.shape());
-  check_argument(kernel, "tokens", tokens, DType::i32, {tokens.numel()});
-  check_argument(kernel, "out", out, DType::f32, {tokens.numel(), width});
   for (std::int64_t n = 0; n < tokens.numel(); ++n) {
     for (std::int64_t c = 0; c < width; ++c) {
       float& element = out.data<float>()[n * width + c];
@@ -44,14 +34,10 @@ void embedding_forward(Queue&, View out, ConstView table, ConstView tokens, Writ
 }
 
 void embedding_backward(Queue&, View dtable, ConstView dout, ConstView tokens) {
-  add_rows_at("embedding_backward", dtable, dout, tokens);
+  add_rows_at(dtable, dout, tokens);
 }
 
 void gather_rows(Queue&, View out, ConstView x, ConstView positions) {
-  constexpr const char* kernel = "gather_rows";
-  check_rank(kernel, "x", x, 2);
-  check_argument(kernel, "positions", positions, DType::i32, {positions.numel()});
-  check_argument(kernel, "out", out, x.dtype(), {positions.numel(), x.extent(1)});
   for (std::int64_t p = 0; p < positions.numel(); ++p) {
     const std::int64_t position = positions.data<std::int32_t>()[p];
     const ConstView row = x.rows(position, position + 1);
@@ -60,7 +46,7 @@ void gather_rows(Queue&, View out, ConstView x, ConstView positions) {
 }
 
 void scatter_add_rows(Queue&, View out, ConstView x, ConstView positions) {
-  add_rows_at("scatter_add_rows", out, x, positions);
+  add_rows_at(out, x, positions);
 }
 
 }  // namespace precis::reference

@@ -1,6 +1,5 @@
 #include <vector>
 
-#include "base/error.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
@@ -16,12 +15,11 @@ struct PlainPack {
 
 Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/, DType precision,
                  Pack /*former*/) {
-  require(weight.dtype() == DType::f32 && precision == DType::f32,
-          "The reference packs f32 weights for f32, not {} for {}.", name_of(weight.dtype()),
-          name_of(precision));
   const float* data = weight.data<float>();
-  return Pack(std::make_shared<PlainPack>(PlainPack{
-      weight.extent(0), weight.extent(1), std::vector<float>(data, data + weight.numel())}));
+  return Pack(
+      std::make_shared<PlainPack>(PlainPack{weight.extent(0), weight.extent(1),
+                                            std::vector<float>(data, data + weight.numel())}),
+      weight.shape(), precision);
 }
 
 void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, ConstView bias,

@@ -1,13 +1,18 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/check.hpp"
+#include "kernels/exact_sum.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
 namespace {
 
-double& at(View sums, auto which) { return sums.data<double>()[static_cast<std::size_t>(which)]; }
+void add(View sums, auto which, double x) {
+  std::int64_t* const words =
+      sums.data<std::int64_t>() + static_cast<std::int64_t>(which) * exact_sum_words;
+  add_exactly(words, x);
+  carry_exact_sum(words);
+}
 
 double number(ConstView x, std::int64_t i) { return static_cast<double>(x.data<float>()[i]); }
 
@@ -18,14 +23,8 @@ double max_of(double a, double b) {
 
 }  // namespace
 
-void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstView old_logprob,
-                     ConstView advantages, double clip, double weight) {
-  constexpr const char* kernel = "ppo_policy_loss";
-  check_argument(kernel, "logprob", logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "dlogprob", dlogprob, DType::f32, logprob.shape());
-  check_argument(kernel, "old_logprob", old_logprob, DType::f32, logprob.shape());
-  check_argument(kernel, "advantages", advantages, DType::f32, logprob.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PolicySum::count)});
+void ppo_policy_loss(Queue&, View dlogprob, View sums, View ratio_max, ConstView logprob,
+                     ConstView old_logprob, ConstView advantages, double clip, double weight) {
   for (std::int64_t p = 0; p < logprob.numel(); ++p) {
     const double change = number(logprob, p) - number(old_logprob, p);
     const double ratio = std::exp(change);
@@ -33,22 +32,16 @@ void ppo_policy_loss(Queue&, View dlogprob, View sums, ConstView logprob, ConstV
     const double term = -number(advantages, p) * ratio;
     const double clipped_term = -number(advantages, p) * bounded;
     dlogprob.data<float>()[p] = static_cast<float>(clipped_term > term ? 0.0 : weight * term);
-    at(sums, PolicySum::loss) += max_of(term, clipped_term);
-    at(sums, PolicySum::clipped) += clipped_term > term ? 1.0 : 0.0;
-    at(sums, PolicySum::ratio) += ratio;
-    at(sums, PolicySum::ratio_max) = max_of(at(sums, PolicySum::ratio_max), ratio);
-    at(sums, PolicySum::squared_change) += change * change / 2.0;
+    add(sums, PolicySum::loss, max_of(term, clipped_term));
+    add(sums, PolicySum::clipped, clipped_term > term ? 1.0 : 0.0);
+    add(sums, PolicySum::ratio, ratio);
+    *ratio_max.data<double>() = max_of(*ratio_max.data<double>(), ratio);
+    add(sums, PolicySum::squared_change, change * change / 2.0);
   }
 }
 
 void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView old_values,
                     ConstView returns, double clip, double weight) {
-  constexpr const char* kernel = "ppo_value_loss";
-  check_argument(kernel, "values", values, DType::f32, values.shape());
-  check_argument(kernel, "dvalues", dvalues, DType::f32, values.shape());
-  check_argument(kernel, "old_values", old_values, DType::f32, values.shape());
-  check_argument(kernel, "returns", returns, DType::f32, values.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(ValueSum::count)});
   for (std::int64_t p = 0; p < values.numel(); ++p) {
     const double error = number(values, p) - number(returns, p);
     double clipped_error = error;
@@ -63,27 +56,28 @@ void ppo_value_loss(Queue&, View dvalues, View sums, ConstView values, ConstView
       gradient = clipped_square;
     }
     dvalues.data<float>()[p] = static_cast<float>(weight * gradient);
-    at(sums, ValueSum::loss) += max_of(square, clipped_square) / 2.0;
-    at(sums, ValueSum::clipped) += clipped_square > square ? 1.0 : 0.0;
+    add(sums, ValueSum::loss, max_of(square, clipped_square) / 2.0);
+    add(sums, ValueSum::clipped, clipped_square > square ? 1.0 : 0.0);
   }
 }
 
-void preference_loss(Queue&, View drewards, View sums, ConstView rewards, double weight) {
-  constexpr const char* kernel = "preference_loss";
-  check_argument(kernel, "rewards", rewards, DType::f32, rewards.shape());
-  check_argument(kernel, "drewards", drewards, DType::f32, rewards.shape());
-  check_argument(kernel, "sums", sums, DType::f64, {static_cast<int>(PreferenceSum::count)});
+void preference_loss(Queue&, View drewards, View sums, ConstView rewards, ConstView weights,
+                     double divisor) {
   for (std::int64_t b = 0; b < rewards.numel() / 2; ++b) {
     const double chosen = number(rewards, 2 * b);
     const double rejected = number(rewards, 2 * b + 1);
     const double difference = chosen - rejected;
     const double complement = 1.0 / (1.0 + std::exp(difference));
     // exp(700) is still finite in f64; beyond, log(1 + exp(x)) is x to the last bit.
-    at(sums, PreferenceSum::loss) +=
-        difference > -700.0 ? std::log1p(std::exp(-difference)) : -difference;
-    at(sums, PreferenceSum::correct) += chosen > rejected ? 1.0 : chosen == rejected ? 0.5 : 0.0;
-    drewards.data<float>()[2 * b] = static_cast<float>(-weight * complement);
-    drewards.data<float>()[2 * b + 1] = static_cast<float>(weight * complement);
+    const double weight = weights.data<double>()[b];
+    const double loss = difference > -700.0 ? std::log1p(std::exp(-difference)) : -difference;
+    add(sums, PreferenceSum::loss, weight * loss);
+    add(sums, PreferenceSum::correct,
+        weight * (chosen > rejected    ? 1.0
+                  : chosen == rejected ? 0.5
+                                       : 0.0));
+    drewards.data<float>()[2 * b] = static_cast<float>(-weight / divisor * complement);
+    drewards.data<float>()[2 * b + 1] = static_cast<float>(weight / divisor * complement);
   }
 }
 

@@ -1,35 +1,36 @@
+#include <algorithm>
 #include <cmath>
 
-#include "kernels/check.hpp"
+#include "kernels/exact_sum.hpp"
 #include "kernels/reference/kernels.hpp"
 
 namespace precis::reference {
 
-void sum(Queue&, View out, ConstView x, Write write) {
-  check_argument("sum", "x", x, DType::f32, x.shape());
-  check_argument("sum", "out", out, DType::f64, {1});
-  double total = 0.0;
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    total += x.data<float>()[i];
+namespace {
+
+/// Adds term(x) for each x; the terms are exact in f64.
+void add_terms(View out, ConstView x, Write write, double (*term)(double)) {
+  std::int64_t* const words = out.data<std::int64_t>();
+  if (write == Write::overwrite) {
+    std::fill_n(words, exact_sum_words, 0);
   }
-  *out.data<double>() = write == Write::accumulate ? *out.data<double>() + total : total;
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    add_exactly(words, term(static_cast<double>(x.data<float>()[i])));
+    carry_exact_sum(words);
+  }
+}
+
+}  // namespace
+
+void sum(Queue&, View out, ConstView x, Write write) {
+  add_terms(out, x, write, [](double element) { return element; });
 }
 
 void sum_of_squares(Queue&, View out, ConstView x, Write write) {
-  check_argument("sum_of_squares", "x", x, DType::f32, x.shape());
-  check_argument("sum_of_squares", "out", out, DType::f64, {1});
-  double total = 0.0;
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    const double element = x.data<float>()[i];
-    total += element * element;
-  }
-  *out.data<double>() = write == Write::accumulate ? *out.data<double>() + total : total;
+  add_terms(out, x, write, [](double element) { return element * element; });
 }
 
 void clip_scale(Queue&, View scale, View norm, ConstView sum_of_squares, double clip) {
-  check_argument("clip_scale", "scale", scale, DType::f32, {1});
-  check_argument("clip_scale", "norm", norm, DType::f64, {1});
-  check_argument("clip_scale", "sum_of_squares", sum_of_squares, DType::f64, {1});
   const double root = std::sqrt(*sum_of_squares.data<double>());
   *norm.data<double>() = root;
   double factor = 1.0;

@@ -4,9 +4,7 @@
 #include <numeric>
 #include <vector>
 
-#include "base/error.hpp"
 #include "base/random.hpp"
-#include "kernels/check.hpp"
 #include "kernels/reference/kernels.hpp"
 #include "kernels/reference/softmax.hpp"
 
@@ -51,10 +49,6 @@ std::vector<std::uint32_t> kept_tokens(const std::vector<double>& z, const Sampl
 
 void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
             ConstView positions, const SamplingRule& rule) {
-  check_rank("sample", "logits", logits, 2);
-  check_argument("sample", "logits", logits, DType::f32, logits.shape());
-  require(rule.temperature >= 0.0, "Kernel sample: the temperature is {}; it must be at least 0.",
-          rule.temperature);
   const std::int64_t vocabulary = logits.extent(1);
   for (std::int64_t b = 0; b < logits.extent(0); ++b) {
     const bool is_greedy = rule.temperature == 0.0;
@@ -76,7 +70,7 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
       }
     }
     tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(choice);
-    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp(z));
+    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp_of(z));
   }
 }
 

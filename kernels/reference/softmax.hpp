@@ -19,7 +19,7 @@ inline std::vector<double> tempered(const float* logits, std::int64_t vocabulary
   return z;
 }
 
-inline double log_sum_exp(const std::vector<double>& z) {
+inline double log_sum_exp_of(const std::vector<double>& z) {
   double max = -std::numeric_limits<double>::infinity();
   for (const double value : z) {
     max = std::max(max, value);

@@ -14,7 +14,7 @@ namespace {
 
 /// Equal values of a post.
 struct Run {
-  PostValue of;
+  PostValue row;
   std::int64_t count = 0;
 };
 
@@ -25,8 +25,9 @@ std::vector<Run> runs_of(std::span<const PostValue> values) {
   });
   std::vector<Run> runs;
   for (const PostValue& value : sorted) {
-    if (runs.empty() || runs.back().of.post != value.post || runs.back().of.value != value.value) {
-      runs.push_back({.of = value});
+    if (runs.empty() || runs.back().row.post != value.post ||
+        runs.back().row.value != value.value) {
+      runs.push_back({.row = value});
     }
     ++runs.back().count;
   }
@@ -44,6 +45,7 @@ std::int64_t common_divisor(std::span<const Run> runs) {
 struct PostMean {
   double weight = 1;
   double mean = 0;
+  double rows = 1;
 };
 
 /// Sorted, so that sums over them have one order.
@@ -53,7 +55,7 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
   std::vector<PostMean> means;
   for (std::size_t first = 0; first < runs.size();) {
     std::size_t end = first;
-    while (end < runs.size() && runs[end].of.post == runs[first].of.post) {
+    while (end < runs.size() && runs[end].row.post == runs[first].row.post) {
       ++end;
     }
     const auto own = std::span(runs).subspan(first, end - first);
@@ -63,10 +65,11 @@ std::vector<PostMean> post_means(std::span<const PostValue> values, Weight weigh
     for (const Run& run : own) {
       const std::int64_t count = run.count / by;
       const auto times = static_cast<double>(count);
-      sum += times * run.of.value;
+      sum += times * run.row.value;
       rows += times;
     }
-    means.push_back({.weight = weight == Weight::rows ? rows : 1, .mean = sum / rows});
+    means.push_back(
+        {.weight = weight == Weight::rows ? rows : 1, .mean = sum / rows, .rows = rows});
     first = end;
   }
   std::ranges::sort(means, [](const PostMean& a, const PostMean& b) {
@@ -80,6 +83,7 @@ struct Spread {
   double mean = 0;
   double variance = 0;  ///< 0 of one post
   double trials = 0;    ///< posts, fewer where their weights differ (Kish 1965)
+  double rows = 0;
   std::int64_t posts = 0;
 };
 
@@ -87,14 +91,17 @@ Spread spread_of(std::span<const PostMean> means) {
   double sum = 0;
   double weights = 0;
   double squared_weights = 0;
+  double rows = 0;
   for (const PostMean& post : means) {
     sum += post.weight * post.mean;
     weights += post.weight;
     squared_weights += post.weight * post.weight;
+    rows += post.rows;
   }
   const auto posts = static_cast<double>(means.size());
   Spread spread{.mean = sum / weights,
                 .trials = weights * weights / squared_weights,
+                .rows = rows,
                 .posts = static_cast<std::int64_t>(means.size())};
   if (means.size() > 1) {
     double squares = 0;
@@ -168,8 +175,13 @@ Rate rate_over_posts(std::span<const PostValue> values, Weight weight) {
   if (each_is_one_trial || all_equal) {
     return wilson(spread.mean, spread.trials, normal_975);
   }
-  return wilson(spread.mean, spread.mean * (1 - spread.mean) / spread.variance,
-                student_975(spread.posts - 1));
+  double trials = spread.mean * (1 - spread.mean) / spread.variance;
+  // Where hardly any post makes the rate, their variance says nothing of those that are rare.
+  constexpr double few = 5;
+  if (spread.trials * std::min(spread.mean, 1 - spread.mean) < few) {
+    trials = std::min(trials, spread.rows);
+  }
+  return wilson(spread.mean, trials, student_975(spread.posts - 1));
 }
 
 Mean mean_over_posts(std::span<const PostValue> values, Weight weight) {

@@ -1,10 +1,10 @@
 // Rates and means with their 95% intervals, formed over posts.
 //
 // The rows behind a rate are not independent: samples of a post resemble each other, and so do
-// judgements of a pair or of a post. So the spread is taken from one number a post (Liang and Zeger
-// 1986; with the t distribution for few posts, Cameron, Gelbach and Miller 2008). Rows enter sorted
-// and by their multiplicities over the common divisor of these: an interval has the same bits in
-// any order of the rows, and where every row is there k times.
+// judgements of a pair or of a post. So the spread is taken from one number per post (Liang and
+// Zeger 1986; with the t distribution for few posts, Cameron, Gelbach and Miller 2008). Rows enter
+// sorted and by their multiplicities over the common divisor of these: an interval has the same
+// bits in any order of the rows, and where every row is there k times.
 #pragma once
 
 #include <cstdint>
@@ -49,9 +49,12 @@ enum class Weight { posts, rows };
 
 /// Of values from 0 to 1. Where each post has wins only or losses only, Wilson's interval with the
 /// posts as trials. Else Wilson's with the effective number of trials, rate (1 - rate) / variance,
-/// of Korn and Graubard (1998), and t in place of z; the variance is that of the posts' means.
-/// Posts that are all equally between 0 and 1 say nothing of the spread and are trials again.
-/// `values` must not be empty.
+/// of Korn and Graubard (1998), and t in place of z; the variance is that of the
+/// posts' means. Posts that are all equally between 0 and 1 say nothing of the spread and are
+/// trials again. Where the samples of a post resemble each other, and posts x rate or posts x (1 -
+/// rate) is below 5, fewer than 93% of the intervals may hold the rate: the few posts that make it
+/// do not show its variance (simulated; the logit's interval and fewer degrees of freedom do not
+/// mend it); the trials are at most the rows there. `values` must not be empty.
 [[nodiscard]] Rate rate_over_posts(std::span<const PostValue> values, Weight weight);
 
 /// The mean, plus and minus t (posts - 1 degrees of freedom) standard errors of the posts' means.

@@ -149,6 +149,20 @@ Hint meant_by(std::string_view word, std::span<const std::string> words,
   if (auto close = by(given, slips); !close.empty()) {
     return {.words = std::move(close), .note = {}};
   }
+  // A slip in a name from elsewhere.
+  const Alias* closest = nullptr;
+  std::size_t least = 0;
+  for (const Alias& alias : aliases) {
+    const auto distance = slips(alias.name, given.front().name);
+    if (distance && (closest == nullptr || *distance < least) &&
+        std::find(words.begin(), words.end(), alias.word) != words.end()) {
+      closest = &alias;
+      least = *distance;
+    }
+  }
+  if (closest != nullptr) {
+    return {.words = {std::string{closest->word}}, .note = closest->note};
+  }
   return {.words = by(given, begins_or_ends), .note = {}};
 }
 

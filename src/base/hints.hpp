@@ -33,7 +33,8 @@ struct Hint {
 ///   1. the same name in another section or without one (`steps` or `ppo.steps`: `train.steps`);
 ///   2. an alias whose word is among `words`, the first of them;
 ///   3. a name with few slips, at most one for three letters (`train.setps`);
-///   4. a name that begins with the given one, or ends with it behind a `_` (`warmup`:
+///   4. an alias with few slips, the closest;
+///   5. a name that begins with the given one, or ends with it behind a `_` (`warmup`:
 ///      `train.warmup_steps`), from three letters on.
 /// A section may also stand before the name with `_` between (`train_steps`).
 [[nodiscard]] Hint meant_by(std::string_view word, std::span<const std::string> words,

@@ -9,6 +9,7 @@
 
 #include "base/deck.hpp"
 #include "base/list_text.hpp"
+#include "base/plain_words.hpp"
 #include "base/text.hpp"
 
 namespace precis {
@@ -198,9 +199,7 @@ po::parsed_options read_command_line(const OptionTable& table, std::span<const s
           "An argument is empty, expected the name of a {}: perhaps a variable that is not set.",
           positional.empty() ? "deck" : positional);
     }
-    if (word.starts_with('-')) {
-      fail_usage("{} is not an option: options have the form --key VALUE.", word);
-    }
+    check_plain_word(table, words, word);
   }
   keep_last_values(line.options);
   const Option* named = positional.empty() ? nullptr : table.find(positional);
@@ -334,6 +333,12 @@ std::string OptionTable::text(const std::string& key) const { return at(key).tex
 void OptionTable::read_value(const std::string& key, const std::string& value,
                              const std::string& where) {
   const Option& option = at(key);
+  if (value == "-" && option.info.file != FileUse::none) {
+    const bool input = option.info.file == FileUse::input;
+    fail_usage("{}{} is -, which is no file: standard {} is named {} here.", where,
+               where.starts_with("--") ? "" : ": " + key, input ? "input" : "output",
+               input ? "/dev/stdin" : "/dev/stdout");
+  }
   if (!option.read(value)) {
     const std::string hint = question(meant_by(value, option.info.choices, aliases_));
     if (where.starts_with("--")) {

@@ -50,10 +50,11 @@ std::string Progress::line(std::int64_t step, const ProgressNumbers& numbers,
         elapsed_seconds / static_cast<double>(done) * static_cast<double>(total_steps_ - step);
     text += fmt::format("  {} left", duration_text(left));
   }
-  for (const ProgressNumbers::Value& of : numbers.values) {
-    if (std::isfinite(of.value)) {
-      text += of.percent ? fmt::format("  {} {:.0f}%", of.name, 100 * of.value)
-                         : fmt::format("  {} {:.{}f}", of.name, of.value, of.decimals);
+  for (const ProgressNumbers::Value& number : numbers.values) {
+    if (std::isfinite(number.value)) {
+      text += number.percent
+                  ? fmt::format("  {} {:.0f}%", number.name, 100 * number.value)
+                  : fmt::format("  {} {:.{}f}", number.name, number.value, number.decimals);
     }
   }
   if (numbers.tokens_per_second > 0) {

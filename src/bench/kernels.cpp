@@ -10,12 +10,12 @@
 namespace precis {
 namespace {
 
-/// Of the vocabulary's products and losses, so that logits stay small beside the weights.
+/// For the vocabulary's products and losses, so that logits stay small beside the weights.
 constexpr std::int64_t most_positions = 256;
-/// Of AdamW: 1 GiB in four buffers.
+/// For AdamW: 1 GiB in four buffers.
 constexpr std::int64_t most_parameters = std::int64_t{1} << 26;
 
-/// Bytes of f32 numbers.
+/// Bytes of f32 elements.
 constexpr double f32_bytes = 4;
 
 double number(std::int64_t x) { return static_cast<double>(x); }
@@ -192,7 +192,7 @@ class KernelTimes {
     Tensor dq = device_.allocate(of_queries, precision_);
     Tensor dk = device_.allocate(of_keys, precision_);
     Tensor dv = device_.allocate(of_keys, precision_);
-    Tensor log_sum = device_.allocate({tokens_, c_.heads});
+    Tensor log_sum_exp = device_.allocate({tokens_, c_.heads});
     std::vector<std::int32_t> ends;
     for (std::int64_t b = 0; b <= sizes_.batch; ++b) {
       ends.push_back(static_cast<std::int32_t>(b * sizes_.length));
@@ -206,12 +206,12 @@ class KernelTimes {
     const std::string shape =
         fmt::format("{} x {}, {} heads of {}", sizes_.batch, sizes_.length, c_.heads, c_.head_dim);
     add("attention forward " + shape, {2 * one_product, both_sides + sums}, [&] {
-      kernels_.attention_forward(queue_, out.view(), log_sum.view(), q.view(), k.view(), v.view(),
-                                 offsets.view(), scale);
+      kernels_.attention_forward(queue_, out.view(), log_sum_exp.view(), q.view(), k.view(),
+                                 v.view(), offsets.view(), scale);
     });
     add("attention backward " + shape, {5 * one_product, 2 * both_sides + sums}, [&] {
       kernels_.attention_backward(queue_, dq.view(), dk.view(), dv.view(), dout.view(), out.view(),
-                                  log_sum.view(), q.view(), k.view(), v.view(), offsets.view(),
+                                  log_sum_exp.view(), q.view(), k.view(), v.view(), offsets.view(),
                                   scale);
     });
   }
@@ -248,15 +248,15 @@ class KernelTimes {
     const Tensor targets = indices(positions, c_.vocabulary);
     const Tensor dlogprob = numbers({positions});
     Tensor logprob = device_.allocate({positions});
-    Tensor log_sum = device_.allocate({positions});
+    Tensor log_sum_exp = device_.allocate({positions});
     const double bytes = f32_bytes * number(positions * c_.vocabulary);
     const std::string shape = fmt::format("{} x {}", positions, c_.vocabulary);
     add("vocabulary loss forward " + shape, {0, bytes}, [&] {
-      kernels_.log_softmax_forward(queue_, logprob.view(), log_sum.view(), {}, logits.view(),
+      kernels_.log_softmax_forward(queue_, logprob.view(), log_sum_exp.view(), {}, logits.view(),
                                    targets.view(), 1.0);
     });
     add("vocabulary loss backward " + shape, {0, 2 * bytes}, [&] {
-      kernels_.log_softmax_backward(queue_, logits.view(), log_sum.view(), targets.view(),
+      kernels_.log_softmax_backward(queue_, logits.view(), log_sum_exp.view(), targets.view(),
                                     dlogprob.view(), 1.0);
     });
   }
@@ -276,8 +276,8 @@ class KernelTimes {
     Tensor rstd = device_.allocate({tokens_});
     const double bytes = element_ * number(shape.numel());
     const bool layer_norm = c_.norm == NormKind::layer_norm;
-    const std::string of = fmt::format("{} x {}", tokens_, c_.width);
-    add("norm forward " + of, {0, 2 * bytes}, [&] {
+    const std::string size = fmt::format("{} x {}", tokens_, c_.width);
+    add("norm forward " + size, {0, 2 * bytes}, [&] {
       if (layer_norm) {
         kernels_.layer_norm_forward(queue_, out.view(), mean.view(), rstd.view(), x.view(),
                                     weight.view(), bias.view(), c_.norm_epsilon);
@@ -286,7 +286,7 @@ class KernelTimes {
                                   c_.norm_epsilon);
       }
     });
-    add("norm backward " + of, {0, 4 * bytes}, [&] {
+    add("norm backward " + size, {0, 4 * bytes}, [&] {
       if (layer_norm) {
         kernels_.layer_norm_backward(queue_, dx.view(), dweight.view(), dbias.view(), dout.view(),
                                      x.view(), weight.view(), mean.view(), rstd.view());
@@ -309,15 +309,15 @@ class KernelTimes {
     Tensor dx = device_.allocate(shape, precision_);
     Tensor dgate = gated ? device_.allocate(shape, precision_) : Tensor();
     const double bytes = element_ * number(shape.numel());
-    const std::string of = fmt::format("{} x {}", tokens_, c_.mlp_width);
-    add("activation forward " + of, {0, (gated ? 3 : 2) * bytes}, [&] {
+    const std::string size = fmt::format("{} x {}", tokens_, c_.mlp_width);
+    add("activation forward " + size, {0, (gated ? 3 : 2) * bytes}, [&] {
       if (gated) {
         kernels_.gated_silu_forward(queue_, out.view(), gate.view(), x.view());
       } else {
         kernels_.gelu_forward(queue_, out.view(), x.view(), kind);
       }
     });
-    add("activation backward " + of, {0, (gated ? 5 : 3) * bytes}, [&] {
+    add("activation backward " + size, {0, (gated ? 5 : 3) * bytes}, [&] {
       if (gated) {
         kernels_.gated_silu_backward(queue_, dgate.view(), dx.view(), dout.view(), gate.view(),
                                      x.view());
@@ -347,11 +347,11 @@ class KernelTimes {
     std::vector<std::int64_t> numbers_of(static_cast<std::size_t>(sequences));
     std::iota(numbers_of.begin(), numbers_of.end(), 0);
     const Tensor episodes = tensor_of(device_, numbers_of, {sequences});
-    Tensor drawn = device_.allocate({sequences}, DType::i32);
+    Tensor sampled = device_.allocate({sequences}, DType::i32);
     Tensor logprob = device_.allocate({sequences});
     add(fmt::format("sampling {} x {}", sequences, c_.vocabulary),
         {0, f32_bytes * number(sequences * c_.vocabulary)}, [&] {
-          kernels_.sample(queue_, drawn.view(), logprob.view(), logits.view(), episodes.view(),
+          kernels_.sample(queue_, sampled.view(), logprob.view(), logits.view(), episodes.view(),
                           positions.view(), SamplingRule{.seed = 1});
         });
   }

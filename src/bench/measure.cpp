@@ -43,16 +43,16 @@ std::string with_prefix(double value, std::string_view unit) {
 }
 
 /// In what the floor is set by, or in tokens.
-std::string rate_text(const Measurement& of, const Ceilings& ceilings) {
-  if (of.tokens > 0) {
-    const double rate = static_cast<double>(of.tokens) / of.median();
+std::string rate_text(const Measurement& measurement, const Ceilings& ceilings) {
+  if (measurement.tokens > 0) {
+    const double rate = static_cast<double>(measurement.tokens) / measurement.median();
     return (rate < 1000 ? fmt::format("{:.1f}", rate) : with_thousands(std::llround(rate))) +
            " tokens/s";
   }
-  const bool by_flop =
-      of.work.flop * ceilings.bytes_per_second > of.work.bytes * ceilings.flop_per_second;
-  return by_flop ? with_prefix(of.work.flop / of.median(), "FLOP/s")
-                 : with_prefix(of.work.bytes / of.median(), "B/s");
+  const bool by_flop = measurement.work.flop * ceilings.bytes_per_second >
+                       measurement.work.bytes * ceilings.flop_per_second;
+  return by_flop ? with_prefix(measurement.work.flop / measurement.median(), "FLOP/s")
+                 : with_prefix(measurement.work.bytes / measurement.median(), "B/s");
 }
 
 double product_rate(const Timing& timing, RandomTensors& random, std::int64_t n) {
@@ -159,30 +159,31 @@ std::string to_text(const Ceilings& ceilings, std::span<const Measurement> resul
                   ceilings.product_size);
   constexpr auto row = "{:<46} {:>8} {:>7} {:>18} {:>8} {:>11}\n";
   text += fmt::format(row, "", "time", "spread", "rate", "floor", "floor/time");
-  for (const Measurement& of : results) {
-    const double floor = floor_seconds(of.work, ceilings);
-    text += fmt::format(row, of.name, with_prefix(of.median(), "s"),
-                        fmt::format("{:.2f}", of.spread()), rate_text(of, ceilings),
-                        with_prefix(floor, "s"), fmt::format("{:.3f}", floor / of.median()));
+  for (const Measurement& measurement : results) {
+    const double floor = floor_seconds(measurement.work, ceilings);
+    text +=
+        fmt::format(row, measurement.name, with_prefix(measurement.median(), "s"),
+                    fmt::format("{:.2f}", measurement.spread()), rate_text(measurement, ceilings),
+                    with_prefix(floor, "s"), fmt::format("{:.3f}", floor / measurement.median()));
   }
   return text;
 }
 
 nlohmann::ordered_json to_json(const Ceilings& ceilings, std::span<const Measurement> results) {
   auto rows = nlohmann::ordered_json::array();
-  for (const Measurement& of : results) {
-    const double floor = floor_seconds(of.work, ceilings);
-    nlohmann::ordered_json row = {{"name", of.name},
-                                  {"seconds", of.median()},
-                                  {"spread", of.spread()},
-                                  {"flop", of.work.flop},
-                                  {"bytes", of.work.bytes},
+  for (const Measurement& measurement : results) {
+    const double floor = floor_seconds(measurement.work, ceilings);
+    nlohmann::ordered_json row = {{"name", measurement.name},
+                                  {"seconds", measurement.median()},
+                                  {"spread", measurement.spread()},
+                                  {"flop", measurement.work.flop},
+                                  {"bytes", measurement.work.bytes},
                                   {"floor_seconds", floor},
-                                  {"floor_over_time", floor / of.median()},
-                                  {"repeats", of.seconds}};
-    if (of.tokens > 0) {
-      row["tokens"] = of.tokens;
-      row["tokens_per_second"] = static_cast<double>(of.tokens) / of.median();
+                                  {"floor_over_time", floor / measurement.median()},
+                                  {"repeats", measurement.seconds}};
+    if (measurement.tokens > 0) {
+      row["tokens"] = measurement.tokens;
+      row["tokens_per_second"] = static_cast<double>(measurement.tokens) / measurement.median();
     }
     rows.push_back(std::move(row));
   }

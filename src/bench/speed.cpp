@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "model/generator.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "train/sft.hpp"
 
 namespace precis {
@@ -42,8 +43,8 @@ MultipliedParameters multiplied_parameters(const Model& model) {
 
 }  // namespace
 
-Measurement measure_training(const Timing& timing, Machine& machine, Model& model,
-                             MpiCommunicator& world, std::int64_t batch, std::int64_t length,
+Measurement measure_training(const Timing& timing, Machine& machine, Model& model, RankGroup& world,
+                             std::int64_t batch, std::int64_t length,
                              std::int64_t micro_batch_tokens) {
   const ModelConfig& c = model.config;
   std::vector<Example> examples(static_cast<std::size_t>(batch));
@@ -54,8 +55,12 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
   }
   SftObjective objective(machine, model, world, examples, {}, SftLoss::response,
                          micro_batch_tokens);
-  const SupervisedTask task = objective.task();
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = world,
+                     .micro_batch_tokens = micro_batch_tokens});
   Optimizer optimizer(machine.device, model.parameters);
+  MpiCommunicator data_parallel(world);
   const TrainOptions options;
   std::vector<std::int64_t> rows(examples.size());
   std::iota(rows.begin(), rows.end(), 0);
@@ -68,8 +73,8 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
           .tokens = tokens,
           .seconds = timing.seconds([&] {
             optimizer.zero_gradients();
-            (void)task.accumulate(rows, tokens, optimizer.gradients());
-            (void)optimizer.reduce(world, options.clip_norm);
+            (void)accumulate(pipeline, objective, rows, number(tokens), optimizer.gradients());
+            (void)optimizer.reduce(data_parallel, options.clip_norm);
             optimizer.apply(model.parameters, options, 1e-5);
           })};
 }

@@ -5,16 +5,16 @@
 
 #include "bench/measure.hpp"
 #include "model/model.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 #include "train/machine.hpp"
 
 namespace precis {
 
 /// Forward, backward, clipping and AdamW of `batch` sequences of which `length` tokens each are
 /// predicted. Its FLOP: 6 N + 6 L C T a token, of N parameters that a token is multiplied with, L
-/// blocks, attention of width C and T tokens a sequence.
+/// blocks, attention of width C and T tokens per sequence.
 [[nodiscard]] Measurement measure_training(const Timing& timing, Machine& machine, Model& model,
-                                           MpiCommunicator& world, std::int64_t batch,
+                                           RankGroup& world, std::int64_t batch,
                                            std::int64_t length, std::int64_t micro_batch_tokens);
 
 /// Generation for a count of sequences: first the prompts, up to the first token of each response,

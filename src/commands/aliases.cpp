@@ -5,7 +5,7 @@
 namespace precis {
 namespace {
 
-constexpr std::string_view over_all_ranks = "It is of a whole step, over all ranks.";
+constexpr std::string_view over_all_ranks = "It counts a whole step, over all ranks.";
 constexpr std::string_view tokens_not_rows = "It counts tokens, not rows.";
 constexpr std::string_view rollout_steps = "A step is a batch of ppo.batch episodes.";
 constexpr std::string_view in_steps = "It is a number of steps.";
@@ -34,17 +34,32 @@ constexpr auto aliases = std::to_array<Alias>({
     {"model", "policy"},
     {"model", "from"},
     {"sft_model", "policy"},
+    {"sft_model", "model"},
     {"sft_model_path", "policy"},
+    {"sft_model_path", "model"},
+    {"base_model", "model"},
+    {"base_model", "policy"},
+    {"init_from", "model"},
+    {"init_from", "policy"},
     {"actor", "policy"},
     {"policy", "model"},
     {"reward_model", "reward"},
+    {"reward_model", "model"},
     {"reward_model_path", "reward"},
+    {"reward_model_path", "model"},
     {"reward_pretrain", "reward"},
+    {"reward_pretrain", "model"},
+    {"reward", "model"},
     {"rm", "reward"},
+    {"rm", "model"},
     {"rm_path", "reward"},
+    {"rm_path", "model"},
     {"critic", "value"},
+    {"critic", "model"},
     {"critic_pretrain", "value"},
     {"value_model", "value"},
+    {"value_model", "model"},
+    {"value", "model"},
     {"ref", "reference"},
     {"ref_model", "reference"},
     {"ref_model_path", "reference"},
@@ -138,7 +153,8 @@ constexpr auto aliases = std::to_array<Alias>({
     {"batch_size", "score.micro_batch_tokens", tokens_not_rows},
     {"num_mini_batches", "ppo.mini_batches"},
     {"nminibatches", "ppo.mini_batches"},
-    {"mini_batch_size", "ppo.mini_batches", "It is how many a pass has, not their size."},
+    {"mini_batch_size", "ppo.mini_batches",
+     "It is the number of mini-batches in a pass, not their size."},
     // The optimizer.
     {"lr", "train.learning_rate"},
     {"actor_lr", "train.learning_rate"},
@@ -157,7 +173,7 @@ constexpr auto aliases = std::to_array<Alias>({
     {"lr_warmup_steps", "train.warmup_steps"},
     {"warmup_ratio", "train.warmup_steps", in_steps},
     {"lr_warmup_ratio", "train.warmup_steps", in_steps},
-    {"min_lr", "train.final_rate", "It is a part of the peak rate."},
+    {"min_lr", "train.final_rate", "It is a fraction of the peak rate."},
     {"min_lr_ratio", "train.final_rate"},
     {"adam_beta1", "train.beta1"},
     {"adam_beta2", "train.beta2"},
@@ -197,7 +213,7 @@ constexpr auto aliases = std::to_array<Alias>({
     {"lam", "ppo.lambda"},
     {"lambd", "ppo.lambda"},
     {"gae_lambda", "ppo.lambda"},
-    {"whiten_rewards", "ppo.whiten", "It is of the advantages."},
+    {"whiten_rewards", "ppo.whiten", "It whitens the advantages."},
     {"whiten_advantages", "ppo.whiten"},
     {"normalize_advantages", "ppo.whiten"},
     {"missing_eos_penalty", "ppo.missing_end_value"},
@@ -301,11 +317,17 @@ constexpr auto aliases = std::to_array<Alias>({
     {"gpu", "cuda"},
 });
 
+constexpr std::string_view three_trainings =
+    "It trains on summaries; `precis reward` and `precis ppo` train as well.";
+
 constexpr auto aliases_of_commands = std::to_array<Alias>({
+    {"train", "sft", three_trainings},
+    {"training", "sft", three_trainings},
     {"finetune", "sft"},
     {"fine_tune", "sft"},
     {"reward_model", "reward"},
     {"rm", "reward"},
+    {"reward_modeling", "reward"},
     {"rl", "ppo"},
     {"rlhf", "ppo"},
     {"generate", "sample"},

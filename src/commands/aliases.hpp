@@ -1,5 +1,5 @@
 // Names of other programs for what a key, a word or a command does here: TRL and transformers,
-// OpenRLHF, verl, NeMo-Aligner, OpenAI's lm-human-preferences. They serve messages only.
+// OpenRLHF, verl, NeMo-Aligner, OpenAI's lm-human-preferences. They are used in messages only.
 #pragma once
 
 #include <span>
@@ -9,7 +9,7 @@
 namespace precis {
 
 /// For keys, and for the words that a key may have. Of rows with the same name, the first whose key
-/// the command has is meant.
+/// the command has counts.
 [[nodiscard]] std::span<const Alias> known_aliases();
 
 /// For commands.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_options.hpp"
 #include "base/text.hpp"
 #include "bench/kernels.hpp"
 #include "bench/speed.hpp"
@@ -14,6 +15,7 @@
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/machine.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 namespace {
@@ -39,11 +41,10 @@ struct BenchOptions {
   ModelConfig config;
 };
 
-/// What all three have.
+/// The options that all three have.
 void add_common_options(OptionTable& table, BenchOptions& o) {
   table.add("bench.repeats", &o.repeats,
-            {.meaning = "times that each thing is measured, after it was warmed up; the time is "
-                        "their median",
+            {.meaning = "how often each thing is measured, after a warm-up; the time is the median",
              .source = "precis",
              .minimum = 1,
              .maximum = 1e6});
@@ -78,7 +79,7 @@ void add_batch_options(OptionTable& table, BenchOptions& o) {
 
 void add_sequences_options(OptionTable& table, BenchOptions& o, const std::string& prompt) {
   table.add("bench.sequences", &o.sequences,
-            {.meaning = "numbers of sequences that are decoded together, each measured",
+            {.meaning = "how many sequences are decoded together; each number is measured",
              .source = "precis"});
   table.add(
       "bench.prompt_tokens", &o.prompt_tokens,
@@ -87,7 +88,7 @@ void add_sequences_options(OptionTable& table, BenchOptions& o, const std::strin
 
 void add_kernels_options(OptionTable& table, BenchOptions& o) {
   add_batch_options(table, o);
-  add_sequences_options(table, o, "that decoding finds in the cache of each sequence");
+  add_sequences_options(table, o, "already in the cache of each sequence");
   add_common_options(table, o);
 }
 
@@ -106,7 +107,7 @@ void add_decode_options(OptionTable& table, BenchOptions& o) {
   add_sequences_options(table, o, "of each prompt");
   table.add("bench.new_tokens", &o.new_tokens,
             {.unit = "tokens",
-             .meaning = "of each response, the one that the prompt's pass gives included",
+             .meaning = "of each response, including the one that the prompt's pass gives",
              .source = "precis",
              .minimum = 2,
              .maximum = 1e6});
@@ -117,7 +118,7 @@ constexpr std::int64_t most_sequences = 1'000'000;
 
 std::vector<std::int64_t> counts_of(const std::vector<std::string>& words) {
   if (words.empty()) {
-    fail_usage("bench.sequences is empty; expected integers of at least 1, as 1,8,64.");
+    fail_usage("bench.sequences is empty; expected integers of at least 1, such as 1,8,64.");
   }
   std::vector<std::int64_t> counts;
   for (const std::string& word : words) {
@@ -125,7 +126,7 @@ std::vector<std::int64_t> counts_of(const std::vector<std::string>& words) {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
     if (error != std::errc() || end != word.data() + word.size() || count < 1 ||
         count > most_sequences) {
-      fail_usage("bench.sequences has `{}`; expected integers from 1 to {}, as 1,8,64.", word,
+      fail_usage("bench.sequences has `{}`; expected integers from 1 to {}, such as 1,8,64.", word,
                  most_sequences);
     }
     counts.push_back(count);
@@ -143,7 +144,7 @@ void check_context(const ModelConfig& config, std::int64_t tokens, const std::st
 /// What a benchmark measures with.
 struct Bench {
   Machine& machine;
-  MpiCommunicator& world;
+  RankGroup& world;
   const Timing& timing;
   RandomTensors& random;
 };
@@ -175,9 +176,9 @@ std::vector<Measurement> decode(const BenchOptions& o, const Bench& bench) {
   const Model model = model_of(o, bench.machine.device);
   std::vector<Measurement> results;
   for (const std::int64_t sequences : counts) {
-    for (Measurement& of :
+    for (Measurement& measurement :
          measure_generation(bench.timing, model, sequences, o.prompt_tokens, o.new_tokens)) {
-      results.push_back(std::move(of));
+      results.push_back(std::move(measurement));
     }
   }
   return results;
@@ -198,7 +199,7 @@ void write_json(JsonlWriter& file, const Context& context, const BenchOptions& o
 template <Measure measure>
 ExitStatus run(Context& context, BenchOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
   collectively(world, [&] {
@@ -214,7 +215,7 @@ ExitStatus run(Context& context, BenchOptions& o) {
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
-  // A name that cannot be written is found before the work is done.
+  // A file that cannot be written is an error before the work, not after it.
   std::optional<JsonlWriter> file;
   if (!o.json.empty()) {
     file.emplace(o.json);

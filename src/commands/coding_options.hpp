@@ -38,7 +38,7 @@ inline void add_coding_options(OptionTable& table, CodingOptions& options,
              .source = "precis"});
 }
 
-/// The tokenizer, after saying what was chosen in reading it.
+/// Loads the tokenizer, and logs what was chosen where its files disagree.
 inline Tokenizer load_tokenizer(Context& context, const std::string& path) {
   Tokenizer tokenizer = Tokenizer::load(path);
   for (const std::string& note : tokenizer.notes()) {
@@ -47,7 +47,7 @@ inline Tokenizer load_tokenizer(Context& context, const std::string& path) {
   return tokenizer;
 }
 
-/// Writes `code(row)` of every row of the input, and says how many.
+/// Writes `code(row)` for every row of the input, and logs how many.
 inline ExitStatus code_rows(Context& context, const CodingOptions& options,
                             const std::function<nlohmann::ordered_json(const JsonRow&)>& code) {
   const Stopwatch watch;

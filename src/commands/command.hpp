@@ -16,7 +16,7 @@ namespace precis {
 
 class MpiSession;
 
-/// What a running command is given beside its own options.
+/// What a running command is given besides its own options.
 struct Context {
   const std::string& program;  ///< as it was started, argv[0]
   const std::string& command;  ///< the command's name
@@ -41,8 +41,8 @@ struct Command {
 
 /// A command from its three parts: a struct of options with their defaults, a function that
 /// registers them, and a function that runs. Under MPI the keys are parsed, and their errors
-/// agreed, before `run`; what `run` then checks on its own belongs into `collectively` where one
-/// rank alone may fail, because an error that only some ranks throw ends in MPI_Abort.
+/// agreed, before `run`; what `run` then checks on its own belongs in `collectively` where one rank
+/// alone may fail, because an error that only some ranks throw ends in MPI_Abort.
 template <class Options>
 [[nodiscard]] Command make_command(std::string name, std::string summary, Mpi mpi,
                                    void (*add_options)(OptionTable&, Options&),

@@ -17,8 +17,8 @@ void add_options(OptionTable& table, CodingOptions& options) {
                      "{\"text\"}, and {\"bytes\"} in base64 where they are not UTF-8");
 }
 
-/// The ids of a row. Of a model file the vocabulary is known; a tokenizer alone cannot tell how far
-/// the vocabulary of the model that wrote them is padded.
+/// The ids of a row. A model file says how large the vocabulary is; a tokenizer alone cannot tell
+/// how far the vocabulary of the model that wrote them is padded.
 std::vector<std::int32_t> parse_ids(const JsonRow& row, const Tokenizer& tokenizer) {
   return token_ids(row, "ids",
                    tokenizer.model_vocabulary().value_or(std::numeric_limits<std::int32_t>::max()));
@@ -40,8 +40,9 @@ ExitStatus run(Context& context, CodingOptions& options) {
   });
   if (without_token > 0) {
     context.log.warning(
-        "{} of the input: the tokenizer has no token for them, so they stand for no text.",
-        counted(without_token, "id"));
+        "{} of the input: the tokenizer has no token for {}, so no text was written for {}.",
+        counted(without_token, "id"), without_token == 1 ? "it" : "them",
+        without_token == 1 ? "it" : "them");
   }
   return status;
 }

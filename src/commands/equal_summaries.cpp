@@ -14,7 +14,7 @@ void warn_of_equal_summaries(const Pairs& pairs, const std::string& where, Log& 
   if (equal > 0 && equal == all) {
     log.warning(
         "{}: each of the {} has two equal summaries. Such comparisons teach a reward model "
-        "nothing, and its accuracy on them is 0.5 whatever it is.",
+        "nothing, and the accuracy of every reward model on them is 0.5.",
         where, counted(all, "pair"));
   } else if (equal > 0) {
     log.info("{}: {} of {} with two equal summaries, from which nothing is learned.", where,

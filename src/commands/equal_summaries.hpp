@@ -9,8 +9,8 @@
 namespace precis {
 
 /// Warns where every pair has two equal summaries, and says how many have where some do. `where`
-/// names the files. Equal are those of the same tokens: both get the same reward, so that their
-/// loss has no gradient.
+/// names the files. Summaries are equal if their tokens are: both get the same reward, so the loss
+/// has no gradient.
 void warn_of_equal_summaries(const Pairs& pairs, const std::string& where, Log& log);
 
 }  // namespace precis

@@ -24,7 +24,7 @@ struct EvaluateAxesOptions {
 
 void add_options(OptionTable& table, EvaluateAxesOptions& options) {
   table.add("input", &options.input,
-            {.meaning = "axis judgements in OpenAI's schema, names or globs with commas between",
+            {.meaning = "axis judgements in OpenAI's schema, names or globs separated by commas",
              .required = true,
              .file = FileUse::input});
   table.add("split", &options.split,

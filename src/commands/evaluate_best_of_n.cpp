@@ -38,12 +38,11 @@ struct EvaluateBestOptions {
 };
 
 void add_options(OptionTable& table, EvaluateBestOptions& options) {
-  table.add(
-      "samples", &options.samples,
-      {.meaning = "a file of `precis sample` with several samples of each row; each line is a "
-                  "draw, so that copies of lines change the numbers for n > 1",
-       .required = true,
-       .file = FileUse::input});
+  table.add("samples", &options.samples,
+            {.meaning = "a file of `precis sample` with several samples of each row; each line "
+                        "counts as a sample, so copied lines change the results for n > 1",
+             .required = true,
+             .file = FileUse::input});
   table.add("rewards", &options.rewards,
             {.meaning = "what `precis score` with a reward model wrote for these samples",
              .required = true,
@@ -59,7 +58,7 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
                         "written",
              .file = FileUse::output});
   table.add("points", &options.points,
-            {.meaning = "one row an n, for the chart of `precis report` (overoptimize.jsonl); "
+            {.meaning = "one row per n, for the chart of `precis report` (overoptimize.jsonl); "
                         "empty: not written",
              .file = FileUse::output});
   table.add("json", &options.json,
@@ -67,7 +66,7 @@ void add_options(OptionTable& table, EvaluateBestOptions& options) {
   add_temperature(table, &options.temperature);
   table.add("best_of.n", &options.n,
             {.unit = "samples",
-             .meaning = "of each row, the first ones, of which --best takes the best; 0: all",
+             .meaning = "of each row, the first ones, among which --best chooses; 0: all",
              .source = "precis",
              .maximum = 1e9});
   table.add("best_of.max", &options.max,

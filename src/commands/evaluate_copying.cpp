@@ -31,11 +31,12 @@ void add_options(OptionTable& table, EvaluateCopyingOptions& options) {
             {.meaning = "a file of `precis sample` on these rows",
              .required = true,
              .file = FileUse::input});
-  table.add("output", &options.output,
-            {.meaning = "one line a sample: the longest copied run in words and as a share of the "
-                        "summary, and the shares of copied n-grams, n = 1 to 4 (JSON Lines); "
-                        "empty: not written",
-             .file = FileUse::output});
+  table.add(
+      "output", &options.output,
+      {.meaning = "one line per sample: the longest copied run in words and as a share of the "
+                  "summary, and the shares of copied n-grams, n = 1 to 4 (JSON Lines); "
+                  "empty: not written",
+       .file = FileUse::output});
   table.add("json", &options.json,
             {.meaning = json_with_intervals("means"), .file = FileUse::output});
 }
@@ -43,21 +44,22 @@ void add_options(OptionTable& table, EvaluateCopyingOptions& options) {
 void print(const CopyingMeans& samples, const std::optional<CopyingMeans>& references) {
   fmt::print("{:<32} {:>24} {:>24}\n", "", "samples", references ? "references" : "");
   const auto line = [&](const std::string& name, const auto& mean, int digits) {
-    const auto text = [&](const CopyingMeans& of) {
-      const std::optional<Mean> found = mean(of);
+    const auto text = [&](const CopyingMeans& means) {
+      const std::optional<Mean> found = mean(means);
       return found ? to_text(*found, digits) : "-";
     };
     fmt::print("{:<32} {:>24} {:>24}\n", name, text(samples), references ? text(*references) : "");
   };
   line(
-      "longest copied run, words", [](const CopyingMeans& of) { return of.longest_run; }, 1);
+      "longest copied run, words", [](const CopyingMeans& means) { return means.longest_run; }, 1);
   line(
-      "  as a share of the summary", [](const CopyingMeans& of) { return of.longest_share; }, 3);
+      "  as a share of the summary", [](const CopyingMeans& means) { return means.longest_share; },
+      3);
   for (std::size_t n = 0; n < samples.ngrams.size(); ++n) {
     line(
         n == 0 ? std::string("share of words copied")
                : fmt::format("share of {}-grams copied", n + 1),
-        [n](const CopyingMeans& of) { return of.ngrams[n]; }, 3);
+        [n](const CopyingMeans& means) { return means.ngrams[n]; }, 3);
   }
 }
 

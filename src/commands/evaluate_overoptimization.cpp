@@ -45,11 +45,10 @@ void add_options(OptionTable& table, OveroptimizationOptions& options) {
   table.add("method", &options.method,
             {.meaning = "what the policies have in common, such as KL coefficient 0.02: one line "
                         "of the chart in `precis report`"});
-  table.add(
-      "points", &options.points,
-      {.meaning = "one row a policy, for `precis report` (overoptimize.jsonl), with intervals "
-                  "of 95% over posts as of `evaluate win`; empty: not written",
-       .file = FileUse::output});
+  table.add("points", &options.points,
+            {.meaning = "one row per policy, for `precis report` (overoptimize.jsonl), with "
+                        "intervals of 95% over posts as in `evaluate win`; empty: not written",
+             .file = FileUse::output});
 }
 
 ExitStatus run(Context& /*context*/, OveroptimizationOptions& options) {

@@ -45,15 +45,15 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
   table.add("part", &o.part,
             {.meaning = "part of a checkpoint to use; empty: its policy or only model"});
   table.add("input", &o.input,
-            {.meaning = "comparisons, names or globs with commas between",
+            {.meaning = "comparisons, names or globs separated by commas",
              .required = true,
              .file = FileUse::input});
   table.add("split", &o.split, {.meaning = "use the comparisons of this `split` only; empty: all"});
   table.add(
       "output", &o.output,
-      {.meaning = "one line a comparison with the pair's name, whether its summaries are not in "
-                  "alphabetical order, both rewards and, where the post is of the embedded "
-                  "data set, gold scores (JSON Lines); empty: not written",
+      {.meaning = "one line per comparison with the pair's name, whether its summaries are not "
+                  "in alphabetical order, both rewards and, where the post is from the "
+                  "embedded data set, gold scores (JSON Lines); empty: not written",
        .file = FileUse::output});
   table.add("json", &o.json, {.meaning = json_with_intervals("table"), .file = FileUse::output});
   add_machine_options(table, o.machine);
@@ -70,14 +70,15 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
 void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
                 const std::vector<std::array<float, 2>>& rewards) {
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const Comparison& of = pairs[i].comparison;
-    nlohmann::ordered_json row{{"id", of.post.id},
-                               {"pair", pair_id(of)},
-                               {"swapped", trimmed(of.summaries[0]) > trimmed(of.summaries[1])},
-                               {"policies", of.policies},
-                               {"choice", of.choice},
-                               {"rewards", {shortest(rewards[i][0]), shortest(rewards[i][1])}}};
-    if (const auto gold = gold_scores(of)) {
+    const Comparison& comparison = pairs[i].comparison;
+    nlohmann::ordered_json row{
+        {"id", comparison.post.id},
+        {"pair", pair_id(comparison)},
+        {"swapped", trimmed(comparison.summaries[0]) > trimmed(comparison.summaries[1])},
+        {"policies", comparison.policies},
+        {"choice", comparison.choice},
+        {"rewards", {shortest(rewards[i][0]), shortest(rewards[i][1])}}};
+    if (const auto gold = gold_scores(comparison)) {
       row["gold"] = {(*gold)[0].overall, (*gold)[1].overall};
     }
     file.write(row);
@@ -87,7 +88,7 @@ void write_rows(JsonlWriter& file, const std::vector<Pair>& pairs,
 
 ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, o.input);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
@@ -114,7 +115,7 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
                         {"input", digest_of(pairs.pairs)},
                         {"input's posts and policies", digest_of_labels(pairs.pairs)}};
                   }));
-  // A name that cannot be written is found before the work is done.
+  // A file that cannot be written is an error before the work, not after it.
   std::optional<JsonlWriter> rows, table;
   collectively(world, [&] {
     if (world.rank() == 0 && !o.output.empty()) {

@@ -14,6 +14,7 @@
 #include "feedback/pair_id.hpp"
 #include "feedback/samples.hpp"
 #include "io/jsonl.hpp"
+#include "io/row_file.hpp"
 
 namespace precis {
 namespace {
@@ -38,14 +39,16 @@ void add_options(OptionTable& table, EvaluateRougeOptions& options) {
       {.meaning = "a file of `precis sample` on these rows: the predictions, compared with the "
                   "rows' own summaries",
        .file = FileUse::input});
-  table.add("output", &options.output,
-            {.meaning = "precision, recall and F of rouge1, rouge2, rougeL and rougeLsum, a line a "
-                        "prediction, of samples with id and index (JSON Lines); empty: not written",
-             .file = FileUse::output});
-  table.add("json", &options.json,
-            {.meaning = json_with_intervals("means") +
-                        "; without samples rows with the same reference are those of one post",
-             .file = FileUse::output});
+  table.add(
+      "output", &options.output,
+      {.meaning = "precision, recall and F of rouge1, rouge2, rougeL and rougeLsum, one line per "
+                  "prediction, for samples with id and index (JSON Lines); empty: not written",
+       .file = FileUse::output});
+  table.add(
+      "json", &options.json,
+      {.meaning = json_with_intervals("means") +
+                  "; without samples, rows with the same reference are taken to have the same post",
+       .file = FileUse::output});
   table.add("rouge.stemmer", &options.stemmer,
             {.meaning = "compare the words' Porter stems",
              .source = "precis; Google's rouge_score leaves it to its caller"});
@@ -61,7 +64,8 @@ struct Prediction {
   nlohmann::ordered_json names;  ///< begin its line of output
 };
 
-/// Rows without samples do not name their post: those with one reference are taken to be of one.
+/// Rows without samples do not name their post: those with the same reference are taken to have the
+/// same post.
 std::uint64_t post_of_reference(const std::string& reference) {
   Post post;
   post.body = reference;
@@ -109,31 +113,28 @@ ExitStatus run(Context& context, EvaluateRougeOptions& options) {
   std::vector<Rouge> all;
   std::vector<std::uint64_t> posts;
   const bool of_samples = !options.samples.empty();
-  const auto skipped = for_each_prediction(options, [&](const Prediction& of) {
-    const Rouge score = rouge(of.text, of.reference, options.stemmer);
+  const auto skipped = for_each_prediction(options, [&](const Prediction& prediction) {
+    const Rouge score = rouge(prediction.text, prediction.reference, options.stemmer);
     if (output) {
-      nlohmann::ordered_json line = of.names;
+      nlohmann::ordered_json line = prediction.names;
       line.update(to_json(score));
       output->write(line);
     }
     all.push_back(score);
-    posts.push_back(of.post);
+    posts.push_back(prediction.post);
   });
   if (skipped > 0) {
     context.log.warning("{} could not be read and were skipped.", counted(skipped, "row"));
   }
+  require_rows(static_cast<std::int64_t>(all.size()) + skipped, options.input);
+  require(!all.empty(), "{}: no row could be read.", options.input);
   const Weight weight = of_samples ? Weight::posts : Weight::rows;
   if (json) {
-    json->write(all.empty() ? nlohmann::ordered_json{{"rows", 0}}
-                            : to_json(mean_of(all, posts, weight)));
+    json->write(to_json(mean_of(all, posts, weight)));
     json->commit();
   }
   if (output) {
     output->commit();
-  }
-  if (all.empty()) {
-    fmt::print("{} has no rows: there are no means.\n", options.input);
-    return ExitStatus::done;
   }
   fmt::print("{}, means with intervals of 95% over posts; {}\n\n{}",
              counted(static_cast<std::int64_t>(all.size()), of_samples ? "sample" : "row"),

@@ -58,8 +58,9 @@ std::vector<JudgedPolicy> read_policies(const EvaluateTableOptions& options,
                                         const std::vector<GoldRow>& rows) {
   const std::size_t files = options.samples.size();
   if (options.names.size() != files) {
-    fail_usage("names and samples differ in number, {} and {}: give one name a file of samples.",
-               options.names.size(), files);
+    fail_usage(
+        "names and samples differ in number, {} and {}: give one name for each file of samples.",
+        options.names.size(), files);
   }
   if (!options.scores.empty() && options.scores.size() + 1 != files) {
     fail_usage(
@@ -108,7 +109,7 @@ ExitStatus run(Context& /*context*/, EvaluateTableOptions& options) {
     write_json(options, rows.size(), samples, columns);
   }
   fmt::print(
-      "{} posts, {} a policy and post{}, judged by the gold labeler; intervals of 95% over "
+      "{} posts, {} per policy and post{}, judged by the gold labeler; intervals of 95% over "
       "posts\n\n{}",
       rows.size(), samples == 1 ? "one sample" : fmt::format("{} samples", samples),
       at_temperature(options.temperature), to_text(columns));

@@ -33,7 +33,7 @@ void add_options(OptionTable& table, EvaluateTransferOptions& options) {
              .required = true,
              .file = FileUse::input});
   table.add("output", &options.output,
-            {.meaning = "one line an article with the scores of the sample and of the article's "
+            {.meaning = "one line per article with the scores of the sample and of the article's "
                         "first three sentences (JSON Lines); empty: not written",
              .file = FileUse::output});
   table.add("json", &options.json,
@@ -47,8 +47,8 @@ ExitStatus run(Context& /*context*/, EvaluateTransferOptions& options) {
   const auto rows = read_summary_rows(options.input, true);
   for (const SummaryRow& row : rows) {
     require(row.post.kind == PostKind::article,
-            "{}: this is a TL;DR row, one with article and highlights was "
-            "expected. `precis evaluate copying` and `precis evaluate table` take TL;DR rows.",
+            "{}: this is a TL;DR row; expected one with article and highlights. `precis evaluate "
+            "copying` and `precis evaluate table` take TL;DR rows.",
             row.where());
   }
   const auto samples = read_samples(options.samples, ids_of(rows), options.input);

@@ -55,13 +55,13 @@ void add_options(OptionTable& table, EvaluateWinOptions& options) {
             {.meaning = "the same for b; for references what `precis score` wrote for the rows",
              .file = FileUse::input});
   table.add("judgements", &options.judgements,
-            {.meaning = "comparisons, names or globs with commas between: their choices judge, and "
+            {.meaning = "comparisons, names or globs separated by commas: their choices judge, and "
                         "input and a are not needed",
              .file = FileUse::input});
   table.add("policies", &options.policies,
             {.meaning = "with judgements: the names of a and b in the comparisons"});
   table.add("output", &options.output,
-            {.meaning = "one line a comparison with its winner, texts and scores (JSON Lines); "
+            {.meaning = "one line per comparison with its winner, texts and scores (JSON Lines); "
                         "empty: not written",
              .file = FileUse::output});
   table.add("json", &options.json,

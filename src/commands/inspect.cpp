@@ -26,13 +26,13 @@ void add_options(OptionTable& table, InspectOptions& options) {
   table.set_positional("file");
   table.add(
       "verify", &options.verify,
-      {.meaning = "read everything, compare with its digests, and see that all numbers are finite",
+      {.meaning =
+           "read everything, compare it with its digests, and check that all elements are finite",
        .source = "precis"});
   table.add("diff", &options.diff, {.meaning = "another file, to be compared with the first"});
 }
 
-/// Prints a text that is a JSON object with one key a line, other texts are left to those who read
-/// them.
+/// Prints a text that is a JSON object with one key per line, and any other text as it is.
 void print_object(const StateReader& file, const std::string& path) {
   const auto object = nlohmann::ordered_json::parse(file.text(path), nullptr, false);
   if (!object.is_object()) {
@@ -73,7 +73,7 @@ void print_file(const StateReader& file) {
              content_digest(file));
 }
 
-/// What is wrong with a tensor whose numbers are not all finite; empty: nothing is.
+/// What is wrong with a tensor whose elements are not all finite; empty: nothing is.
 std::string not_finite(const StateReader& file, const DatasetInfo& info) {
   if (info.dtype != "f32") {
     return "";
@@ -114,7 +114,7 @@ void verify(const StateReader& file) {
   fmt::print("verified: {} of {} datasets match their digests\n", datasets.size() - without_digest,
              datasets.size());
   if (without_digest > 0) {
-    fmt::print("{} datasets have no digest; they can be read, no more is known\n", without_digest);
+    fmt::print("{} datasets have no digest; they can be read, but not verified\n", without_digest);
   }
 }
 

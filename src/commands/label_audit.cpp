@@ -31,7 +31,7 @@ struct LabelAuditOptions {
 
 void add_options(OptionTable& table, LabelAuditOptions& o) {
   table.add("input", &o.input,
-            {.meaning = "comparisons by all labelers, names or globs with commas between",
+            {.meaning = "comparisons by all labelers, names or globs separated by commas",
              .required = true,
              .file = FileUse::input});
   table.add("researchers", &o.audit.researchers,
@@ -50,7 +50,7 @@ void add_options(OptionTable& table, LabelAuditOptions& o) {
                         "for each labeler whose accuracy is known; empty: not written",
              .file = FileUse::output});
   table.add("consensus", &o.consensus,
-            {.meaning = "one line a pair with the probability that each text is the better one "
+            {.meaning = "one line per pair with the probability that each text is the better one "
                         "(JSON Lines); empty: not written",
              .file = FileUse::output});
   table.add(
@@ -93,8 +93,8 @@ void write_consensus(JsonlWriter& file, const JudgedPairs& pairs, const Audit& a
 std::map<std::string, double> known_weights(const Audit& audit, Log& log) {
   auto weights = worker_weights(audit);
   require(!weights.empty(),
-          "No labeler's accuracy is known, so there are no weights to write: it takes pairs that "
-          "three labelers judged in common.");
+          "No labeler's accuracy is known, so there are no weights to write: an estimate needs "
+          "pairs that three labelers judged in common.");
   std::vector<std::string> missing;
   for (const LabelerAudit& labeler : audit.labelers) {
     if (!labeler.reliability) {
@@ -119,7 +119,7 @@ ExitStatus run(Context& context, LabelAuditOptions& o) {
   }
   const Audit audit = audit_labelers(pairs, o.audit);
   const auto weights = o.weights.empty() ? WorkerWeights{} : known_weights(audit, context.log);
-  // A name that cannot be written is found before anything is.
+  // A file that cannot be written is an error before anything is written.
   std::optional<JsonlWriter> consensus, json;
   if (!o.consensus.empty()) {
     consensus.emplace(o.consensus);

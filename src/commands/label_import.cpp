@@ -28,8 +28,9 @@ struct ImportOptions {
 
 void add_options(OptionTable& table, ImportOptions& options) {
   table.add("input", &options.input,
-            {.meaning = "files that pages of `precis label export` downloaded, of one labeler or "
-                        "several; of a labeler's answers to a pair the one downloaded last counts",
+            {.meaning =
+                 "files that pages of `precis label export` downloaded, of one labeler or several; "
+                 "of several answers of a labeler to a pair, the one downloaded last counts",
              .required = true,
              .file = FileUse::input});
   table.add("pairs", &options.pairs,

@@ -47,8 +47,8 @@ ExitStatus run(Context& context, LabelPairsOptions& options) {
   const auto found = static_cast<std::int64_t>(drawn.pairs.size());
   fmt::print("{:<32} {:>8}\n", "all", found);
   fmt::print(
-      "{} pairs are of split train, {} of valid1; {} pairs of identical texts and {} repeated "
-      "pairs were skipped. Written to {}.\n",
+      "{} pairs are of split train, {} of valid1; {} pairs of identical texts were skipped, and "
+      "{} times a pair was drawn that was there already. Written to {}.\n",
       found - valid, valid, drawn.identical, drawn.repeated, options.output);
   return ExitStatus::done;
 }

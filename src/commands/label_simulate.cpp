@@ -54,13 +54,14 @@ void add_options(OptionTable& table, LabelOptions& options) {
             {.meaning = "several labelers, such as ann,bob:length,cal:random=0.3:drift: a name, "
                         "then traits, each with a strength s or its default. " +
                         describe_traits()});
-  table.add("label.per_pair", &options.per_pair,
-            {.unit = "labelers",
-             .meaning = "how many different ones judge each pair, each as often as the others; a "
-                        "row a judgement",
-             .source = "precis",
-             .minimum = 1,
-             .maximum = 1e6});
+  table.add(
+      "label.per_pair", &options.per_pair,
+      {.unit = "labelers",
+       .meaning =
+           "how many different labelers judge each pair, all equally often; one row per judgement",
+       .source = "precis",
+       .minimum = 1,
+       .maximum = 1e6});
 }
 
 std::vector<Labeler> labelers_of(const LabelOptions& options) {
@@ -77,7 +78,7 @@ std::vector<Labeler> labelers_of(const LabelOptions& options) {
   return parse_labelers(options.workers, options.labeler);
 }
 
-// Pairs in a file; a choice that is there is not looked at.
+// Pairs in a file; a choice that a row already has is ignored.
 DrawnPairs read_pair_file(const std::string& path) {
   DrawnPairs read;
   for_each_row(path, [&](const JsonRow& row) {

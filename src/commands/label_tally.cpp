@@ -14,8 +14,8 @@ namespace {
 constexpr const char* kind_names[] = {"sample and sample", "sample and reference",
                                       "one wrong fact"};
 
-std::string share(const std::vector<PostValue>& of) {
-  return of.empty() ? "-" : to_text(rate_over_posts(of, Weight::rows));
+std::string share(const std::vector<PostValue>& values) {
+  return values.empty() ? "-" : to_text(rate_over_posts(values, Weight::rows));
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ void require_finite_results(std::span<const float> values, std::string_view resu
                             const std::string& model, const std::string& row) {
   const std::string found = not_finite_text(values);
   require(found.empty(),
-          "{}: of the {} that {} gives, {}. Its weights are finite, but what it computes with them "
-          "grows too large: it is of no use as it is.",
+          "{}: of the {} that {} gives, {}. Its weights are finite, but its results overflow: the "
+          "model cannot be used as it is.",
           row, results, model, found);
 }
 
@@ -68,8 +68,7 @@ Tokenizer required_tokenizer(const Model& model, const std::string& where) {
   return *std::move(tokenizer);
 }
 
-void agree_on_start(MpiCommunicator& world, std::map<std::string, std::string> digests,
-                    bool goes_on) {
+void agree_on_start(RankGroup& world, std::map<std::string, std::string> digests, bool goes_on) {
   if (goes_on) {
     digests.erase("model");
     digests.erase("tokenizer");

@@ -45,9 +45,9 @@ void add_pair_source(OptionTable& table, PairSource& source) {
             {.meaning = "files of `precis sample` on these rows, one a policy; not needed with "
                         "label.contrast_share 1",
              .file = FileUse::input});
-  table.add(
-      "label.seed", &source.seed,
-      {.meaning = "of the pairs, the splits, the assignment and the noise", .source = "precis"});
+  table.add("label.seed", &source.seed,
+            {.meaning = "on which the pairs, the splits, the assignment and the noise depend",
+             .source = "precis"});
   table.add("label.pairs", &source.pairs.pairs,
             {.unit = "pairs",
              .meaning = "how many different pairs; 0: one a row",

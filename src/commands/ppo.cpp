@@ -15,6 +15,7 @@
 #include "parallel/watchdog.hpp"
 #include "rlhf/plan.hpp"
 #include "rlhf/trainer.hpp"
+#include "train/busy_cores.hpp"
 #include "train/input_digests.hpp"
 
 namespace precis {
@@ -48,7 +49,7 @@ void add_options(OptionTable& table, PpoCommand& o) {
   add_checkpoint_options(table, o.checkpoint);
 }
 
-/// Puts the values behind defaults that depend on others, and checks what depends on several keys.
+/// Sets the defaults that depend on other keys, and checks what depends on several keys.
 void complete(PpoCommand& o, const OptionTable& table) {
   if (o.reference.empty()) {
     o.reference = o.policy;
@@ -115,12 +116,11 @@ Heads read_heads(const PpoCommand& o) {
       {o.reference, heads.reference}, {o.reward, heads.reward}, {o.value, heads.value}};
   for (const auto& [file, head] : others) {
     const auto other = tokenizer(head, file);
-    require(
-        !heads.tokenizer || !other || heads.tokenizer->begin() == other->begin() ||
-            !heads.tokenizer->with_begin({}).same_as(other->with_begin({})),
-        "Of {} and {} one has a begin token before its queries, the other none, or another: they "
-        "were trained differently. data.bos makes it the same for all.",
-        o.policy, file);
+    require(!heads.tokenizer || !other || heads.tokenizer->begin() == other->begin() ||
+                !heads.tokenizer->with_begin({}).same_as(other->with_begin({})),
+            "{} and {} were not trained with the same begin token before their queries. data.bos "
+            "sets one for all models.",
+            o.policy, file);
     const bool same = heads.tokenizer && other ? heads.tokenizer->same_as(*other)
                                                : heads.tokenizer.has_value() == other.has_value();
     require(
@@ -132,7 +132,7 @@ Heads read_heads(const PpoCommand& o) {
   return heads;
 }
 
-/// The output matrix of a language model alone: what the exact KL needs of the reference.
+/// The output matrix of a language model alone: what the learner needs of the reference.
 Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
   const std::vector<ParameterSpec> specs = output_matrix_specs(config);
   Parameters head(device, specs);
@@ -145,25 +145,30 @@ std::vector<std::uint8_t> json_of(const Tokenizer& tokenizer) {
   return {tokenizer.to_json().begin(), tokenizer.to_json().end()};
 }
 
+/// `trained`: the weights of policy and value network come from a checkpoint, so that only the
+/// models that stay as they are are read here.
 RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout, int rank,
-                       Device& device) {
+                       Device& device, bool trained) {
   RoleModels models;
   const bool learner = layout.learner.contains(rank);
   if (learner || layout.rollout.contains(rank)) {
-    models.policy = load_model(device, o.policy, {ModelKind::language});
+    models.policy = trained ? allocate_model(device, heads.policy)
+                            : load_model(device, o.policy, {ModelKind::language});
   }
   if (models.policy) {
     models.policy->tokenizer = json_of(*heads.tokenizer);
   }
   if (learner) {
-    models.value = load_model(device, o.value, {ModelKind::reward, ModelKind::value});
+    models.value = trained ? allocate_model(device, heads.value)
+                           : load_model(device, o.value, {ModelKind::reward, ModelKind::value});
     models.value->config.kind = ModelKind::value;
     models.value->tokenizer = json_of(*heads.tokenizer);
-    models.reference_head = load_head(device, o.reference, heads.reference.config);
   }
   if (layout.reward.contains(rank)) {
     models.reward = load_model(device, o.reward, {ModelKind::reward});
     models.reference = load_model(device, o.reference, {ModelKind::language});
+  } else if (learner) {
+    models.reference_head = load_head(device, o.reference, heads.reference.config);
   }
   return models;
 }
@@ -193,7 +198,7 @@ std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs&
 
 ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   apply(o.run.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, joined_lists({o.data.prompts, o.data.valid, {o.ppo.replay}}));
   const RoleLayout layout = collectively(world, [&] {
@@ -203,6 +208,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
   Machine machine = collectively(
       world, [&] { return start_machine(o.run.machine, mpi, context.log, describe(layout)); });
+  warn_of_busy_cores(machine.threads, mpi.node_size(), context.log);
   std::optional<TrainingRun> training;
   if (!o.run.dry_run) {
     training.emplace(TrainingRun::Setup{.log = context.log,
@@ -241,7 +247,10 @@ ExitStatus run(Context& context, PpoCommand& o) {
   const auto& shown =
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
-  const auto load = [&] { return load_models(o, heads, layout, mpi.rank(), machine.device); };
+  const auto load = [&] {
+    return load_models(o, heads, layout, mpi.rank(), machine.device,
+                       training && training->checkpoint());
+  };
   const auto digests = collectively(
       world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });
   auto agreed = digests;

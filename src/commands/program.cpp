@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -33,7 +34,7 @@ namespace {
 /// Throws Error if what was printed could not be written, for example to a full disk.
 void flush_results() {
   if (std::cout.good()) {
-    errno = 0;  // what is there is not of this output
+    errno = 0;  // an earlier value would not be about this output
   }
   std::cout.flush();
   require_system(std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good(),
@@ -45,8 +46,7 @@ void print_results(const std::string& text) {
   flush_results();
 }
 
-/// This process's rank as the launcher tells it, 0 without one: for what happens before MPI is
-/// started.
+/// This process's rank as the launcher says, 0 without a launcher: for use before MPI is started.
 int launcher_rank() {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
     if (const char* rank = std::getenv(name)) {
@@ -69,10 +69,10 @@ std::string group_help(const std::vector<Command>& table, const std::string& gro
                                          listed_help(summaries, help_width()));
 }
 
-/// Whether this rank says that a signal ended it. One that is of a process alone (a limit of its
-/// CPU time) is said by each, else rank 0 speaks for all. A SIGTERM of several ranks comes from
-/// mpirun, because of a rank that has failed and said so, or of a signal to itself: mpirun says
-/// which.
+/// Whether this rank reports the signal that ended it. A signal that concerns one process alone
+/// (its limit of CPU time) is reported by that rank, any other by rank 0. With several ranks
+/// SIGTERM comes from mpirun, because a rank has failed and said so, or because mpirun itself
+/// received a signal, which it reports.
 bool tells_of(int signal) {
   if (signal == SIGXCPU) {
     return true;
@@ -82,14 +82,14 @@ bool tells_of(int signal) {
   return launcher_rank() == 0 && !by_mpirun;
 }
 
-/// What a signal does wherever nothing is saved (a training takes the signals over while it has
-/// something to save): a word, no output that is not complete, and the end.
+/// What a signal does wherever nothing is saved (a training handles signals itself while it has
+/// something to save): a message, the removal of incomplete outputs, and the end.
 class SignalsEnd {
  public:
   explicit SignalsEnd(Log& log)
       : watch_([&log](const SignalWatch::Received& received) {
           if (tells_of(received.signal)) {
-            log.error("{}{} was received: ended, and what was not complete is not kept.",
+            log.error("{}{} was received: the program ends, and incomplete outputs are removed.",
                       launcher_rank() == 0 ? "" : fmt::format("rank {}: ", launcher_rank()),
                       signal_name(received.signal));
           }
@@ -133,21 +133,21 @@ bool may_differ_between_ranks(std::string_view key) { return key == "threads"; }
 
 /// Collective: throws AgreedError unless all ranks run the same command of the same program with
 /// the same keys.
-void agree_on_command(MpiCommunicator& world, const Command& command, const OptionTable& options) {
+void agree_on_command(RankGroup& world, const Command& command, const OptionTable& options) {
   const auto facts = collectively(world, [&] {
     std::vector<Fact> all{{"the command", command.name},
                           {"the program", build_text()},
                           {"the instruction set", cpu::name_of(cpu::chosen_isa())}};
     for (const Option& option : options.options()) {
       if (!may_differ_between_ranks(option.key)) {
-        all.push_back({option.key, option.text()});
+        all.push_back({"--" + option.key, option.text()});
       }
     }
     return all;
   });
   agree_on(world, facts,
-           "All ranks must be given the same: look at copies of the deck or of the program, and at "
-           "variables of the environment, that differ between the nodes.");
+           "All ranks must be given the same: look for copies of the deck or of the program, and "
+           "for environment variables, that differ between the nodes.");
 }
 
 /// Collective: reads the command line and the deck, which may come from a stream.
@@ -267,8 +267,8 @@ int run_words(const std::vector<Command>& table, const std::string& program,
                     : static_cast<int>(ExitStatus::done);
 }
 
-/// What may have been meant by the first word, or the first two. A command of two words is looked
-/// for as a key is, the first word being its section.
+/// What the first word, or the first two, may have meant. A command of two words is looked up as a
+/// key is, the first word being its section.
 Hint command_meant_by(const std::vector<Command>& table, std::span<const std::string> words) {
   std::vector<std::string> names;
   for (const Command& command : table) {
@@ -286,8 +286,15 @@ Hint command_meant_by(const std::vector<Command>& table, std::span<const std::st
   if (words.size() > 1 && words[1].find('.') == std::string::npos && !words[1].starts_with('-')) {
     hint = meant_by(words[0] + "." + words[1], names);
   }
-  if (hint.words.empty()) {
-    hint = meant_by(words[0], names, command_aliases());
+  // In other programs `train` means `sft`, which is meant rather than the second word of `bench
+  // train`.
+  std::vector<std::string> of_one_word;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(of_one_word),
+               [](const std::string& name) { return name.find('.') == std::string::npos; });
+  for (const auto* from : {&of_one_word, &names}) {
+    if (hint.words.empty()) {
+      hint = meant_by(words[0], *from, command_aliases());
+    }
   }
   for (std::string& name : hint.words) {
     std::replace(name.begin(), name.end(), '.', ' ');

@@ -20,17 +20,17 @@ struct ReportCommandOptions {
 void add_options(OptionTable& table, ReportCommandOptions& o) {
   table.add(
       "run", &o.report.folders,
-      {.meaning = "run folders, or folders that hold some, with commas between; also as plain "
+      {.meaning = "run folders, or folders that hold some, separated by commas; also as plain "
                   "words",
        .required = true});
   table.set_positional("run");
   table.add("output", &o.output,
             {.meaning = "the page: one file of HTML", .source = "precis", .file = FileUse::output});
-  table.add("posts", &o.report.posts,
-            {.meaning = "files of rows in which the posts of samples are looked up that "
-                        "samples.jsonl does not have itself, beside those of the decks and "
-                        "posts_*.jsonl in the folders",
-             .file = FileUse::input});
+  table.add(
+      "posts", &o.report.posts,
+      {.meaning = "files of rows in which to look up the posts that samples.jsonl does not hold "
+                  "itself, besides those that the decks name and posts_*.jsonl in the folders",
+       .file = FileUse::input});
   table.add("title", &o.report.title, {.meaning = "the page's title; empty: the folders' names"});
 }
 
@@ -38,7 +38,7 @@ ExitStatus run(Context& context, ReportCommandOptions& o) {
   if (o.output.empty()) {
     fail_usage("output is empty; expected the name of the page to write.");
   }
-  // A name that cannot be written is found before the work is done.
+  // A file that cannot be written is an error before the work, not after it.
   OutputFile file(o.output);
   const Report report = make_report(o.report);
   for (const std::string& problem : report.problems) {

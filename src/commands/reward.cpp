@@ -4,37 +4,27 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/equal_summaries.hpp"
 #include "commands/model_input.hpp"
+#include "commands/supervised_command.hpp"
 #include "eval/reward_report.hpp"
 #include "io/handed_files.hpp"
-#include "parallel/collectively.hpp"
-#include "parallel/watchdog.hpp"
+#include "parallel/mpi_session.hpp"
 #include "train/input_digests.hpp"
-#include "train/plan.hpp"
 #include "train/reward_model.hpp"
 
 namespace precis {
 namespace {
 
-constexpr const char* final_model = "model.h5";
-
-struct RewardOptions {
-  std::string model;
-  std::string part;
-  RunOptions run;
-  DataOptions data;
-  TrainOptions train;
-  CheckpointOptions checkpoint;
-};
-
-void add_options(OptionTable& table, RewardOptions& o) {
+void add_options(OptionTable& table, SupervisedOptions& o) {
   table.add("model", &o.model,
             {.meaning = "model to start from: a language model gets a new head, a reward model "
                         "keeps its own",
@@ -47,7 +37,7 @@ void add_options(OptionTable& table, RewardOptions& o) {
   add_checkpoint_options(table, o.checkpoint);
 }
 
-void check_keys(const OptionTable& table, RewardOptions& o) {
+void check_keys(const OptionTable& table, SupervisedOptions& o) {
   if (!table.given("train.keep") && !o.data.valid.empty()) {
     o.train.keep = KeepModel::best;
   }
@@ -63,7 +53,7 @@ void check_keys(const OptionTable& table, RewardOptions& o) {
 }
 
 /// The model that training starts from: of kind reward, without shift.
-Model start_model(const RewardOptions& o, Device& device, Log& log) {
+Model start_model(const SupervisedOptions& o, Device& device, Log& log) {
   Model model = load_model(device, o.model, {ModelKind::language, ModelKind::reward}, o.part);
   set_begin_token(model, o.data.begin, o.model);
   if (model.config.kind == ModelKind::language) {
@@ -80,7 +70,7 @@ struct Comparisons {
   Pairs train, valid;
 };
 
-Comparisons read_comparisons(const RewardOptions& o, const HandedFiles& handed,
+Comparisons read_comparisons(const SupervisedOptions& o, const HandedFiles& handed,
                              const Tokenizer& tokenizer, std::int64_t context, Log& log) {
   Comparisons pairs;
   pairs.train = read_pairs(o.data.train, o.data.train_split, RowUse::training, o.data, tokenizer,
@@ -101,7 +91,7 @@ Comparisons read_comparisons(const RewardOptions& o, const HandedFiles& handed,
 }
 
 /// What the run is begun with.
-std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comparisons& pairs,
+std::map<std::string, std::string> digests_of(const SupervisedOptions& o, const Comparisons& pairs,
                                               bool goes_on, Log& log) {
   std::map<std::string, std::string> digests{
       {"data.train", digest_of(pairs.train.pairs)},
@@ -111,24 +101,6 @@ std::map<std::string, std::string> digests_of(const RewardOptions& o, const Comp
     digests["model"] = digest_of_model(o.model);
   }
   return digests;
-}
-
-TrainingPlan plan_of(const RewardOptions& o, Model& model, const Comparisons& pairs) {
-  TrainingPlan plan{
-      .model = model,
-      .train = o.train,
-      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(pairs.valid.pairs),
-      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<RewardObjective>(
-            machine, of, ranks, pairs.train.pairs, pairs.valid.pairs, o.train.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
-  for (const Pair& pair : pairs.train.pairs) {
-    plan.lengths.push_back(pair.tokens());
-  }
-  return plan;
 }
 
 /// The mean reward of the reference summaries, of validation if it has some, else of training
@@ -152,99 +124,86 @@ double reference_shift(const Comparisons& pairs, std::span<const std::array<floa
   return *mean;
 }
 
-ExitStatus run(Context& context, RewardOptions& o) {
-  MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
-  apply(o.run.log, mpi.rank(), context.log);
-  const HandedFiles handed(mpi,
-                           joined_lists({o.data.train, o.data.valid, {o.data.worker_weights}}));
-  const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
-  Machine machine = collectively(world, [&] {
-    check_keys(context.options, o);
-    const GridShape grid = data_parallel_grid(o.run.machine, mpi);
-    return start_machine(o.run.machine, mpi, context.log, to_string(grid));
-  });
-  std::optional<TrainingRun> training_run;
-  if (!o.run.dry_run) {
-    training_run.emplace(TrainingRun::Setup{.log = context.log,
-                                            .options = context.options,
-                                            .world = world,
-                                            .run = o.run,
-                                            .checkpoint = o.checkpoint,
-                                            .stop_after = o.train.stop_after,
-                                            .command = context.command,
-                                            .layout = machine.layout,
-                                            .final_files = {final_model}});
-    training_run->check_deck();
-    if (is_complete(*training_run, o.train)) {
-      return ExitStatus::done;
-    }
-  }
-  const bool goes_on = training_run && training_run->checkpoint();
-  Model model = collectively(world, [&] {
-    return goes_on ? load_model(machine.device, *training_run->checkpoint(), {ModelKind::reward},
-                                trained_part)
-                   : start_model(o, machine.device, context.log);
-  });
-  const Comparisons pairs = collectively(world, [&] {
-    return read_comparisons(o, handed, required_tokenizer(model, o.model), model.config.context,
-                            context.log);
-  });
-  const auto digests =
-      collectively(world, [&] { return digests_of(o, pairs, goes_on, context.log); });
-  auto agreed = digests;
-  agreed["data.train's posts and policies"] = digest_of_labels(pairs.train.pairs);
-  agreed["data.valid's posts and policies"] = digest_of_labels(pairs.valid.pairs);
-  agree_on_start(world, agreed, goes_on);
-  if (o.run.dry_run) {
-    const std::string text = describe(plan_of(o, model, pairs), machine, mpi, context.log);
-    if (world.rank() == 0) {
-      fmt::print("{}", text);
-    }
-    return ExitStatus::done;
-  }
+class RewardCommand final : public SupervisedCommand {
+ public:
+  RewardCommand(const Context& context, SupervisedOptions& options)
+      : SupervisedCommand({.kind = ModelKind::reward, .model_completes_keys = false}),
+        context_(context),
+        options_(options) {}
 
-  training_run->check_inputs(digests);
-  std::optional<RewardObjective> objective;
-  std::optional<SupervisedTraining> training;
-  collectively(world, [&] {
-    objective.emplace(machine, model, world, pairs.train.pairs, pairs.valid.pairs,
-                      o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
-  });
-  const auto status = training->run_to_end();
-  log_peak_memory(context.log, world, machine.device.memory());
-  if (status) {
-    return *status;
+  void check_keys() override { precis::check_keys(context_.options, options_); }
+  [[nodiscard]] Model start_model(const HandedFiles& /*handed*/, Device& device) override {
+    return precis::start_model(options_, device, context_.log);
   }
+  void read_rows(const HandedFiles& handed, const Model& model) override {
+    pairs_ = read_comparisons(options_, handed, required_tokenizer(model, options_.model),
+                              model.config.context, context_.log);
+  }
+  [[nodiscard]] SupervisedDigests digests(const HandedFiles& /*handed*/, bool goes_on) override {
+    return {.inputs = digests_of(options_, pairs_, goes_on, context_.log),
+            .others = {{"data.train's posts and policies", digest_of_labels(pairs_.train.pairs)},
+                       {"data.valid's posts and policies", digest_of_labels(pairs_.valid.pairs)}}};
+  }
+  [[nodiscard]] TrainingPlan plan(Model& model) override;
+  [[nodiscard]] ModelConfig final_config(Device& device, const Model& model,
+                                         const Parameters& kept) override;
+  void report() override;
 
-  const auto rewards_of = [&](const std::vector<Pair>& of) {
-    return pair_rewards(machine.device, model.config, training->kept(), world, of,
-                        o.train.micro_batch_tokens);
+ private:
+  const Context& context_;
+  SupervisedOptions& options_;
+  Comparisons pairs_;
+  std::vector<std::array<float, 2>> rewards_;  // of the validation pairs by the final model
+};
+
+TrainingPlan RewardCommand::plan(Model& model) {
+  TrainingPlan plan{.model = model,
+                    .train = options_.train,
+                    .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(pairs_.valid.pairs),
+                    .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
+                      return std::make_unique<RewardObjective>(
+                          machine, on, ranks, pairs_.train.pairs, pairs_.valid.pairs,
+                          options_.train.micro_batch_tokens);
+                    }};
+  for (const Pair& pair : pairs_.train.pairs) {
+    plan.lengths.push_back(pair.tokens());
+  }
+  return plan;
+}
+
+ModelConfig RewardCommand::final_config(Device& device, const Model& model,
+                                        const Parameters& kept) {
+  const auto rewards_of = [&](const std::vector<Pair>& pairs) {
+    return pair_rewards(device, model.config, kept, context_.mpi->world(), pairs,
+                        options_.train.micro_batch_tokens);
   };
-  const auto rewards = rewards_of(pairs.valid.pairs);
+  rewards_ = rewards_of(pairs_.valid.pairs);
   ModelConfig config = model.config;
   config.reward_shift = reference_shift(
-      pairs, rewards, [&] { return rewards_of(pairs.train.pairs); }, context.log);
-  const auto path = training_run->file(final_model);
-  collectively(world, [&] {
-    if (world.rank() == 0) {
-      save_model(path, config, model.tokenizer, training->kept(), machine.device);
-    }
-  });
-  if (world.rank() == 0 && !rewards.empty()) {
+      pairs_, rewards_, [&] { return rewards_of(pairs_.train.pairs); }, context_.log);
+  return config;
+}
+
+void RewardCommand::report() {
+  if (!rewards_.empty()) {
     fmt::print("Validation of the model that is kept:\n{}",
-               to_text(report_rewards(pairs.valid.pairs, rewards)));
+               to_text(report_rewards(pairs_.valid.pairs, rewards_)));
   }
-  context.log.info("The model is in {}.", path.string());
-  return ExitStatus::done;
+}
+
+ExitStatus run(Context& context, SupervisedOptions& o) {
+  RewardCommand command(context, o);
+  return run_supervised(
+      context, o, joined_lists({o.data.train, o.data.valid, {o.data.worker_weights}}), command);
 }
 
 }  // namespace
 
 Command reward_command() {
-  return make_command<RewardOptions>("reward", "train a reward model on human comparisons",
-                                     Mpi::yes, add_options, run);
+  return make_command<SupervisedOptions>("reward", "train a reward model on human comparisons",
+                                         Mpi::yes, add_options, run);
 }
 
 }  // namespace precis

@@ -10,7 +10,7 @@ constexpr std::size_t piece_bytes = std::size_t{16} << 20;
 
 }  // namespace
 
-RowOutput::RowOutput(MpiCommunicator& world, const std::string& path) : world_(world) {
+RowOutput::RowOutput(RankGroup& world, const std::string& path) : world_(world) {
   collectively(world_, [&] {
     if (world_.rank() == 0) {
       file_.emplace(path);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "io/output_file.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -14,13 +14,13 @@ namespace precis {
 class RowOutput {
  public:
   /// Collective. Throws on all ranks if the file cannot be made.
-  RowOutput(MpiCommunicator& world, const std::string& path);
+  RowOutput(RankGroup& world, const std::string& path);
 
   /// Collective: writes every rank's lines, in the order of ranks, and gives the file its name.
   void finish(const std::vector<std::string>& mine);
 
  private:
-  MpiCommunicator& world_;
+  RankGroup& world_;
   std::optional<OutputFile> file_;
 };
 

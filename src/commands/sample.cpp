@@ -12,30 +12,19 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
+#include "commands/model_on_rows.hpp"
 #include "commands/row_output.hpp"
-#include "data/prompt_rows.hpp"
 #include "data/response_text.hpp"
 #include "data/step_rows.hpp"
-#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 #include "model/generator.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/watchdog.hpp"
-#include "train/input_digests.hpp"
-#include "train/machine.hpp"
 
 namespace precis {
 namespace {
 
-struct SampleOptions {
-  std::string model;
-  std::string part;
-  std::string input;
+struct SampleOptions : ModelOnRowsOptions {
   std::string prompt;
-  std::string output;
-  MachineOptions machine;
-  LogOptions log;
-  DataOptions data;
   double temperature = 0;
   std::int64_t top_k = 0;
   double top_p = 1;
@@ -58,15 +47,15 @@ void add_options(OptionTable& table, SampleOptions& o) {
   table.add("prompt", &o.prompt,
             {.meaning = "a prompt in place of input and output: what follows it is printed"});
   table.add("output", &o.output,
-            {.meaning = "one line a sample, in the order of the input (JSON Lines); a name that "
+            {.meaning = "one line per sample, in the order of the input (JSON Lines); a name that "
                         "ends in .gz is compressed",
              .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add("sampling.temperature", &o.temperature,
-            {.meaning = fmt::format("of the softmax; 0, and all below {}: always the most likely "
-                                    "token, log-probs of temperature 1",
+            {.meaning = fmt::format("of the softmax; 0, or anything below {}: always the most "
+                                    "likely token, with log-probs at temperature 1",
                                     smallest_temperature),
              .source = "Stiennon 2020: evaluation",
              .maximum = 1e6});
@@ -93,7 +82,7 @@ void add_options(OptionTable& table, SampleOptions& o) {
              .minimum = 1,
              .maximum = 1e6});
   table.add("sampling.padded_vocabulary", &o.padded_vocabulary,
-            {.meaning = "also draw ids that the tokenizer has no token for, where the model's "
+            {.meaning = "also sample ids that the tokenizer has no token for, where the model's "
                         "vocabulary is padded beyond it",
              .source = "precis"});
   table.add("sampling.max_sequences", &o.max_sequences,
@@ -109,12 +98,10 @@ void check_keys(const SampleOptions& o) {
   }
   if (!o.prompt.empty() && (!o.input.empty() || !o.output.empty())) {
     fail_usage(
-        "--prompt stands in place of --input and --output: its samples are printed. Leave one of "
-        "them out.");
+        "--prompt replaces --input and --output: its samples are printed. Give one or the other.");
   }
   if (const auto at = invalid_utf8_at(o.prompt)) {
-    fail_usage("--prompt is not UTF-8: its byte {} cannot stand there. Give it as UTF-8 text.",
-               *at + 1);
+    fail_usage("--prompt is not UTF-8: its byte {} is invalid. Give it as UTF-8 text.", *at + 1);
   }
 }
 
@@ -132,18 +119,15 @@ std::vector<PromptRow> read_prompts(const SampleOptions& o, const HandedFiles& h
                                     const ModelConfig& config, const Tokenizer* tokenizer,
                                     Log& log) {
   if (o.prompt.empty()) {
-    PromptRows rows = read_prompt_rows(handed.of(o.input), tokenizer,
-                                       {.with_response = false,
-                                        .context = config.context,
-                                        .new_tokens = o.max_new_tokens,
-                                        .max_query_tokens = o.data.max_query_tokens,
-                                        .vocabulary = config.vocabulary,
-                                        .query_template = o.data.query_template,
-                                        .skip_bad = o.data.skip_bad});
-    if (rows.bad > 0) {
-      log.warning("{}: {} unreadable rows were skipped.", o.input, rows.bad);
-    }
-    return std::move(rows.rows);
+    return without_bad_rows(read_prompt_rows(handed.of(o.input), tokenizer,
+                                             {.with_response = false,
+                                              .context = config.context,
+                                              .new_tokens = o.max_new_tokens,
+                                              .max_query_tokens = o.data.max_query_tokens,
+                                              .vocabulary = config.vocabulary,
+                                              .query_template = o.data.query_template,
+                                              .skip_bad = o.data.skip_bad}),
+                            o.input, log);
   }
   require(tokenizer != nullptr, "{} has no tokenizer, which --prompt needs.", o.model);
   PromptRow row{.id = "0", .prompt_ids = tokenizer->encode_beginning(o.prompt), .response_ids = {}};
@@ -158,9 +142,8 @@ void check_count(const SampleOptions& o, std::size_t rows) {
   constexpr std::int64_t most = 100'000'000;
   if (const auto count = static_cast<std::int64_t>(rows) * o.n; count > most) {
     fail_usage(
-        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give fewer, or parts "
-        "of "
-        "the rows.",
+        "sampling.n is {}, which for {} are {}; one launch takes at most {}. Give a smaller n, or "
+        "fewer rows.",
         o.n, counted(static_cast<std::int64_t>(rows), "row"), counted(count, "sample"),
         with_thousands(most));
   }
@@ -168,7 +151,7 @@ void check_count(const SampleOptions& o, std::size_t rows) {
 
 /// The samples of this rank's rows, those of a row by index.
 std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
-                                MpiCommunicator& world, const std::vector<PromptRow>& rows,
+                                RankGroup& world, const std::vector<PromptRow>& rows,
                                 std::span<const std::int64_t> mine, std::int64_t drawn_from,
                                 Log& log) {
   std::vector<Prompt> prompts;
@@ -232,34 +215,20 @@ std::string sample_line(const Generated& sample, const PromptRow& row, std::int6
 }
 
 ExitStatus run(Context& context, SampleOptions& o) {
-  MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
-  apply(o.log, mpi.rank(), context.log);
-  const HandedFiles handed(mpi, {o.input});
-  const Stopwatch watch;
-  const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
-  Machine machine = collectively(world, [&] {
-    check_keys(o);
-    const GridShape grid = data_parallel_grid(o.machine, mpi);
-    return start_machine(o.machine, mpi, context.log, to_string(grid));
-  });
-  const Model model = collectively(world, [&] {
-    Model loaded = load_model(machine.device, o.model, {ModelKind::language}, o.part);
-    check_model(o, loaded);
-    return loaded;
-  });
+  RankGroup& world = context.mpi->world();
+  ModelOnRows start(context, o, {ModelKind::language}, [&] { check_keys(o); });
+  Machine& machine = start.machine();
+  const Model& model = start.model();
+  collectively(world, [&] { check_model(o, model); });
   const auto tokenizer =
       collectively(world, [&] { return tokenizer_of(model, o.data.begin, o.model); });
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
   const auto rows = collectively(world, [&] {
-    auto read = read_prompts(o, handed, model.config, text, context.log);
+    auto read = read_prompts(o, start.handed(), model.config, text, context.log);
     check_count(o, read.size());
     return read;
   });
-  agree_on_inputs(world, collectively(world, [&] {
-                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
-                                                              {"input", digest_of(rows)}};
-                  }));
+  start.agree_on(rows);
   std::optional<RowOutput> output;
   if (o.prompt.empty()) {
     output.emplace(world, o.output);
@@ -290,7 +259,7 @@ ExitStatus run(Context& context, SampleOptions& o) {
   context.log.info("{} of {}{} written to {} in {}.", counted(count * o.n, "sample"),
                    counted(count, "row"),
                    o.n > 1 ? fmt::format(" ({} of each)", with_thousands(o.n)) : "", o.output,
-                   duration_text(watch.seconds()));
+                   duration_text(start.seconds()));
   return ExitStatus::done;
 }
 

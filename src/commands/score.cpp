@@ -1,36 +1,23 @@
 // `precis score`: log-probs, rewards or values of given responses.
-#include <map>
 #include <numeric>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
+#include "commands/model_on_rows.hpp"
 #include "commands/row_output.hpp"
-#include "data/prompt_rows.hpp"
 #include "data/step_rows.hpp"
-#include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
 #include "model/evaluator.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/watchdog.hpp"
-#include "train/input_digests.hpp"
-#include "train/machine.hpp"
 
 namespace precis {
 namespace {
 
-struct ScoreOptions {
-  std::string model;
-  std::string part;
-  std::string input;
-  std::string output;
-  MachineOptions machine;
-  LogOptions log;
-  DataOptions data;
+struct ScoreOptions : ModelOnRowsOptions {
   bool append_end = true;
   std::int64_t micro_batch_tokens = 8192;
 };
@@ -47,11 +34,12 @@ void add_options(OptionTable& table, ScoreOptions& o) {
                         "response_ids (JSON Lines)",
              .required = true,
              .file = FileUse::input});
-  table.add("output", &o.output,
-            {.meaning = "one line a row, in the order of the input (JSON Lines); a name that ends "
-                        "in .gz is compressed",
-             .required = true,
-             .file = FileUse::output});
+  table.add(
+      "output", &o.output,
+      {.meaning = "one line per row, in the order of the input (JSON Lines); a name that ends "
+                  "in .gz is compressed",
+       .required = true,
+       .file = FileUse::output});
   add_machine_options(table, o.machine);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
@@ -69,18 +57,15 @@ void add_options(OptionTable& table, ScoreOptions& o) {
 std::vector<PromptRow> read_rows(const ScoreOptions& o, const HandedFiles& handed,
                                  const Model& model, Log& log) {
   const auto tokenizer = tokenizer_of(model, o.data.begin, o.model);
-  PromptRows rows = read_prompt_rows(handed.of(o.input), tokenizer ? &*tokenizer : nullptr,
-                                     {.with_response = true,
-                                      .append_end = o.append_end,
-                                      .context = model.config.context,
-                                      .max_query_tokens = o.data.max_query_tokens,
-                                      .vocabulary = model.config.vocabulary,
-                                      .query_template = o.data.query_template,
-                                      .skip_bad = o.data.skip_bad});
-  if (rows.bad > 0) {
-    log.warning("{}: {} unreadable rows were skipped.", o.input, rows.bad);
-  }
-  return std::move(rows.rows);
+  return without_bad_rows(read_prompt_rows(handed.of(o.input), tokenizer ? &*tokenizer : nullptr,
+                                           {.with_response = true,
+                                            .append_end = o.append_end,
+                                            .context = model.config.context,
+                                            .max_query_tokens = o.data.max_query_tokens,
+                                            .vocabulary = model.config.vocabulary,
+                                            .query_template = o.data.query_template,
+                                            .skip_bad = o.data.skip_bad}),
+                          o.input, log);
 }
 
 /// The lines of these rows, in their order.
@@ -130,25 +115,13 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model, const S
 }
 
 ExitStatus run(Context& context, ScoreOptions& o) {
-  MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
-  apply(o.log, mpi.rank(), context.log);
-  const HandedFiles handed(mpi, {o.input});
-  const Stopwatch watch;
-  const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
-  Machine machine = collectively(world, [&] {
-    const GridShape grid = data_parallel_grid(o.machine, mpi);
-    return start_machine(o.machine, mpi, context.log, to_string(grid));
-  });
-  const Model model = collectively(world, [&] {
-    return load_model(machine.device, o.model,
-                      {ModelKind::language, ModelKind::reward, ModelKind::value}, o.part);
-  });
-  const auto rows = collectively(world, [&] { return read_rows(o, handed, model, context.log); });
-  agree_on_inputs(world, collectively(world, [&] {
-                    return std::map<std::string, std::string>{{"model", digest_of_model(o.model)},
-                                                              {"input", digest_of(rows)}};
-                  }));
+  RankGroup& world = context.mpi->world();
+  ModelOnRows start(context, o, {ModelKind::language, ModelKind::reward, ModelKind::value}, [] {});
+  Machine& machine = start.machine();
+  const Model& model = start.model();
+  const auto rows =
+      collectively(world, [&] { return read_rows(o, start.handed(), model, context.log); });
+  start.agree_on(rows);
   RowOutput output(world, o.output);
 
   const auto [begin, end] =
@@ -163,7 +136,7 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   log_peak_memory(context.log, world, machine.device.memory());
   context.log.info("Scores written to {}: {}, in {}.", o.output,
                    counted(static_cast<std::int64_t>(rows.size()), "row"),
-                   duration_text(watch.seconds()));
+                   duration_text(start.seconds()));
   return ExitStatus::done;
 }
 

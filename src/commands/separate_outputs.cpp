@@ -36,13 +36,13 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   const fs::file_status status = fs::status(a, ignored);
   if (!fs::exists(status)) {
-    // Absolute first: of a path without a part that exists, weakly_canonical leaves the spelling.
+    // Absolute first: weakly_canonical leaves a path as it is spelled if no part of it exists.
     std::error_code a_failed, b_failed;
     const fs::path a_path = fs::weakly_canonical(fs::absolute(a), a_failed);
     const fs::path b_path = fs::weakly_canonical(fs::absolute(b), b_failed);
     return !a_failed && !b_failed && a_path == b_path;
   }
-  // What is neither, as a terminal or /dev/null, may be read and written.
+  // Anything else, such as a terminal or /dev/null, may be both read and written.
   return (fs::is_regular_file(status) || fs::is_directory(status)) && fs::equivalent(a, b, ignored);
 }
 

@@ -6,7 +6,7 @@
 namespace precis {
 
 /// Throws UsageError, naming both keys, if a file that the command writes is one that it reads or
-/// writes already, or stands in a folder that it reads, however it is spelled. For keys that were
+/// writes already, or lies in a folder that it reads, however it is spelled. For keys that were
 /// registered with a FileUse, and the deck.
 void require_separate_outputs(const OptionTable& options);
 

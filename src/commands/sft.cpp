@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,27 +10,17 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/model_input.hpp"
+#include "commands/supervised_command.hpp"
 #include "io/handed_files.hpp"
-#include "parallel/collectively.hpp"
-#include "parallel/watchdog.hpp"
 #include "train/input_digests.hpp"
-#include "train/plan.hpp"
 #include "train/sft.hpp"
 
 namespace precis {
 namespace {
 
-constexpr const char* final_model = "model.h5";
-
-struct SftOptions {
-  std::string model;
-  std::string part;
+struct SftOptions : SupervisedOptions {
   std::string tokenizer;
-  RunOptions run;
-  DataOptions data;
   SftLoss loss = SftLoss::response;
-  TrainOptions train;
-  CheckpointOptions checkpoint;
   ModelConfig config;
 };
 
@@ -52,7 +42,7 @@ void add_options(OptionTable& table, SftOptions& o) {
   add_model_options(table, o.config);
 }
 
-/// The present texts of the `model.` keys that the user gave.
+/// The current values, as text, of the `model.` keys that the user gave.
 std::map<std::string, std::string> given_model_keys(const OptionTable& table) {
   std::map<std::string, std::string> keys;
   for (const Option& option : table.options()) {
@@ -123,8 +113,8 @@ Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& ha
   return model;
 }
 
-/// The `model.` keys of a run that goes on or is finished: its checkpoint or final model knows what
-/// the files it was begun with said.
+/// The `model.` keys of a run that goes on or is finished: they are taken from its checkpoint or
+/// its final model.
 void continue_config(const OptionTable& table, SftOptions& o, const ModelReader& model) {
   const ModelConfig config = load_model_head(model, {ModelKind::language}).config;
   if (o.model.empty()) {
@@ -169,20 +159,48 @@ std::map<std::string, std::string> digests_of(const SftOptions& o, const HandedF
   return digests;
 }
 
-TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
-  TrainingPlan plan{
-      .model = model,
-      .train = o.train,
-      .seed = static_cast<std::uint64_t>(o.run.machine.seed),
-      .lengths = {},
-      .validation_rows = std::ssize(rows.valid.examples),
-      .make_task = [&](Machine& machine, const Model& of, Communicator& ranks) -> PlannedTask {
-        const auto objective =
-            std::make_shared<SftObjective>(machine, of, ranks, rows.train.examples,
-                                           rows.valid.examples, o.loss, o.train.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
-  for (const Example& example : rows.train.examples) {
+class SftCommand final : public SupervisedCommand {
+ public:
+  SftCommand(const Context& context, SftOptions& options)
+      : SupervisedCommand({.kind = ModelKind::language, .model_completes_keys = true}),
+        context_(context),
+        options_(options) {}
+
+  void check_keys() override { precis::check_keys(options_); }
+  void take_keys(const ModelReader& model) override {
+    continue_config(context_.options, options_, model);
+  }
+  [[nodiscard]] Model start_model(const HandedFiles& handed, Device& device) override {
+    return precis::start_model(context_.options, options_, handed, device);
+  }
+  void read_rows(const HandedFiles& handed, const Model& model) override {
+    const auto& source = options_.model.empty() ? options_.tokenizer : options_.model;
+    rows_ = precis::read_rows(options_, handed, required_tokenizer(model, source),
+                              model.config.context, context_.log);
+  }
+  [[nodiscard]] SupervisedDigests digests(const HandedFiles& handed, bool goes_on) override {
+    return {.inputs = digests_of(options_, handed, rows_, goes_on, context_.log), .others = {}};
+  }
+  [[nodiscard]] TrainingPlan plan(Model& model) override;
+
+ private:
+  const Context& context_;
+  SftOptions& options_;
+  Rows rows_;
+};
+
+TrainingPlan SftCommand::plan(Model& model) {
+  TrainingPlan plan{.model = model,
+                    .train = options_.train,
+                    .seed = static_cast<std::uint64_t>(options_.run.machine.seed),
+                    .lengths = {},
+                    .validation_rows = std::ssize(rows_.valid.examples),
+                    .make_objective = [this](Machine& machine, const Model& on, RankGroup& ranks) {
+                      return std::make_unique<SftObjective>(
+                          machine, on, ranks, rows_.train.examples, rows_.valid.examples,
+                          options_.loss, options_.train.micro_batch_tokens);
+                    }};
+  for (const Example& example : rows_.train.examples) {
     plan.lengths.push_back(
         static_cast<std::int64_t>(example.query.size() + example.response.size()));
   }
@@ -190,84 +208,9 @@ TrainingPlan plan_of(const SftOptions& o, Model& model, const Rows& rows) {
 }
 
 ExitStatus run(Context& context, SftOptions& o) {
-  MpiSession& mpi = *context.mpi;
-  MpiCommunicator& world = mpi.world();
-  apply(o.run.log, mpi.rank(), context.log);
-  const HandedFiles handed(mpi, joined_lists({{o.tokenizer}, o.data.train, o.data.valid}));
-  const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
-  Machine machine = collectively(world, [&] {
-    check_keys(o);
-    const GridShape grid = data_parallel_grid(o.run.machine, mpi);
-    return start_machine(o.run.machine, mpi, context.log, to_string(grid));
-  });
-  std::optional<TrainingRun> training_run;
-  if (!o.run.dry_run) {
-    training_run.emplace(TrainingRun::Setup{.log = context.log,
-                                            .options = context.options,
-                                            .world = world,
-                                            .run = o.run,
-                                            .checkpoint = o.checkpoint,
-                                            .stop_after = o.train.stop_after,
-                                            .command = context.command,
-                                            .layout = machine.layout,
-                                            .final_files = {final_model}});
-  }
-  const bool goes_on = training_run && training_run->checkpoint();
-  if (goes_on || (training_run && training_run->is_finished())) {
-    collectively(world, [&] {
-      continue_config(context.options, o,
-                      goes_on ? ModelReader(*training_run->checkpoint(), trained_part)
-                              : ModelReader(training_run->file(final_model)));
-    });
-    training_run->check_deck();
-    if (is_complete(*training_run, o.train)) {
-      return ExitStatus::done;
-    }
-  }
-  Model model = collectively(world, [&] {
-    return goes_on ? load_model(machine.device, *training_run->checkpoint(), {ModelKind::language},
-                                trained_part)
-                   : start_model(context.options, o, handed, machine.device);
-  });
-  if (training_run && !goes_on) {
-    training_run->check_deck();  // now that the keys model.* have their values
-  }
-  const Rows rows = collectively(world, [&] {
-    const Tokenizer tokenizer = required_tokenizer(model, o.model.empty() ? o.tokenizer : o.model);
-    return read_rows(o, handed, tokenizer, model.config.context, context.log);
-  });
-  const auto digests =
-      collectively(world, [&] { return digests_of(o, handed, rows, goes_on, context.log); });
-  agree_on_start(world, digests, goes_on);
-  if (o.run.dry_run) {
-    const std::string text = describe(plan_of(o, model, rows), machine, mpi, context.log);
-    if (world.rank() == 0) {
-      fmt::print("{}", text);
-    }
-    return ExitStatus::done;
-  }
-
-  training_run->check_inputs(digests);
-  std::optional<SftObjective> objective;
-  std::optional<SupervisedTraining> training;
-  collectively(world, [&] {
-    objective.emplace(machine, model, world, rows.train.examples, rows.valid.examples, o.loss,
-                      o.train.micro_batch_tokens);
-    training.emplace(machine, *training_run, world, model, objective->task(), o.train);
-  });
-  const auto status = training->run_to_end();
-  log_peak_memory(context.log, world, machine.device.memory());
-  if (status) {
-    return *status;
-  }
-  const auto path = training_run->file(final_model);
-  collectively(world, [&] {
-    if (world.rank() == 0) {
-      save_model(path, model.config, model.tokenizer, training->kept(), machine.device);
-    }
-  });
-  context.log.info("The model is in {}.", path.string());
-  return ExitStatus::done;
+  SftCommand command(context, o);
+  return run_supervised(context, o, joined_lists({{o.tokenizer}, o.data.train, o.data.valid}),
+                        command);
 }
 
 }  // namespace

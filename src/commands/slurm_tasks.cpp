@@ -32,8 +32,8 @@ std::int64_t tasks_of_step(std::int64_t task) {
   return in_step ? number_in("SLURM_NTASKS").value_or(1) : 1;
 }
 
-/// Whether the number stands in the text by itself: in "runs/3", "run-3" and "run_3.jsonl", but not
-/// in "run3", as many names end in a digit by chance.
+/// Whether the number appears in the text by itself: in "runs/3", "run-3" and "run_3.jsonl", but
+/// not in "run3", as many names end in a digit by chance.
 bool has_number(std::string_view text, std::int64_t number) {
   const std::string wanted = std::to_string(number);
   const auto is_bound = [&](std::size_t place) {

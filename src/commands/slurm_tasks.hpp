@@ -1,4 +1,4 @@
-// Tasks that Slurm started beside each other, but that MPI does not know of each other.
+// Tasks of one Slurm step that do not know of each other through MPI.
 #pragma once
 
 #include "base/log.hpp"

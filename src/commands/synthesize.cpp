@@ -125,7 +125,7 @@ ExitStatus run(Context&, SynthesizeOptions& options) {
   for (auto& file : files) {
     file.commit();
   }
-  fmt::print("{} of seed {} in {}: {} in train.jsonl, {} in valid.jsonl, {} in test.jsonl.\n",
+  fmt::print("{} with seed {} in {}: {} in train.jsonl, {} in valid.jsonl, {} in test.jsonl.\n",
              counted(options.posts, "row"), options.seed, folder.string(), with_thousands(rows[0]),
              with_thousands(rows[1]), with_thousands(rows[2]));
   return ExitStatus::done;

@@ -10,8 +10,8 @@ namespace precis {
 
 void add_temperature(OptionTable& table, std::string* variable) {
   table.add("temperature", variable,
-            {.meaning = "at which the samples were drawn, said in the heading and kept in the "
-                        "JSON, as their files do not say it; empty: not known"});
+            {.meaning = "at which the samples were generated, shown in the heading and kept in the "
+                        "JSON, since their files do not record it; empty: not known"});
 }
 
 std::optional<double> temperature_of(const std::string& text) {
@@ -22,7 +22,7 @@ std::optional<double> temperature_of(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value) ||
       value < 0) {
-    fail_usage("--temperature is '{}', a number of at least 0 was expected.", text);
+    fail_usage("--temperature is '{}'; expected a number of at least 0.", text);
   }
   return value;
 }

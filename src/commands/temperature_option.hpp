@@ -1,5 +1,4 @@
-// At which temperature the samples were drawn that a command makes a table of: their files do not
-// say it.
+// The temperature at which the samples of a table were generated, which their files do not record.
 #pragma once
 
 #include <optional>
@@ -12,7 +11,7 @@ namespace precis {
 /// The key `temperature`.
 void add_temperature(OptionTable& table, std::string* variable);
 
-/// Nothing for an empty text. Throws UsageError if it is no number of at least 0.
+/// Nothing for an empty text. Throws UsageError unless it is a number of at least 0.
 [[nodiscard]] std::optional<double> temperature_of(const std::string& text);
 
 /// " at temperature 0.7", for a heading; empty for an empty text.

@@ -21,7 +21,7 @@ struct TokenizerOptions {
 
 void add_options(OptionTable& table, TokenizerOptions& options) {
   table.add("input", &options.input,
-            {.meaning = "JSON Lines, names or globs with commas between; the text fields `text`, "
+            {.meaning = "JSON Lines, names or globs separated by commas; the text fields `text`, "
                         "`title`, `post`, `summary`, `article`, `highlights` are learned from",
              .required = true,
              .file = FileUse::input});

@@ -17,7 +17,7 @@ namespace precis {
 namespace {
 
 std::string mpi_version() {
-  // The one MPI function beside its like that may be called before MPI is started.
+  // One of the few MPI functions that may be called before MPI is started.
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
   check_mpi(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");

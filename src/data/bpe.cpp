@@ -82,7 +82,7 @@ void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& ids,
     heap.pop_back();
     auto& left = symbols[static_cast<std::size_t>(top.position)];
     if (left.id != top.left || left.next < 0) {
-      continue;  // one of the two has been merged since
+      continue;  // one of the two has since been merged
     }
     auto& right = symbols[static_cast<std::size_t>(left.next)];
     if (right.id != top.right) {

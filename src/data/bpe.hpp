@@ -19,12 +19,12 @@ struct Merge {
   friend bool operator==(const Merge&, const Merge&) = default;
 };
 
-/// Memory that merging uses, kept from piece to piece.
+/// Memory that merging uses, kept between pieces.
 struct BpeScratch {
   struct Symbol {
     std::int32_t id;
     std::int32_t previous;
-    std::int32_t next;  // -1 at the end; a symbol that was merged away has id -1
+    std::int32_t next;  // -1 at the end; a symbol that was merged into another has id -1
   };
   struct Candidate {
     std::int32_t rank;

@@ -10,7 +10,7 @@
 namespace precis {
 
 /// The bytes in GPT-2's order: those with a printable character of their own (! to ~, then ¡ to ¬
-/// and ® to ÿ), then the rest, which stand as U+0100, U+0101, ...
+/// and ® to ÿ), then the rest, which become U+0100, U+0101, ...
 [[nodiscard]] std::array<unsigned char, 256> bytes_in_alphabet_order();
 
 /// Bytes as a token is written in tokenizer.json ("Ġthe" for " the").

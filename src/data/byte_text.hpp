@@ -6,8 +6,8 @@
 
 namespace precis {
 
-/// The bytes as UTF-8: each maximal part of a character that was begun and not finished, and each
-/// other byte that does not belong, becomes U+FFFD (Unicode Standard, section 3.9).
+/// The bytes as UTF-8: each maximal part of an incomplete character, and each other byte that does
+/// not belong, becomes U+FFFD (Unicode Standard, section 3.9).
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view bytes);
 
 /// RFC 4648, with padding.

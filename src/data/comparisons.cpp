@@ -1,5 +1,7 @@
 #include "data/comparisons.hpp"
 
+#include <map>
+
 #include "base/text.hpp"
 #include "data/preference_rows.hpp"
 #include "data/row_filter.hpp"
@@ -19,7 +21,7 @@ const nlohmann::json& required_field(const nlohmann::json& object, const char* f
   return *value;
 }
 
-/// A text that only reports need: anything else counts as not said.
+/// A text that only reports need: anything else counts as not given.
 std::string optional_text(const nlohmann::json& object, const char* field) {
   const nlohmann::json* value = find_field(object, field);
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
@@ -28,7 +30,7 @@ std::string optional_text(const nlohmann::json& object, const char* field) {
 int parse_choice(const nlohmann::json& row, const std::string& where) {
   const nlohmann::json& choice = required_field(row, "choice", where);
   if (!choice.is_number_integer() || (choice != 0 && choice != 1)) {
-    throw BadRow(fmt::format("{}: the field `choice` is {}, 0 or 1 was expected.", where,
+    throw BadRow(fmt::format("{}: the field `choice` is {}; expected 0 or 1.", where,
                              choice.is_number() ? choice.dump() : choice.type_name()));
   }
   return choice.get<int>();
@@ -44,18 +46,18 @@ std::optional<int> parse_confidence(const nlohmann::json& row, const std::string
     return std::nullopt;
   }
   if (!value->is_number_integer() || *value < 1 || *value > 9) {
-    throw BadRow(fmt::format(
-        "{}: the field `extra.confidence` is {}, a whole number from 1 to 9 was expected.", where,
-        value->is_number() ? value->dump() : value->type_name()));
+    throw BadRow(
+        fmt::format("{}: the field `extra.confidence` is {}; expected a whole number from 1 to 9.",
+                    where, value->is_number() ? value->dump() : value->type_name()));
   }
   return value->get<int>();
 }
 
-/// What `info` has of a post, an article, or a prompt that stands as it is.
+/// What `info` says of a post, an article, or a prompt that is used as it is.
 Post parse_info(const nlohmann::json& info, const std::string& where) {
   if (!info.is_object()) {
-    throw BadRow(fmt::format("{}: the field `info` is {}, an object was expected.", where,
-                             info.type_name()));
+    throw BadRow(
+        fmt::format("{}: the field `info` is {}; expected an object.", where, info.type_name()));
   }
   const std::string place = where + ", info";
   if (find_field(info, "prompt") == nullptr || find_field(info, "post") != nullptr ||
@@ -67,6 +69,26 @@ Post parse_info(const nlohmann::json& info, const std::string& where) {
   post.body = text_field(info, "prompt", place);
   post.kind = PostKind::prompt;
   return post;
+}
+
+/// Throws Error, naming the splits that exist, if no row is of the split that was asked for.
+void require_split(const std::string& split, const RowCounts& counts,
+                   const std::map<std::string, std::int64_t>& others,
+                   const std::vector<std::string>& files) {
+  if (others.empty() || counts.split + counts.bad < counts.read) {
+    return;
+  }
+  constexpr std::size_t most = 20;
+  std::vector<std::string> named;
+  for (const auto& [name, rows] : others) {
+    if (named.size() == most) {
+      named.emplace_back("...");
+      break;
+    }
+    named.push_back(fmt::format("\"{}\" ({})", name, counted(rows, "row")));
+  }
+  fail("{}: no comparison is of the split \"{}\". There {}: {}.", joined(files, ","), split,
+       others.size() == 1 ? "is" : "are", joined(named, ", "));
 }
 
 }  // namespace
@@ -83,8 +105,8 @@ nlohmann::json comparison_row(const JsonRow& row) {
   }
   if (find_field(row.value, "post") != nullptr || find_field(row.value, "article") != nullptr) {
     throw BadRow(where +
-                 ": this is a post with one summary, a comparison (`info`, `summaries`, `choice`) "
-                 "was expected. Such rows are what `precis sft` trains on.");
+                 ": this is a post with one summary; expected a comparison (`info`, `summaries`, "
+                 "`choice`). Such rows are what `precis sft` trains on.");
   }
   throw BadRow(unknown_kind(row.value, where, comparison_kinds()));
 }
@@ -123,6 +145,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, tokenizer, true);
   const bool trains = use == RowUse::training;
+  std::map<std::string, std::int64_t> other_splits;
   WorkerChoice workers(handed.of(trains ? options.worker_weights : ""),
                        trains || options.valid_excludes_workers ? options.exclude_workers
                                                                 : std::vector<std::string>());
@@ -137,6 +160,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
       }
       if (pair.comparison.split != split) {
         ++counts.split;
+        ++other_splits[pair.comparison.split];
         return;
       }
     }
@@ -174,6 +198,7 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
     }
   };
   read_rows(files, options.skip_bad, counts, visit, handed);
+  require_split(split, counts, other_splits, files);
   workers.check_excluded(joined(files, ","));
   if (use != RowUse::validation) {
     require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),

@@ -28,7 +28,7 @@ struct Comparison {
   [[nodiscard]] std::string where() const;
 };
 
-/// Whether a row has been judged: the `choice` of one that is yet to be is not looked at.
+/// Whether a row has been judged: the `choice` of a row that is yet to be judged is ignored.
 enum class ChoiceField { required, ignored };
 
 /// The row in OpenAI's schema: as it is, or made from {"prompt", "chosen", "rejected"} (see
@@ -54,7 +54,7 @@ struct Pair {
   [[nodiscard]] const std::vector<std::int32_t>& rejected() const {
     return responses[static_cast<std::size_t>(1 - comparison.choice)];
   }
-  /// Of both sequences: the query stands in each.
+  /// How many tokens both sequences have, each with the query.
   [[nodiscard]] std::int64_t tokens() const {
     return static_cast<std::int64_t>(2 * query.size() + chosen().size() + rejected().size());
   }

@@ -6,7 +6,7 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   const bool pairs = use == DataUse::reward;
   const bool trains = use == DataUse::sft || pairs;
   const std::string rows = pairs ? "comparisons" : "TL;DR or CNN/DM rows";
-  const std::string names = "names or globs with commas between (\\, for one within a name)";
+  const std::string names = "names or globs separated by commas (\\, for a comma within a name)";
   options.filter = use == DataUse::sft;
   options.max_response_tokens = pairs ? 128 : 48;
   if (trains) {
@@ -43,7 +43,7 @@ void add_data_options(OptionTable& table, DataOptions& options, DataUse use) {
   }
   table.add("data.max_query_tokens", &options.max_query_tokens,
             {.unit = "tokens",
-             .meaning = "longer queries are cut; prompts that stand as they are, never",
+             .meaning = "longer queries are cut; prompts that are used as they are, never",
              .source = "Stiennon 2020; OpenAI's released code",
              .minimum = 1,
              .maximum = 1e9});
@@ -97,9 +97,8 @@ void add_begin_option(OptionTable& table, BeginToken& begin) {
   table.add(
       "data.bos", &begin,
       {{"auto", BeginToken::automatic}, {"true", BeginToken::yes}, {"false", BeginToken::no}},
-      {.meaning = "whether a begin token stands before a text that something follows, where it "
-                  "counts for data.max_query_tokens; auto: as the tokenizer's post_processor "
-                  "has it",
+      {.meaning = "whether a begin token goes before a text that something follows; it counts for "
+                  "data.max_query_tokens; auto: as the tokenizer's post_processor has it",
        .source = "huggingface/tokenizers"});
 }
 

@@ -13,7 +13,7 @@ namespace precis {
 /// How a query is written (RECIPE: Data).
 enum class QueryTemplate { automatic, tldr, cnndm, transfer };
 
-/// Whether a begin token stands before a query (`data.bos`): as the tokenizer says, or by choice.
+/// Whether a begin token goes before a query (`data.bos`): as the tokenizer says, or by choice.
 enum class BeginToken { automatic, yes, no };
 
 /// The defaults are those of `sft` but for `filter`, which is off elsewhere.
@@ -43,11 +43,11 @@ enum class DataUse { sft, reward, ppo, rows };
 /// filters on for sft, responses of 128 tokens for reward. `rows` is for commands that take one
 /// input file (sample, score): no file lists, filters or limit.
 void add_data_options(OptionTable& table, DataOptions& options, DataUse use);
-/// Registers `data.bos`, for commands that have no other key of these.
+/// Registers `data.bos`, for commands that have none of the other keys.
 void add_begin_option(OptionTable& table, BeginToken& begin);
 
 /// The tokenizer whose post-processor does what `data.bos` asks for. Throws Error if it is to add a
-/// begin token and none is known of `where`.
+/// begin token and none is known for `where`.
 [[nodiscard]] Tokenizer with_begin_token(const Tokenizer& tokenizer, BeginToken begin,
                                          const std::string& where);
 

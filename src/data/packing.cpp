@@ -15,6 +15,14 @@ void PackedBatch::append(std::span<const std::int32_t> first,
   offsets.push_back(offsets.back() + length);
 }
 
+std::vector<std::int32_t> PackedBatch::last_rows() const {
+  std::vector<std::int32_t> rows;
+  for (std::size_t b = 1; b < offsets.size(); ++b) {
+    rows.push_back(offsets[b] - 1);
+  }
+  return rows;
+}
+
 std::vector<MicroBatch> split_micro_batches(std::span<const std::int64_t> lengths,
                                             std::int64_t token_budget) {
   if (token_budget <= 0) {

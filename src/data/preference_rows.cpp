@@ -11,7 +11,7 @@ std::string text_of(const nlohmann::json& row, const char* field, const std::str
   const nlohmann::json* value = find_field(row, field);
   if (value != nullptr && value->is_array()) {
     throw BadRow(fmt::format(
-        "{}: the field `{}` is a list, as conversations have it; text was expected. Write what the "
+        "{}: the field `{}` is a list, as conversations have it; expected text. Write what the "
         "model is to answer to as the text `prompt`, and the two last messages as the texts "
         "`chosen` and `rejected`.",
         where, field));

@@ -47,7 +47,7 @@ class PromptRowParser {
     return *tokenizer_;
   }
 
-  /// What a prompt may have beside the new tokens.
+  /// The tokens that a prompt may have beside the new ones.
   [[nodiscard]] std::int64_t most_prompt_tokens() const {
     return options_.context - options_.new_tokens;
   }
@@ -99,7 +99,7 @@ std::vector<std::int32_t> token_ids(const JsonRow& row, const char* field,
     throw BadRow(fmt::format("{}: the field `{}` is missing.", row.where(), field));
   }
   if (!value->is_array()) {
-    throw BadRow(fmt::format("{}: the field `{}` is {}, a list of ids was expected.", row.where(),
+    throw BadRow(fmt::format("{}: the field `{}` is {}; expected a list of ids.", row.where(),
                              field, value->type_name()));
   }
   std::vector<std::int32_t> result;

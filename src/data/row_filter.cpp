@@ -1,6 +1,7 @@
 #include "data/row_filter.hpp"
 
 #include "base/text.hpp"
+#include "io/row_file.hpp"
 
 #include <algorithm>
 
@@ -73,8 +74,7 @@ void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& 
     counts.bad += bad;
     counts.read += good + bad;
   }
-  require(counts.read > 0, "{}: {} no rows.", joined(files, ","),
-          files.size() == 1 ? "the file has" : "the files have");
+  require_rows(counts.read, joined(files, ", "));
 }
 
 }  // namespace precis

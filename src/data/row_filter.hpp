@@ -15,13 +15,13 @@ namespace precis {
 /// the others. Rows must come in their order: a duplicate is a row whose body an earlier one had.
 class RowFilter {
  public:
-  /// With `posts_repeat` (comparisons, many of which share a post) a body may come again.
+  /// With `posts_repeat` (comparisons, many of which share a post) a body may be repeated.
   RowFilter(const DataOptions& options, RowUse use, const Tokenizer& tokenizer, bool posts_repeat)
       : options_(options), use_(use), tokenizer_(tokenizer), posts_repeat_(posts_repeat) {}
 
-  /// By subreddit, title, body.
+  /// Decides by subreddit, title and body.
   [[nodiscard]] bool keeps_post(const Post& post, RowCounts& counts);
-  /// By the response's tokens, the end token included.
+  /// Decides by the response's tokens, the end token included.
   [[nodiscard]] bool keeps_response(std::int64_t tokens, RowCounts& counts) const;
 
  private:

@@ -62,7 +62,7 @@ std::span<const char* const> response_kinds() { return responses; }
 
 std::string unknown_kind(const nlohmann::json& row, const std::string& where,
                          std::span<const char* const> kinds) {
-  return fmt::format("{}: the row has {}, a row of one of these kinds was expected:\n  {}", where,
+  return fmt::format("{}: the row has {}; expected a row of one of these kinds:\n  {}", where,
                      fields_of(row), fmt::join(kinds, "\n  "));
 }
 

@@ -15,7 +15,7 @@ namespace precis {
 [[nodiscard]] std::span<const char* const> prompt_kinds();
 [[nodiscard]] std::span<const char* const> response_kinds();
 
-/// "WHERE: the row has the fields `a`, `b`, a row of one of these kinds was expected:" and a line a
+/// "WHERE: the row has the fields `a`, `b`; expected a row of one of these kinds:" and one line per
 /// kind.
 [[nodiscard]] std::string unknown_kind(const nlohmann::json& row, const std::string& where,
                                        std::span<const char* const> kinds);

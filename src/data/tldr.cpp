@@ -36,10 +36,9 @@ Post parse_post(const nlohmann::json& object, const std::string& where) {
 
 SummaryRow parse_summary_row(const JsonRow& row, bool with_summary) {
   if (find_field(row.value, "summaries") != nullptr && find_field(row.value, "info") != nullptr) {
-    throw BadRow(
-        row.where() +
-        ": this is a comparison (`info`, `summaries`), a TL;DR or CNN/DM row was expected. "
-        "Comparisons are what `precis reward` trains on.");
+    throw BadRow(row.where() +
+                 ": this is a comparison (`info`, `summaries`); expected a TL;DR or CNN/DM row. "
+                 "Comparisons are what `precis reward` trains on.");
   }
   SummaryRow result;
   result.post = parse_post(row.value, row.where());

@@ -19,7 +19,7 @@ namespace precis {
 /// A prompt is a whole query: no template frames it, and it is not cut.
 enum class PostKind { reddit, article, prompt };
 
-/// What a summary is written of: a Reddit post, a news article or a prompt.
+/// What a summary is written for: a Reddit post, a news article or a prompt.
 struct Post {
   std::string id;  // empty: the row has none
   std::string subreddit;
@@ -49,7 +49,7 @@ struct SummaryRow {
 
 /// The query text of a post (O): TL;DR `SUBREDDIT: r/{subreddit}\n\nTITLE: {title}\n\nPOST:
 /// {post}\n\nTL;DR:`, CNN/DM `Article:\n{article}\n\nTL;DR:\n`, transfer `{article}\n\nTL;DR:`.
-/// Automatic chooses by the kind of post; a prompt stands as it is. Throws BadRow if the template
+/// Automatic chooses by the kind of post; a prompt is used as it is. Throws BadRow if the template
 /// needs another kind.
 [[nodiscard]] std::string format_query(const Post& post, QueryTemplate form,
                                        const std::string& where);
@@ -58,7 +58,8 @@ using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
 
 /// `before + body + after` cut to at most `max_tokens` tokens (O, process_query): while it is
 /// longer, `body` loses what follows its last newline and that newline; with none left, its last
-/// character. Nothing if even an empty body is too long. For any encoder; encodes once per cut.
+/// character. Nothing if even an empty body is too long. Works with any encoder; encodes once per
+/// cut.
 [[nodiscard]] std::optional<std::vector<std::int32_t>> truncate_query(std::string_view before,
                                                                       std::string body,
                                                                       std::string_view after,

@@ -17,7 +17,7 @@ QueryParts split_query(const Post& post, QueryTemplate form, const std::string& 
   if (post.kind == PostKind::prompt) {
     if (form != QueryTemplate::automatic) {
       throw BadRow(where +
-                   ": a `prompt` stands as it is, without a template. Use data.template auto.");
+                   ": a `prompt` is used as it is, without a template. Use data.template auto.");
     }
     return {"", post.body, ""};
   }
@@ -44,7 +44,7 @@ QueryParts split_query(const Post& post, QueryTemplate form, const std::string& 
   }
 }
 
-/// Says how much of a text is left after one cut more.
+/// Says how much of a text is left after one more cut.
 class Cuts {
  public:
   std::size_t next(std::string_view body) {
@@ -95,8 +95,8 @@ class QueryCutter {
     });
   }
 
-  /// The ids of the first `size` bytes of the text and of `after`, unless they are too many. Sizes
-  /// must not grow from call to call.
+  /// The ids of the first `size` bytes of the text and of `after`, unless they are too many. The
+  /// size must not grow from call to call.
   std::optional<std::vector<std::int32_t>> encode(std::size_t size, std::string_view after) {
     while (pieces_.size() > 1 && (pieces_.back().end >= size || pieces_.back().white_space)) {
       pieces_.pop_back();

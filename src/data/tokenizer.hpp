@@ -77,8 +77,8 @@ class Tokenizer {
   /// Whether the ids of a text are those of its pieces, one after the other, and a piece depends on
   /// nothing but itself and the white space or the one character that follows.
   [[nodiscard]] bool pieces_are_local() const;
-  /// The bytes that the ids stand for; an id without a token stands for nothing, as in the
-  /// reference library: a model's vocabulary may be padded.
+  /// The bytes that the ids stand for; an id without a token gives nothing, as in the reference
+  /// library: a model's vocabulary may be padded.
   [[nodiscard]] std::string decode(std::span<const std::int32_t> ids) const;
 
   /// One more than the largest id: the rows that an embedding needs.
@@ -92,11 +92,11 @@ class Tokenizer {
   /// The id that ends a response: that of `set_end_token`, else of "<|endoftext|>". Throws Error if
   /// there is neither.
   [[nodiscard]] std::int32_t end_token() const;
-  /// A model's own end token, which may be another than the tokenizer's name for it says. To be
-  /// called before the tokenizer is shared.
+  /// A model's own end token, which may differ from the token that the tokenizer names as such. To
+  /// be called before the tokenizer is shared.
   void set_end_token(std::int32_t id) { end_token_ = id; }
   /// A model's begin token, and the size of its vocabulary, which may be padded beyond the
-  /// tokenizer's. Neither is known of a tokenizer that stands alone.
+  /// tokenizer's. Neither is known for a tokenizer without a model.
   void set_begin_token(std::int32_t id) { begin_token_ = id; }
   [[nodiscard]] std::optional<std::int32_t> begin_token() const { return begin_token_; }
   void set_model_vocabulary(std::int64_t tokens) { model_vocabulary_ = tokens; }
@@ -120,7 +120,7 @@ class Tokenizer {
     }
   };
 
-  /// An added token as it stands in the text that it is looked for in.
+  /// An added token as it appears in the text that is searched for it.
   struct Pattern {
     std::string text;
     std::int32_t id = 0;

@@ -70,8 +70,8 @@ struct VocabularyFiles {
 constexpr VocabularyFiles gpt2_files{"vocab.json", "merges.txt"};
 constexpr VocabularyFiles openai_files{"encoder.json", "vocab.bpe"};
 
-/// What there is to say of files beside the source that was used: nothing if they say the same, as
-/// most of the folders that have both do.
+/// Notes on the files beside the source that was used; none if they have the same content, as in
+/// most folders that have both.
 void note_left_aside(TokenizerParts& parts, const fs::path& folder, const VocabularyFiles& files,
                      const std::string& used) {
   if (!files.vocabulary_is_in(folder)) {
@@ -94,7 +94,7 @@ void note_left_aside(TokenizerParts& parts, const fs::path& folder, const Vocabu
                                     folder.string(), used, files.names(), reason));
 }
 
-/// Of a tokenizer_config.json; null if it has none or there is none.
+/// A value of tokenizer_config.json; null if the file lacks it or there is no such file.
 nlohmann::json setting(const fs::path& folder, const char* key) {
   const fs::path file = folder / "tokenizer_config.json";
   if (!fs::exists(file)) {

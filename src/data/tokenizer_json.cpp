@@ -30,15 +30,15 @@ const json& member(const json& object, const char* key, const std::string& name)
 
 bool flag(const json& object, const char* key, bool otherwise, const std::string& name) {
   const json& value = member(object, key, name);
-  require(value.is_null() || value.is_boolean(), "{}: `{}` is {}, true or false was expected.",
-          name, key, value.type_name());
+  require(value.is_null() || value.is_boolean(), "{}: `{}` is {}; expected true or false.", name,
+          key, value.type_name());
   return value.is_null() ? otherwise : value.get<bool>();
 }
 
 std::int32_t checked_id(const json& value, const std::string& token, const std::string& name) {
   require(value.is_number_integer() && value >= 0 && value < most_tokens,
-          "{}: the token \"{}\" has the id {}; a whole number from 0 to {} was expected.", name,
-          token, value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 40),
+          "{}: the token \"{}\" has the id {}; expected a whole number from 0 to {}.", name, token,
+          value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 40),
           most_tokens - 1);
   return value.get<std::int32_t>();
 }
@@ -58,7 +58,7 @@ void set_token(TokenizerParts& parts, std::int32_t id, const std::string& bytes,
 
 TokenIds read_vocabulary(TokenizerParts& parts, const json& vocabulary, const std::string& name) {
   require(vocabulary.is_object() && !vocabulary.empty(),
-          "{}: the vocabulary is {}, an object of tokens and ids was expected.", name,
+          "{}: the vocabulary is {}; expected an object of tokens and ids.", name,
           vocabulary.empty() && vocabulary.is_object() ? "empty" : vocabulary.type_name());
   TokenIds ids;
   for (const auto& [token, value] : vocabulary.items()) {
@@ -93,7 +93,7 @@ void add_merge_line(TokenizerParts& parts, const TokenIds& ids, std::string_view
   const auto space = line.find(' ');
   require(space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
               line.find(' ', space + 1) == std::string_view::npos,
-          "{}: \"{}\" is not a merge; two tokens with a space between were expected.", where,
+          "{}: \"{}\" is not a merge; expected two tokens with a space between.", where,
           line.substr(0, 80));
   add_merge(parts, ids, std::string(line.substr(0, space)), std::string(line.substr(space + 1)),
             where);
@@ -101,7 +101,7 @@ void add_merge_line(TokenizerParts& parts, const TokenIds& ids, std::string_view
 
 void read_merges(TokenizerParts& parts, const json& merges, const TokenIds& ids,
                  const std::string& name) {
-  require(merges.is_array(), "{}: `model.merges` is {}, a list was expected.", name,
+  require(merges.is_array(), "{}: `model.merges` is {}; expected a list.", name,
           merges.type_name());
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const json& merge = merges[i];
@@ -156,8 +156,8 @@ class AddedIds {
 
 void read_added(TokenizerParts& parts, const json& added, const TokenIds& ids,
                 const std::string& name) {
-  require(added.is_null() || added.is_array(), "{}: `added_tokens` is {}, a list was expected.",
-          name, added.type_name());
+  require(added.is_null() || added.is_array(), "{}: `added_tokens` is {}; expected a list.", name,
+          added.type_name());
   AddedIds added_ids(ids);
   for (const json& entry : added) {
     AddedToken token = read_added_token(entry, name);
@@ -169,7 +169,7 @@ void read_added(TokenizerParts& parts, const json& added, const TokenIds& ids,
       token.id = id;
     }
     if (ids.count(token.content) != 0) {
-      // What the vocabulary writes in its alphabet is here the text itself.
+      // Here is the text itself, which the vocabulary writes in its alphabet.
       parts.tokens[static_cast<std::size_t>(token.id)] = token.content;
     }
     set_token(parts, token.id, token.content, name);
@@ -198,12 +198,12 @@ std::vector<json> steps_of(const json& part, const char* key, const char* list,
   if (part.is_null()) {
     return {};
   }
-  require(part.is_object(), "{}: `{}` is {}, an object was expected.", name, key, part.type_name());
+  require(part.is_object(), "{}: `{}` is {}; expected an object.", name, key, part.type_name());
   if (part.value("type", json()) != "Sequence") {
     return {part};
   }
   const json& steps = member(part, list, name);
-  require(steps.is_array(), "{}: `{}.{}` is {}, a list was expected.", name, key, list,
+  require(steps.is_array(), "{}: `{}.{}` is {}; expected a list.", name, key, list,
           steps.type_name());
   return {steps.begin(), steps.end()};
 }
@@ -213,12 +213,12 @@ std::string type_of(const json& step, const std::string& name) {
   return type.is_string() ? type.get<std::string>() : "without a type";
 }
 
-/// The ids that a TemplateProcessing puts before a text that stands alone; transformers 5 writes
-/// one without any into every file.
+/// The ids that a TemplateProcessing puts before a single text; transformers 5 writes one without
+/// any into every file.
 std::vector<std::int32_t> read_template(const TokenizerParts& parts, const json& step,
                                         const std::string& name) {
   const json& single = member(step, "single", name);
-  require(single.is_array(), "{}: `post_processor.single` is {}, a list was expected.", name,
+  require(single.is_array(), "{}: `post_processor.single` is {}; expected a list.", name,
           single.type_name());
   std::vector<std::int32_t> begin;
   bool has_text = false;
@@ -231,7 +231,7 @@ std::vector<std::int32_t> read_template(const TokenizerParts& parts, const json&
     }
     const json& special = member(piece, "SpecialToken", name);
     require(special.is_object() && special.contains("id") && special["id"].is_string(),
-            "{}: the post_processor has {}; a `SpecialToken` or a `Sequence` was expected.", name,
+            "{}: the post_processor has {}; expected a `SpecialToken` or a `Sequence`.", name,
             piece.dump());
     const auto token = special["id"].get<std::string>();
     require(!has_text,

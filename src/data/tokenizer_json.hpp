@@ -12,8 +12,8 @@ namespace precis {
 /// than byte-level BPE with GPT-2's splitting rule, or a post-processor that adds more than tokens
 /// before a text, naming the feature. The id of an added token is the one that the reference
 /// library (huggingface/tokenizers) gives it: the vocabulary's, else the next after the vocabulary
-/// and the added tokens before it; a note says where the file has another. Throws Error too where
-/// that id stands for another token.
+/// and the added tokens before it; a note says where the file has another. Also throws Error if
+/// that id belongs to another token.
 [[nodiscard]] TokenizerParts parse_tokenizer_json(std::string_view bytes, const std::string& name);
 
 /// The content of vocab.json and merges.txt (encoder.json and vocab.bpe), whose special token is

@@ -27,12 +27,13 @@ WorkerWeights read_worker_weights(const InputFile& input) {
   WorkerWeights result;
   for (const auto& [worker, weight] : weights->items()) {
     require(weight.is_number() && weight.get<double>() >= 0,
-            "{}: the weight of worker \"{}\" is {}; a number of at least 0 was expected.", file,
-            worker, weight.is_number() ? weight.dump() : weight.type_name());
+            "{}: the weight of worker \"{}\" is {}; expected a number of at least 0.", file, worker,
+            weight.is_number() ? weight.dump() : weight.type_name());
     result[worker] = weight;
   }
-  require(std::any_of(result.begin(), result.end(), [](const auto& of) { return of.second > 0; }),
-          "{}: no worker has a weight above 0, so that nothing would be learned from.", file);
+  require(std::any_of(result.begin(), result.end(),
+                      [](const auto& weight) { return weight.second > 0; }),
+          "{}: no worker has a weight above 0, so there would be nothing to learn from.", file);
   return result;
 }
 

@@ -19,7 +19,7 @@ using WorkerWeights = std::map<std::string, double>;
 [[nodiscard]] WorkerWeights read_worker_weights(const InputFile& input);
 void write_worker_weights(const std::filesystem::path& file, const WorkerWeights& weights);
 
-/// Says which comparisons are left out and what the others weigh.
+/// Decides which comparisons are left out and what weight the others have.
 class WorkerChoice {
  public:
   WorkerChoice() = default;
@@ -29,7 +29,7 @@ class WorkerChoice {
   [[nodiscard]] bool excludes(const Comparison& comparison);
   /// Throws Error if the file does not have the worker.
   [[nodiscard]] double weight_of(const Comparison& comparison) const;
-  /// After the last row: throws Error for an excluded worker who made no comparison.
+  /// To be called after the last row: throws Error for an excluded worker who made no comparison.
   void check_excluded(const std::string& files) const;
 
  private:

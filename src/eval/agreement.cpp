@@ -12,7 +12,7 @@ double preference(const std::array<double, 2>& scores, int choice) {
   return scores[chosen] == scores[1 - chosen] ? 0.5 : scores[chosen] > scores[1 - chosen] ? 1 : 0;
 }
 
-/// What each pair says of each share.
+/// What each pair adds to each share.
 struct Outcomes {
   std::vector<PostValue> choice;
   std::vector<PostValue> gold;

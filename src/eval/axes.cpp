@@ -29,8 +29,8 @@ const nlohmann::json& object_field(const nlohmann::json& object, const char* fie
   return *value;
 }
 
-/// The post of `info`, as far as it is given; else what stands for it: the summary, and of a row
-/// that has neither its place, so that equal scores of unnamed summaries stay several ratings.
+/// The post of `info`, as far as it is given; else what stands for it: the summary, and for a row
+/// that has neither its place, so that equal scores of unnamed summaries count as several ratings.
 std::uint64_t post_of(const JsonRow& row, const std::string& summary) {
   const nlohmann::json* info = find_field(row.value, "info");
   Post post;
@@ -65,8 +65,9 @@ AxisSummary summary_of(std::span<const PostValue> scores) {
 
 /// Each rating once.
 std::vector<AxisRating> distinct(std::span<const AxisRating> ratings) {
-  const auto key = [](const AxisRating& of) {
-    return std::tie(of.post, of.text, of.policy, of.worker, of.split, of.scores);
+  const auto key = [](const AxisRating& rating) {
+    return std::tie(rating.post, rating.text, rating.policy, rating.worker, rating.split,
+                    rating.scores);
   };
   std::vector<AxisRating> list(ratings.begin(), ratings.end());
   std::ranges::sort(list, {}, key);
@@ -107,10 +108,10 @@ std::string table(const char* title, const std::map<std::string, AxisSummaries>&
   for (const auto& [name, axes] : groups) {
     for (const char* axis : axis_names) {
       if (const auto found = axes.find(axis); found != axes.end()) {
-        const AxisSummary& of = found->second;
-        text += fmt::format("{:<24} {:<10} {:>8} {:>22} {:>24}", name, axis, of.ratings,
-                            to_text(of.mean, 2), to_text(of.best));
-        for (const std::int64_t count : of.histogram) {
+        const AxisSummary& summary = found->second;
+        text += fmt::format("{:<24} {:<10} {:>8} {:>22} {:>24}", name, axis, summary.ratings,
+                            to_text(summary.mean, 2), to_text(summary.best));
+        for (const std::int64_t count : summary.histogram) {
           text += fmt::format("{:>6}", count);
         }
         text += '\n';
@@ -123,11 +124,11 @@ std::string table(const char* title, const std::map<std::string, AxisSummaries>&
 nlohmann::ordered_json groups_json(const std::map<std::string, AxisSummaries>& groups) {
   auto json = nlohmann::ordered_json::object();
   for (const auto& [name, axes] : groups) {
-    for (const auto& [axis, of] : axes) {
-      json[name][axis] = {{"ratings", of.ratings},
-                          {"mean", mean_json(of.mean)},
-                          {"share_of_7", rate_json(of.best)},
-                          {"histogram", of.histogram}};
+    for (const auto& [axis, summary] : axes) {
+      json[name][axis] = {{"ratings", summary.ratings},
+                          {"mean", mean_json(summary.mean)},
+                          {"share_of_7", rate_json(summary.best)},
+                          {"histogram", summary.histogram}};
     }
   }
   return json;
@@ -152,7 +153,7 @@ AxisRating parse_axis_rating(const JsonRow& row) {
     }
     if (!value->is_number_integer() || *value < 1 || *value > best_score) {
       throw BadRow(fmt::format(
-          "{}: the field `summary.axes.{}` is {}, a whole number from 1 to 7 was expected.", where,
+          "{}: the field `summary.axes.{}` is {}; expected a whole number from 1 to 7.", where,
           axis_names[axis], value->is_number() ? value->dump() : value->type_name()));
     }
     rating.scores[axis] = value->get<int>();
@@ -166,11 +167,12 @@ AxisRating parse_axis_rating(const JsonRow& row) {
 
 AxesReport report_axes(std::span<const AxisRating> ratings) {
   const std::vector<AxisRating> counting = distinct(ratings);
-  return {.by_policy = grouped(
-              counting, [](const AxisRating& of) -> const std::string& { return of.policy; }),
-          .by_worker = grouped(
-              counting, [](const AxisRating& of) -> const std::string& { return of.worker; }),
-          .repeated = static_cast<std::int64_t>(ratings.size() - counting.size())};
+  return {
+      .by_policy = grouped(
+          counting, [](const AxisRating& rating) -> const std::string& { return rating.policy; }),
+      .by_worker = grouped(
+          counting, [](const AxisRating& rating) -> const std::string& { return rating.worker; }),
+      .repeated = static_cast<std::int64_t>(ratings.size() - counting.size())};
 }
 
 std::string to_text(const AxesReport& report) {

@@ -32,7 +32,7 @@ struct AxisRating {
   std::array<std::optional<int>, axis_names.size()> scores;
 };
 
-/// Of `{"info":{...},"summary":{"text","policy","axes":{...}},"worker","split"}`; an axis may be
+/// Reads `{"info":{...},"summary":{"text","policy","axes":{...}},"worker","split"}`; an axis may be
 /// missing or null, but not all. Throws BadRow naming the field that is wrong.
 [[nodiscard]] AxisRating parse_axis_rating(const JsonRow& row);
 
@@ -44,7 +44,7 @@ struct AxisSummary {
   Rate best;  ///< share of 7s, the same
 };
 
-/// By axis, those that were rated only.
+/// By axis, only the axes that were rated.
 using AxisSummaries = std::map<std::string, AxisSummary>;
 
 struct AxesReport {

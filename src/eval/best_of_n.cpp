@@ -26,14 +26,14 @@ double expected_value_of_best(std::span<const double> rewards, std::span<const d
   const std::size_t count = rewards.size();
   assert(values.size() == count && n >= 1 && static_cast<std::size_t>(n) <= count);
   // These two have the same bits whatever the order, and where samples repeat.
-  if (n == 1 || std::ranges::all_of(rewards, [&](double of) { return of == rewards[0]; })) {
+  if (n == 1 || std::ranges::all_of(rewards, [&](double reward) { return reward == rewards[0]; })) {
     return exact_mean(values);
   }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return rewards[a] > rewards[b]; });
-  // From the highest reward down: C(i-1, n-1) / C(N, n) is n/N for i = N, and (i-n) / (i-1) of that
-  // of i for i - 1.
+  // From the highest reward down: C(i-1, n-1) / C(N, n) is n/N for i = N, and for i - 1 it is (i-n)
+  // / (i-1) times that for i.
   double weight = static_cast<double>(n) / static_cast<double>(count);
   double sum = 0;
   for (std::size_t place = 0; place < count;) {

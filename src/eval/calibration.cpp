@@ -16,7 +16,9 @@ namespace {
 constexpr std::size_t bin_count = std::tuple_size_v<decltype(Calibration::bins)>;
 using BinSums = std::array<double, bin_count>;
 
-double probability_of_higher(const Prediction& of) { return 1 / (1 + std::exp(-of.margin)); }
+double probability_of_higher(const Prediction& prediction) {
+  return 1 / (1 + std::exp(-prediction.margin));
+}
 
 std::size_t bin_of(double probability) {
   const auto count = static_cast<double>(bin_count);
@@ -31,9 +33,10 @@ double calibration_error(const BinSums& predicted, const BinSums& chosen, std::s
   return sum / static_cast<double>(pairs);
 }
 
-/// The 2.5% and the 97.5% point of the errors of a calibrated model, of which each judgement is
-/// drawn alone: where several people judge a pair alike its errors are larger.
-std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const BinSums& predicted) {
+/// The 2.5% and the 97.5% point of the errors of a calibrated model, with each judgement drawn
+/// independently: where several people judge a pair alike, the errors are larger.
+std::array<double, 2> calibrated_errors(std::span<const Prediction> predictions,
+                                        const BinSums& predicted) {
   constexpr std::size_t draws = 1000;
   struct Place {
     std::size_t bin;
@@ -41,7 +44,7 @@ std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const Bi
   };
   std::vector<Place> places;
   BinSums of_ties{};
-  for (const Prediction& one : of) {
+  for (const Prediction& one : predictions) {
     const double p = probability_of_higher(one);
     if (one.margin == 0) {
       of_ties[bin_of(p)] += 0.5;  // no choice can agree or disagree with equal rewards
@@ -56,7 +59,7 @@ std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const Bi
     for (const Place& place : places) {
       chosen[place.bin] += random.chance(place.probability) ? 1 : 0;
     }
-    errors.push_back(calibration_error(predicted, chosen, of.size()));
+    errors.push_back(calibration_error(predicted, chosen, predictions.size()));
   }
   std::ranges::sort(errors);
   return {errors[draws / 40], errors[draws - 1 - draws / 40]};
@@ -66,9 +69,10 @@ std::array<double, 2> calibrated_errors(std::span<const Prediction> of, const Bi
 
 Calibration calibration_of(std::span<const Prediction> predictions) {
   assert(!predictions.empty());
-  std::vector<Prediction> of(predictions.begin(), predictions.end());
-  std::ranges::sort(
-      of, {}, [](const Prediction& one) { return std::tuple(one.margin, one.chosen, one.post); });
+  std::vector<Prediction> sorted(predictions.begin(), predictions.end());
+  std::ranges::sort(sorted, {}, [](const Prediction& one) {
+    return std::tuple(one.margin, one.chosen, one.post);
+  });
   Calibration result;
   const auto count = static_cast<double>(bin_count);
   BinSums predicted{};
@@ -76,7 +80,7 @@ Calibration calibration_of(std::span<const Prediction> predictions) {
   std::vector<PostValue> brier;
   std::vector<PostValue> log_loss;
   std::array<std::vector<PostValue>, bin_count> outcomes;
-  for (const Prediction& one : of) {
+  for (const Prediction& one : sorted) {
     const double p = probability_of_higher(one);
     const std::size_t place = bin_of(p);
     ++result.bins[place].pairs;
@@ -97,19 +101,22 @@ Calibration calibration_of(std::span<const Prediction> predictions) {
       bin.chosen = rate_over_posts(outcomes[i], Weight::rows);
     }
   }
-  result.ece = calibration_error(predicted, chosen, of.size());
-  const auto [low, high] = calibrated_errors(of, predicted);
+  result.ece = calibration_error(predicted, chosen, sorted.size());
+  const auto [low, high] = calibrated_errors(sorted, predicted);
   result.calibrated_low = low;
   result.calibrated_high = high;
-  result.brier = mean_over_posts(brier, Weight::rows);
+  result.brier = mean_of_shares(brier, Weight::rows);
   result.log_loss = mean_over_posts(log_loss, Weight::rows);
+  if (result.log_loss.low < 0) {  // as of a share: a loss has no less
+    result.log_loss.low = 0;
+  }
   return result;
 }
 
-std::string to_text(const Calibration& of) {
+std::string to_text(const Calibration& calibration) {
   std::string text = fmt::format("{:<24} {:>8} {:>10} {:>24}\n", "probability of higher", "pairs",
                                  "predicted", "chosen");
-  for (const CalibrationBin& bin : of.bins) {
+  for (const CalibrationBin& bin : calibration.bins) {
     if (bin.pairs > 0) {
       text += fmt::format("{:<24} {:>8} {:>10.3f} {:>24}\n",
                           fmt::format("{:.2f} to {:.2f}", bin.low, bin.high), bin.pairs,
@@ -121,13 +128,13 @@ std::string to_text(const Calibration& of) {
              "calibration error {:.3f}, of a calibrated model {:.3f} to {:.3f} if judgements "
              "are independent\n"
              "Brier {}, log loss {}\n",
-             of.ece, of.calibrated_low, of.calibrated_high, to_text(of.brier),
-             to_text(of.log_loss));
+             calibration.ece, calibration.calibrated_low, calibration.calibrated_high,
+             to_text(calibration.brier), to_text(calibration.log_loss));
 }
 
-nlohmann::ordered_json to_json(const Calibration& of) {
+nlohmann::ordered_json to_json(const Calibration& calibration) {
   auto bins = nlohmann::ordered_json::array();
-  for (const CalibrationBin& bin : of.bins) {
+  for (const CalibrationBin& bin : calibration.bins) {
     nlohmann::ordered_json json = {{"low", bin.low}, {"high", bin.high}, {"pairs", bin.pairs}};
     if (bin.pairs > 0) {
       json["predicted"] = bin.predicted;
@@ -135,10 +142,11 @@ nlohmann::ordered_json to_json(const Calibration& of) {
     }
     bins.push_back(std::move(json));
   }
-  return {{"ece", of.ece},
-          {"ece_if_calibrated", {{"low", of.calibrated_low}, {"high", of.calibrated_high}}},
-          {"brier", mean_json(of.brier)},
-          {"log_loss", mean_json(of.log_loss)},
+  return {{"ece", calibration.ece},
+          {"ece_if_calibrated",
+           {{"low", calibration.calibrated_low}, {"high", calibration.calibrated_high}}},
+          {"brier", mean_json(calibration.brier)},
+          {"log_loss", mean_json(calibration.log_loss)},
           {"bins", bins}};
 }
 

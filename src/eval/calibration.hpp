@@ -43,7 +43,7 @@ struct Calibration {
 /// The same in any order of `predictions`, which must not be empty.
 [[nodiscard]] Calibration calibration_of(std::span<const Prediction> predictions);
 
-[[nodiscard]] std::string to_text(const Calibration& of);
-[[nodiscard]] nlohmann::ordered_json to_json(const Calibration& of);
+[[nodiscard]] std::string to_text(const Calibration& calibration);
+[[nodiscard]] nlohmann::ordered_json to_json(const Calibration& calibration);
 
 }  // namespace precis

@@ -12,7 +12,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/// The longest run of words that stands in both; memory of the summary.
+/// The longest run of words that occurs in both; memory of the summary.
 std::size_t longest_common_run(const Words& summary, const Words& post) {
   std::size_t longest = 0;
   std::vector<std::size_t> ending(summary.size() + 1);  // runs that end at each word of the summary
@@ -60,16 +60,16 @@ Copying copying(std::string_view summary, std::string_view post) {
   return result;
 }
 
-CopyingMeans mean_of(std::span<const Copying> of, std::span<const std::uint64_t> posts) {
+CopyingMeans mean_of(std::span<const Copying> samples, std::span<const std::uint64_t> posts) {
   std::vector<PostValue> runs;
   std::vector<PostValue> shares;
   std::array<std::vector<PostValue>, 4> ngram_shares;
-  for (std::size_t i = 0; i < of.size(); ++i) {
-    runs.push_back({posts[i], static_cast<double>(of[i].longest_run)});
-    shares.push_back({posts[i], of[i].longest_share});
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    runs.push_back({posts[i], static_cast<double>(samples[i].longest_run)});
+    shares.push_back({posts[i], samples[i].longest_share});
     for (std::size_t n = 0; n < ngram_shares.size(); ++n) {
-      if (of[i].ngrams[n]) {
-        ngram_shares[n].push_back({posts[i], *of[i].ngrams[n]});
+      if (samples[i].ngrams[n]) {
+        ngram_shares[n].push_back({posts[i], *samples[i].ngrams[n]});
       }
     }
   }

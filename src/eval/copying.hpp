@@ -14,9 +14,9 @@ namespace precis {
 
 /// On the lower-cased words of [a-z0-9] (`rouge_words` without stems).
 struct Copying {
-  std::int64_t longest_run = 0;  ///< words in a row that stand so in the post
+  std::int64_t longest_run = 0;  ///< words in a row that the post has in the same order
   double longest_share = 0;      ///< the same as a share of the summary's words
-  /// Shares of the summary's n-grams, n = 1 to 4, that stand in the post; each counts as often as
+  /// Shares of the summary's n-grams, n = 1 to 4, that occur in the post; each counts as often as
   /// it occurs. Nothing where the summary has fewer than n words.
   std::array<std::optional<double>, 4> ngrams;
 };
@@ -29,9 +29,9 @@ struct CopyingMeans {
   Mean longest_share;
   std::array<std::optional<Mean>, 4> ngrams;  ///< over the summaries that have n words
 };
-/// Each post counts the same; `posts` are the numbers of the summaries' posts. `of` must not be
-/// empty.
-[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> of,
+/// Each post counts the same; `posts` are the numbers of the summaries' posts. `samples` must not
+/// be empty.
+[[nodiscard]] CopyingMeans mean_of(std::span<const Copying> samples,
                                    std::span<const std::uint64_t> posts);
 
 /// {"longest_run","longest_share","ngrams":[...]}

@@ -70,20 +70,24 @@ PolicyJudgements read_judgements(const std::vector<std::string>& files,
   std::map<std::string, std::int64_t> found;
   for (const std::string& file : expand_files(files)) {
     for_each_row(file, [&](const JsonRow& row) {
-      const Comparison of = parse_comparison(row);
-      ++found[policy_pair(of)];
-      const bool in_order = of.policies[0] == policies[0] && of.policies[1] == policies[1];
-      const bool reversed = of.policies[1] == policies[0] && of.policies[0] == policies[1];
-      if ((!in_order && !reversed) || !repeated.is_new(of)) {
+      const Comparison comparison = parse_comparison(row);
+      ++found[policy_pair(comparison)];
+      const bool in_order =
+          comparison.policies[0] == policies[0] && comparison.policies[1] == policies[1];
+      const bool reversed =
+          comparison.policies[1] == policies[0] && comparison.policies[0] == policies[1];
+      if ((!in_order && !reversed) || !repeated.is_new(comparison)) {
         return;
       }
       const std::size_t a = in_order ? 0 : 1;
-      PolicyJudgement one{
-          .id = of.post.id, .pair_id = pair_id(of), .worker = of.worker, .pair = {}};
-      one.pair = {.margin = of.choice == static_cast<int>(a) ? 1.0 : -1.0,
-                  .words_a = word_count(of.summaries[a]),
-                  .words_b = word_count(of.summaries[1 - a]),
-                  .post = post_number(of.post)};
+      PolicyJudgement one{.id = comparison.post.id,
+                          .pair_id = pair_id(comparison),
+                          .worker = comparison.worker,
+                          .pair = {}};
+      one.pair = {.margin = comparison.choice == static_cast<int>(a) ? 1.0 : -1.0,
+                  .words_a = word_count(comparison.summaries[a]),
+                  .words_b = word_count(comparison.summaries[1 - a]),
+                  .post = post_number(comparison.post)};
       judgements.push_back(std::move(one));
     });
   }

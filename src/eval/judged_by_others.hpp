@@ -1,4 +1,4 @@
-// Wins of policies where not the gold labeler judges, but a reward model or people.
+// Wins of policies judged by a reward model or by people instead of the gold labeler.
 #pragma once
 
 #include <cstdint>

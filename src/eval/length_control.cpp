@@ -50,11 +50,11 @@ struct Term {
 };
 using PostTerms = std::vector<Term>;
 
-/// In an order that does not depend on that of the judgements, as sums are taken over them; with
-/// weights that stay the same where every judgement is there k times.
-std::vector<PostTerms> terms_of(std::span<const LengthObservation> of, Weight weight) {
+/// In an order that does not depend on that of the judgements, since they are summed; with weights
+/// that stay the same if every judgement is repeated k times.
+std::vector<PostTerms> terms_of(std::span<const LengthObservation> observations, Weight weight) {
   std::map<std::uint64_t, std::map<std::array<double, 2>, std::int64_t>> counts;
-  for (const LengthObservation& one : of) {
+  for (const LengthObservation& one : observations) {
     ++counts[one.post][{one.log_ratio, one.win}];
   }
   std::int64_t divisor = 0;
@@ -87,9 +87,9 @@ std::vector<PostTerms> terms_of(std::span<const LengthObservation> of, Weight we
   return posts;
 }
 
-double log_likelihood(std::span<const PostTerms> of, const Line& line) {
+double log_likelihood(std::span<const PostTerms> terms, const Line& line) {
   double sum = 0;
-  for (const PostTerms& post : of) {
+  for (const PostTerms& post : terms) {
     for (const Term& one : post) {
       const double z = line.at(one.log_ratio);
       sum += one.weight * (one.win * z - (std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)))));
@@ -98,18 +98,18 @@ double log_likelihood(std::span<const PostTerms> of, const Line& line) {
   return sum;
 }
 
-Matrix information(const PostTerms& of, const Line& line) {
+Matrix information(const PostTerms& post, const Line& line) {
   Matrix sum;
-  for (const Term& one : of) {
+  for (const Term& one : post) {
     const double p = sigmoid(line.at(one.log_ratio));
     sum.add_product(one.weight * p * (1 - p), 1, one.log_ratio);
   }
   return sum;
 }
 
-Matrix information(std::span<const PostTerms> of, const Line& line) {
+Matrix information(std::span<const PostTerms> terms, const Line& line) {
   Matrix sum;
-  for (const PostTerms& post : of) {
+  for (const PostTerms& post : terms) {
     const Matrix own = information(post, line);
     sum.a += own.a;
     sum.b += own.b;
@@ -118,9 +118,9 @@ Matrix information(std::span<const PostTerms> of, const Line& line) {
   return sum;
 }
 
-std::array<double, 2> score(const PostTerms& of, const Line& line) {
+std::array<double, 2> score(const PostTerms& post, const Line& line) {
   std::array<double, 2> sum{};
-  for (const Term& one : of) {
+  for (const Term& one : post) {
     const double residual = one.weight * (one.win - sigmoid(line.at(one.log_ratio)));
     sum[0] += residual;
     sum[1] += residual * one.log_ratio;
@@ -128,20 +128,20 @@ std::array<double, 2> score(const PostTerms& of, const Line& line) {
   return sum;
 }
 
-/// Newton's method; the likelihood is concave, and halving a step that lowers it makes it converge
-/// from anywhere where there is a maximum.
-Line fit(std::span<const PostTerms> of) {
+/// Newton's method; the likelihood is concave, and halving a step that lowers it makes the method
+/// converge from anywhere if there is a maximum.
+Line fit(std::span<const PostTerms> terms) {
   constexpr int most_steps = 200;
   Line line;
-  double likelihood = log_likelihood(of, line);
+  double likelihood = log_likelihood(terms, line);
   for (int step = 0; step < most_steps; ++step) {
     std::array<double, 2> gradient{};
-    for (const PostTerms& post : of) {
+    for (const PostTerms& post : terms) {
       const auto [first, second] = score(post, line);
       gradient[0] += first;
       gradient[1] += second;
     }
-    const Matrix inverse = information(of, line).inverse();
+    const Matrix inverse = information(terms, line).inverse();
     const Line move{.intercept = inverse.a * gradient[0] + inverse.b * gradient[1],
                     .slope = inverse.b * gradient[0] + inverse.c * gradient[1]};
     Line next;
@@ -149,7 +149,7 @@ Line fit(std::span<const PostTerms> of) {
     for (double size = 1; size > 1e-6 && !(found >= likelihood); size /= 2) {
       next = {.intercept = line.intercept + size * move.intercept,
               .slope = line.slope + size * move.slope};
-      found = log_likelihood(of, next);
+      found = log_likelihood(terms, next);
     }
     if (!(found >= likelihood)) {
       break;  // at the maximum to rounding
@@ -163,14 +163,14 @@ Line fit(std::span<const PostTerms> of) {
   return line;
 }
 
-/// Half the width of the intercept's interval; infinite where all that is known of the line comes
-/// from one post.
-double half_width(std::span<const PostTerms> of, const Line& line) {
-  const Matrix whole = information(of, line);
+/// Half the width of the intercept's interval; infinite if all that is known of the line comes from
+/// one post.
+double half_width(std::span<const PostTerms> terms, const Line& line) {
+  const Matrix whole = information(terms, line);
   double squares = 0;
   double weights = 0;
   double squared_weights = 0;
-  for (const PostTerms& post : of) {
+  for (const PostTerms& post : terms) {
     // A Newton step from the maximum to that without the post.
     const Matrix own = information(post, line);
     const Matrix rest{.a = whole.a - own.a, .b = whole.b - own.b, .c = whole.c - own.c};
@@ -193,8 +193,8 @@ double half_width(std::span<const PostTerms> of, const Line& line) {
   if (squares <= rounding * own_variance) {
     return normal_975 * std::sqrt(own_variance * squared_weights / weights);
   }
-  const auto posts = static_cast<double>(of.size());
-  return student_975(static_cast<std::int64_t>(of.size()) - 1) *
+  const auto posts = static_cast<double>(terms.size());
+  return student_975(static_cast<std::int64_t>(terms.size()) - 1) *
          std::sqrt(squares * (posts - 1) / posts);
 }
 
@@ -209,9 +209,9 @@ struct Range {
 
 /// Why there is no regression that fits best, or nothing. One exists where the ranges of the wins'
 /// and of the losses' ratios overlap (Albert and Anderson 1984); a tie is half of each.
-std::string fault_of(std::span<const LengthObservation> of) {
+std::string fault_of(std::span<const LengthObservation> observations) {
   Range wins, losses, all;
-  for (const LengthObservation& one : of) {
+  for (const LengthObservation& one : observations) {
     all.add(one.log_ratio);
     if (one.win > 0) {
       wins.add(one.log_ratio);
@@ -220,7 +220,7 @@ std::string fault_of(std::span<const LengthObservation> of) {
       losses.add(one.log_ratio);
     }
   }
-  if (of.empty()) {
+  if (observations.empty()) {
     return "there are no comparisons";
   }
   if (wins.low > wins.high || losses.low > losses.high) {
@@ -240,21 +240,23 @@ std::string fault_of(std::span<const LengthObservation> of) {
 
 }  // namespace
 
-EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of, Weight weight) {
-  const bool all_equal = !of.empty() && std::ranges::all_of(of, [](const LengthObservation& one) {
-    return one.log_ratio == 0;
-  });
+EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observations,
+                                     Weight weight) {
+  const bool all_equal =
+      !observations.empty() && std::ranges::all_of(observations, [](const LengthObservation& one) {
+        return one.log_ratio == 0;
+      });
   if (all_equal) {
     std::vector<PostValue> wins;
-    for (const LengthObservation& one : of) {
+    for (const LengthObservation& one : observations) {
       wins.push_back({.post = one.post, .value = one.win});
     }
     return {.rate = rate_over_posts(wins, weight), .slope = 0, .reason = {}};
   }
-  if (std::string reason = fault_of(of); !reason.empty()) {
+  if (std::string reason = fault_of(observations); !reason.empty()) {
     return {.rate = {}, .slope = 0, .reason = std::move(reason)};
   }
-  const std::vector<PostTerms> terms = terms_of(of, weight);
+  const std::vector<PostTerms> terms = terms_of(observations, weight);
   if (terms.size() < 3) {
     return {.rate = {},
             .slope = 0,
@@ -274,23 +276,23 @@ double log_length_ratio(double words_a, double words_b) {
   return std::log(std::max(words_a, 1.0) / std::max(words_b, 1.0));
 }
 
-nlohmann::ordered_json to_json(const EqualLength& of) {
-  if (!of.rate) {
-    return {{"reason", of.reason}};
+nlohmann::ordered_json to_json(const EqualLength& result) {
+  if (!result.rate) {
+    return {{"reason", result.reason}};
   }
-  nlohmann::ordered_json json = rate_json(*of.rate);
-  json["slope"] = of.slope;
+  nlohmann::ordered_json json = rate_json(*result.rate);
+  json["slope"] = result.slope;
   return json;
 }
 
-std::string to_text(const EqualLength& of) {
-  if (!of.rate) {
-    return fmt::format("At equal length no win rate can be given: {}.", of.reason);
+std::string to_text(const EqualLength& result) {
+  if (!result.rate) {
+    return fmt::format("At equal length no win rate can be given: {}.", result.reason);
   }
   return fmt::format(
       "At equal length: win rate {}, by logistic regression on the log ratio of the lengths in "
       "words, slope {:.2f}.",
-      to_text(*of.rate), of.slope);
+      to_text(*result.rate), result.slope);
 }
 
 }  // namespace precis

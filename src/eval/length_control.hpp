@@ -28,19 +28,18 @@ struct EqualLength {
 /// lengths, sigmoid(intercept) (Stiennon 2020, appendix F). Its 95% interval is that of the
 /// intercept by the jackknife over posts (Tukey 1958; as a cluster-robust variance CV3 in
 /// MacKinnon, Nielsen and Webb 2023), one Newton step for each, and t of posts - 1 degrees of
-/// freedom. Where the line leaves nothing over (all ties) it is the model's own variance with the
-/// posts as trials. There is no rate where lengths do not vary, where there are fewer than three
-/// posts, or where wins and losses are separated by the length alone, so that no finite regression
-/// fits best.
-[[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> of,
+/// freedom. Where the line fits exactly (all ties) it is the model's own variance with the posts as
+/// trials. There is no rate where lengths do not vary, where there are fewer than three posts, or
+/// where wins and losses are separated by the length alone, so that no finite regression fits best.
+[[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observations,
                                                    Weight weight);
 
 /// log(a / b); an empty summary counts as one word.
 [[nodiscard]] double log_length_ratio(double words_a, double words_b);
 
 /// {"rate","low","high","slope"}, or {"reason"}
-[[nodiscard]] nlohmann::ordered_json to_json(const EqualLength& of);
+[[nodiscard]] nlohmann::ordered_json to_json(const EqualLength& result);
 /// "At equal length ..." as a sentence.
-[[nodiscard]] std::string to_text(const EqualLength& of);
+[[nodiscard]] std::string to_text(const EqualLength& result);
 
 }  // namespace precis

@@ -16,7 +16,7 @@ namespace precis {
 struct PolicyPoint {
   std::string method;  ///< points of one method are joined by a line: "KL coefficient 0.02"
   std::string name;    ///< "step 10"
-  double kl = 0;       ///< to the supervised model, nats a summary
+  double kl = 0;       ///< to the supervised model, nats per summary
   Mean reward;
   std::optional<Mean> gold;
   std::optional<Rate> against_references;  ///< win rate under gold

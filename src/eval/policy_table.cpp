@@ -119,7 +119,7 @@ std::vector<PolicyQuantity> policy_quantities(const std::string& first) {
           {"length, words", "/words", 1},
           {"longest copied run, words", "/copying/longest_run", 1},
           {"copied pairs of words", "/copying/ngrams/1", 2},
-          {"KL, nats a summary", "/kl", 2},
+          {"KL, nats per summary", "/kl", 2},
           {"wins against references", "/win_rate_references", 3},
           {equal, "/equal_length_references", 3},
           {"wins against " + first, "/win_rate_first", 3},
@@ -132,15 +132,15 @@ std::string cell_text(const nlohmann::json& policy, const PolicyQuantity& quanti
     return std::string(no_number);
   }
   const nlohmann::json& found = policy.at(place);
-  const auto number = [](const nlohmann::json& of, const char* field) {
-    const nlohmann::json* value = of.is_object() ? find_field(of, field) : nullptr;
+  const auto number = [](const nlohmann::json& object, const char* field) {
+    const nlohmann::json* value = object.is_object() ? find_field(object, field) : nullptr;
     return value != nullptr && value->is_number() ? value->get<double>() : std::nan("");
   };
   const double value = found.is_number()        ? found.get<double>()
                        : found.contains("rate") ? number(found, "rate")
                                                 : number(found, "mean");
-  // Larger ones are no quantity of the table, and would be as long as they are large.
-  const auto is_shown = [](double of) { return std::abs(of) < 1e12; };
+  // Larger numbers are no quantity of the table, and would be printed with all their digits.
+  const auto is_shown = [](double bound) { return std::abs(bound) < 1e12; };
   if (!is_shown(value)) {
     return std::string(no_number);
   }

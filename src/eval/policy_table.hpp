@@ -12,11 +12,11 @@
 
 namespace precis {
 
-/// One policy's samples, a list a row.
+/// One policy's samples, one list per row.
 struct JudgedPolicy {
   std::string name;
   std::vector<std::vector<SampledSummary>> samples;
-  std::optional<double> kl = {};  ///< to the first policy, nats a summary, where it was measured
+  std::optional<double> kl = {};  ///< to the first policy, nats per summary, where it was measured
 };
 
 struct PolicyColumn {
@@ -33,8 +33,8 @@ struct PolicyColumn {
 [[nodiscard]] std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
                                                      const std::vector<JudgedPolicy>& policies);
 
-/// The KL divergence of a policy from another, in nats a summary: the mean over its samples of the
-/// sum of (log-prob under the policy - log-prob under the other) (estimator k1, Schulman 2020).
+/// The KL divergence of a policy from another, in nats per summary: the mean over its samples of
+/// the sum of (log-prob under the policy - log-prob under the other) (estimator k1, Schulman 2020).
 /// `samples` is a file of `precis sample` at temperature 1, `scores` what `precis score` with the
 /// other model wrote for it. Throws Error where the two files do not belong together.
 [[nodiscard]] double mean_kl(const std::string& samples, const std::string& scores);
@@ -52,13 +52,13 @@ struct PolicyQuantity {
 /// The lines in their order; `first` is the name of the policy that others are compared with.
 [[nodiscard]] std::vector<PolicyQuantity> policy_quantities(const std::string& first);
 
-/// What a cell has that has no number.
+/// The text of a cell without a number.
 inline constexpr std::string_view no_number = "-";
 /// The quantity of a policy in the JSON, with its interval where it has one: "0.644",
 /// "0.606 (0.584 to 0.627)". The JSON may be anything.
 [[nodiscard]] std::string cell_text(const nlohmann::json& policy, const PolicyQuantity& quantity);
 
-/// The table for people, a line a quantity and a column a policy.
+/// The table for people, with a line per quantity and a column per policy.
 [[nodiscard]] std::string to_text(const std::vector<PolicyColumn>& columns);
 
 }  // namespace precis

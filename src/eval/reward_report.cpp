@@ -24,12 +24,12 @@ std::string or_not_given(const std::string& text) { return text.empty() ? not_gi
 
 std::string share_text(const Share& share) { return share.pairs > 0 ? to_text(share.rate) : "-"; }
 
-std::string line(const std::string& name, const Agreement& of, bool with_gold) {
-  std::string text =
-      fmt::format("{:<24} {:>8} {:>24}", name, of.choice.pairs, share_text(of.choice));
+std::string line(const std::string& name, const Agreement& agreement, bool with_gold) {
+  std::string text = fmt::format("{:<24} {:>8} {:>24}", name, agreement.choice.pairs,
+                                 share_text(agreement.choice));
   if (with_gold) {
-    text += fmt::format(" {:>12} {:>24} {:>24}", of.gold.pairs, share_text(of.gold),
-                        share_text(of.labeler_gold));
+    text += fmt::format(" {:>12} {:>24} {:>24}", agreement.gold.pairs, share_text(agreement.gold),
+                        share_text(agreement.labeler_gold));
   }
   return text + "\n";
 }
@@ -37,7 +37,7 @@ std::string line(const std::string& name, const Agreement& of, bool with_gold) {
 std::string group_lines(const std::string& title, const Groups& groups, bool with_gold) {
   std::string text;
   for (const auto& [name, agreement] : groups) {
-    // A single group says no more than all pairs do.
+    // A single group is the same as all pairs.
     if (name != "all" && groups.size() > 2) {
       text += line(title + " " + name, agreement, with_gold);
     }
@@ -70,16 +70,17 @@ Prediction prediction_of(const ScoredPair& pair) {
           .post = pair.post};
 }
 
-nlohmann::ordered_json agreement_json(const Agreement& of) {
-  nlohmann::ordered_json json = {{"pairs", of.choice.pairs}, {"accuracy", of.choice.value()}};
-  add_interval(json, "accuracy", of.choice);
-  json["ties"] = of.ties;
-  if (of.gold.pairs > 0) {
-    json["gold_pairs"] = of.gold.pairs;
-    json["gold_agreement"] = of.gold.value();
-    add_interval(json, "gold_agreement", of.gold);
-    json["labeler_gold_agreement"] = of.labeler_gold.value();
-    add_interval(json, "labeler_gold_agreement", of.labeler_gold);
+nlohmann::ordered_json agreement_json(const Agreement& agreement) {
+  nlohmann::ordered_json json = {{"pairs", agreement.choice.pairs},
+                                 {"accuracy", agreement.choice.value()}};
+  add_interval(json, "accuracy", agreement.choice);
+  json["ties"] = agreement.ties;
+  if (agreement.gold.pairs > 0) {
+    json["gold_pairs"] = agreement.gold.pairs;
+    json["gold_agreement"] = agreement.gold.value();
+    add_interval(json, "gold_agreement", agreement.gold);
+    json["labeler_gold_agreement"] = agreement.labeler_gold.value();
+    add_interval(json, "labeler_gold_agreement", agreement.labeler_gold);
   }
   return json;
 }
@@ -107,8 +108,9 @@ RewardReport report_rewards(std::span<const Pair> pairs,
   std::vector<std::size_t> order(pairs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) {
-    const Comparison& of = pairs[i].comparison;
-    return std::tie(of.batch, of.confidence, of.notes, of.summaries);
+    const Comparison& comparison = pairs[i].comparison;
+    return std::tie(comparison.batch, comparison.confidence, comparison.notes,
+                    comparison.summaries);
   });
   for (const std::size_t i : order) {
     const Comparison& judgement = pairs[i].comparison;
@@ -131,11 +133,12 @@ RewardReport report_rewards(std::span<const Pair> pairs,
     }
     return agreement_of(scored);
   };
-  return {.by_confidence = grouped([](const Comparison& of) {
-            return of.confidence ? fmt::format("{}", *of.confidence) : not_given;
+  return {.by_confidence = grouped([](const Comparison& comparison) {
+            return comparison.confidence ? fmt::format("{}", *comparison.confidence) : not_given;
           }),
           .by_policies = grouped(policy_pair),
-          .by_batch = grouped([](const Comparison& of) { return or_not_given(of.batch); }),
+          .by_batch =
+              grouped([](const Comparison& comparison) { return or_not_given(comparison.batch); }),
           .calibration = calibration_of(predictions),
           .repeated = repeated.count()};
 }

@@ -12,7 +12,7 @@
 namespace precis {
 namespace {
 
-/// Words as numbers: equal words have equal numbers.
+/// Words as integers: equal words have equal integers.
 using Words = std::vector<std::uint32_t>;
 
 class Vocabulary {
@@ -34,7 +34,7 @@ class Vocabulary {
   std::unordered_map<std::string, std::uint32_t> numbers_;
 };
 
-/// Shares of what was found; nothing of nothing is 0.
+/// Precision, recall and F of what was found; 0 where there is nothing.
 RougeScore score_of(std::size_t found, std::size_t of_prediction, std::size_t of_reference) {
   const auto share = [&](std::size_t all) {
     return all > 0 ? static_cast<double>(found) / static_cast<double>(all) : 0;
@@ -45,7 +45,7 @@ RougeScore score_of(std::size_t found, std::size_t of_prediction, std::size_t of
   return score;
 }
 
-/// The words, or pairs of neighbours, as numbers.
+/// The words, or pairs of neighbours, as integers.
 std::vector<std::uint64_t> ngrams(const Words& words, std::size_t n) {
   if (n == 1) {
     return {words.begin(), words.end()};
@@ -128,7 +128,7 @@ std::vector<Words> lines_of(std::string_view text, Vocabulary& vocabulary) {
   return lines;
 }
 
-/// How often each word stands in the lines; their words together in `total`.
+/// How often each word occurs in the lines; the number of all their words in `total`.
 std::vector<std::int64_t> counts_of(const std::vector<Words>& lines, std::size_t vocabulary,
                                     std::size_t& total) {
   std::vector<std::int64_t> counts(vocabulary);
@@ -180,8 +180,8 @@ Rouge rouge(std::string_view prediction, std::string_view reference, bool stemme
 }
 
 nlohmann::ordered_json to_json(const Rouge& rouge) {
-  const auto score = [](const RougeScore& of) {
-    return nlohmann::ordered_json{{"p", of.precision}, {"r", of.recall}, {"f", of.f}};
+  const auto score = [](const RougeScore& one) {
+    return nlohmann::ordered_json{{"p", one.precision}, {"r", one.recall}, {"f", one.f}};
   };
   return {{"rouge1", score(rouge.rouge1)},
           {"rouge2", score(rouge.rouge2)},

@@ -7,11 +7,11 @@
 namespace precis {
 namespace {
 
-RougeScoreMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts,
+RougeScoreMeans mean_of(std::span<const Rouge> scores, std::span<const std::uint64_t> posts,
                         Weight weight, RougeScore Rouge::*score) {
   const auto mean = [&](double RougeScore::*number) {
     std::vector<double> values;
-    for (const Rouge& one : of) {
+    for (const Rouge& one : scores) {
       values.push_back(one.*score.*number);
     }
     return mean_of_shares(with_posts(posts, values), weight);
@@ -23,19 +23,20 @@ RougeScoreMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t
 
 }  // namespace
 
-RougeMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts, Weight weight) {
-  return {.rows = of.size(),
-          .rouge1 = mean_of(of, posts, weight, &Rouge::rouge1),
-          .rouge2 = mean_of(of, posts, weight, &Rouge::rouge2),
-          .rouge_l = mean_of(of, posts, weight, &Rouge::rouge_l),
-          .rouge_lsum = mean_of(of, posts, weight, &Rouge::rouge_lsum)};
+RougeMeans mean_of(std::span<const Rouge> scores, std::span<const std::uint64_t> posts,
+                   Weight weight) {
+  return {.rows = scores.size(),
+          .rouge1 = mean_of(scores, posts, weight, &Rouge::rouge1),
+          .rouge2 = mean_of(scores, posts, weight, &Rouge::rouge2),
+          .rouge_l = mean_of(scores, posts, weight, &Rouge::rouge_l),
+          .rouge_lsum = mean_of(scores, posts, weight, &Rouge::rouge_lsum)};
 }
 
 std::string to_text(const RougeMeans& means) {
   std::string text = fmt::format("{:<12} {:>26} {:>26} {:>26}\n", "", "precision", "recall", "F");
-  const auto line = [&](const char* name, const RougeScoreMeans& of) {
-    text += fmt::format("{:<12} {:>26} {:>26} {:>26}\n", name, to_text(of.precision),
-                        to_text(of.recall), to_text(of.f));
+  const auto line = [&](const char* name, const RougeScoreMeans& score) {
+    text += fmt::format("{:<12} {:>26} {:>26} {:>26}\n", name, to_text(score.precision),
+                        to_text(score.recall), to_text(score.f));
   };
   line("rouge1", means.rouge1);
   line("rouge2", means.rouge2);
@@ -45,9 +46,9 @@ std::string to_text(const RougeMeans& means) {
 }
 
 nlohmann::ordered_json to_json(const RougeMeans& means) {
-  const auto score = [](const RougeScoreMeans& of) {
+  const auto score = [](const RougeScoreMeans& one) {
     return nlohmann::ordered_json{
-        {"p", mean_json(of.precision)}, {"r", mean_json(of.recall)}, {"f", mean_json(of.f)}};
+        {"p", mean_json(one.precision)}, {"r", mean_json(one.recall)}, {"f", mean_json(one.f)}};
   };
   return {{"rows", means.rows},
           {"rouge1", score(means.rouge1)},

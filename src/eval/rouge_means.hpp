@@ -25,9 +25,9 @@ struct RougeMeans {
   RougeScoreMeans rouge_lsum;
 };
 
-/// `posts` are the numbers of the scores' posts. `of` must not be empty.
-[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> of, std::span<const std::uint64_t> posts,
-                                 Weight weight);
+/// `posts` are the numbers of the scores' posts. `scores` must not be empty.
+[[nodiscard]] RougeMeans mean_of(std::span<const Rouge> scores,
+                                 std::span<const std::uint64_t> posts, Weight weight);
 
 /// A line each for rouge1, rouge2, rougeL and rougeLsum.
 [[nodiscard]] std::string to_text(const RougeMeans& means);

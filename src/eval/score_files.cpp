@@ -38,7 +38,7 @@ void require_same_lines(const std::string& path, const std::vector<ScoredLine>& 
 std::vector<std::vector<double>> read_sample_rewards(const std::string& samples,
                                                      const std::string& rewards,
                                                      const std::vector<std::string>& ids) {
-  // What index says is checked where the samples themselves are read.
+  // The index is checked where the samples themselves are read.
   const auto lines = read_scores(samples, "index");
   const auto scores = read_scores(rewards, "reward");
   require_same_lines(samples, lines, rewards, scores);

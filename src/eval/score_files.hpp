@@ -23,8 +23,8 @@ void require_same_lines(const std::string& path, const std::vector<ScoredLine>& 
                         const std::string& scores_path, const std::vector<ScoredLine>& scores);
 
 /// The rewards that `precis score --model RM --input SAMPLES` wrote, in the layout of
-/// `read_samples`: a list a row, by rising index. `ids` are those of the rows. Throws Error where
-/// the files do not belong together.
+/// `read_samples`: one list per row, by rising index. `ids` are those of the rows. Throws Error
+/// where the files do not belong together.
 [[nodiscard]] std::vector<std::vector<double>> read_sample_rewards(
     const std::string& samples, const std::string& rewards, const std::vector<std::string>& ids);
 

@@ -110,14 +110,14 @@ std::string to_text(const TransferReport& report) {
 nlohmann::ordered_json to_json(const TransferReport& report) {
   nlohmann::ordered_json json = {{"articles", report.samples.size()}};
   for (const TransferColumn& column : report.columns) {
-    auto& of = json[column.name];
+    auto& entry = json[column.name];
     if (column.rouge) {
-      of["rouge"] = to_json(*column.rouge);
+      entry["rouge"] = to_json(*column.rouge);
     }
-    of["copying"] = to_json(column.copying);
-    of["words"] = mean_json(column.words);
+    entry["copying"] = to_json(column.copying);
+    entry["words"] = mean_json(column.words);
     if (column.ended) {
-      of["ended"] = rate_json(*column.ended);
+      entry["ended"] = rate_json(*column.ended);
     }
   }
   return json;

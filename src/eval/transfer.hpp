@@ -14,7 +14,7 @@
 
 namespace precis {
 
-/// The first three sentences of a text, a line each (`split_sentences`): the usual baseline on
+/// The first three sentences of a text, a line each (`split_sentences`): the usual baseline for
 /// news.
 [[nodiscard]] std::string lead_3(std::string_view text);
 

@@ -17,15 +17,15 @@ GoldMeans mean_of(const std::vector<GoldScore>& scores, const std::vector<std::u
     }
     return mean_over_posts(with_posts(posts, values), Weight::posts).mean;
   };
-  return {.gold = mean([](const GoldScore& of) { return of.overall; }),
-          .coverage = mean([](const GoldScore& of) { return of.coverage; }),
-          .accuracy = mean([](const GoldScore& of) { return of.accuracy; }),
-          .coherent = mean([](const GoldScore& of) { return of.coherent; }),
-          .length_ok = mean([](const GoldScore& of) { return of.length_ok; }),
-          .ended = mean([](const GoldScore& of) { return of.ended; }),
-          .words = mean([](const GoldScore& of) { return of.words; }),
-          .states_question = mean([](const GoldScore& of) { return of.states_question; }),
-          .any_wrong = mean([](const GoldScore& of) { return of.wrong > 0; })};
+  return {.gold = mean([](const GoldScore& score) { return score.overall; }),
+          .coverage = mean([](const GoldScore& score) { return score.coverage; }),
+          .accuracy = mean([](const GoldScore& score) { return score.accuracy; }),
+          .coherent = mean([](const GoldScore& score) { return score.coherent; }),
+          .length_ok = mean([](const GoldScore& score) { return score.length_ok; }),
+          .ended = mean([](const GoldScore& score) { return score.ended; }),
+          .words = mean([](const GoldScore& score) { return score.words; }),
+          .states_question = mean([](const GoldScore& score) { return score.states_question; }),
+          .any_wrong = mean([](const GoldScore& score) { return score.wrong > 0; })};
 }
 
 std::vector<std::vector<SampledSummary>> reference_samples(const std::vector<GoldRow>& rows,

@@ -1,4 +1,4 @@
-// Wins, ties and losses, overall and at equal length, whoever judged.
+// Wins, ties and losses, overall and at equal length, for any judge.
 #pragma once
 
 #include <cstdint>

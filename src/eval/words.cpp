@@ -34,7 +34,7 @@ Letter letter_at(std::string_view text, std::size_t at) {
   return {};
 }
 
-/// Whether the full stop that ends this text so far is one of an abbreviation.
+/// Whether the full stop that this text ends with belongs to an abbreviation.
 bool is_abbreviation(std::string_view text) {
   static constexpr std::array<std::string_view, 21> titles = {
       "mr",  "mrs", "ms",  "dr",  "prof", "st", "jr", "sr",  "gen", "col", "lt",

@@ -16,8 +16,9 @@ namespace precis {
 /// outside of ASCII separate words, but for the two whose lower case is an ASCII letter.
 [[nodiscard]] std::vector<std::string> rouge_words(std::string_view text, bool stemmer);
 
-/// A line a sentence: sentences end with . ! or ? (and closing quotes or brackets) before a blank,
-/// but not after a title ("Mr."), a single letter or "U.S."; newlines of the text end them too.
+/// One line per sentence: sentences end with . ! or ? (and closing quotes or brackets) before a
+/// blank, but not after a title ("Mr."), a single letter or "U.S."; newlines of the text end them
+/// too.
 [[nodiscard]] std::vector<std::string> split_sentences(std::string_view text);
 
 }  // namespace precis

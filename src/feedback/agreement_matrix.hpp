@@ -16,7 +16,7 @@ struct AgreementMatrix {
   };
   std::vector<Judge> judges;
   /// Symmetric. Each researcher's judgement counts, so that two of them on a labeler's pair count
-  /// twice. On the diagonal: of a labeler, repeated judgements of a pair; of the researchers, two
+  /// twice. On the diagonal: for a labeler, repeated judgements of a pair; for the researchers, two
   /// of them on a pair; else nothing.
   std::vector<std::vector<AgreementCount>> cells;
 };

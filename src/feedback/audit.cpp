@@ -55,7 +55,7 @@ std::optional<Standard> choose_reference(const JudgedPairs& pairs, const Audit& 
   return std::nullopt;
 }
 
-// 1 and 9 are as sure as each other: which of the two was shown first does not matter.
+// 1 and 9 are equally sure: which of the two was shown first does not matter.
 std::string confidence_name(const PairVote& vote) {
   if (!vote.confidence) {
     return "not given";
@@ -143,16 +143,16 @@ void break_down(const JudgedPairs& pairs, Audit& audit) {
 
 void count_agreement(const JudgedPairs& pairs, Audit& audit) {
   for (const PairVote& vote : pairs.votes) {
-    LabelerAudit& of = audit.labelers[vote.labeler];
+    LabelerAudit& labeler = audit.labelers[vote.labeler];
     const JudgedPair& pair = pairs.pairs[vote.pair];
-    ++of.judgements;
-    of.first_shown.add(vote.first_shown, pair.post_number);
+    ++labeler.judgements;
+    labeler.first_shown.add(vote.first_shown, pair.post_number);
     const int words[2] = {count_words(pair.texts[0]), count_words(pair.texts[1])};
     if (words[0] != words[1]) {
-      of.longer.add((words[1] > words[0]) == (vote.choice == 1), pair.post_number);
+      labeler.longer.add((words[1] > words[0]) == (vote.choice == 1), pair.post_number);
     }
     for (const Standard standard : all_standards) {
-      of.agreement[static_cast<std::size_t>(standard)] +=
+      labeler.agreement[static_cast<std::size_t>(standard)] +=
           agreement_with(choices_of(standard, pairs, audit, vote), vote.choice, pair.post_number);
     }
   }
@@ -239,12 +239,12 @@ Audit audit_labelers(const JudgedPairs& pairs, const AuditOptions& options) {
   }
   audit.consensus = dawid_skene(audit.ballots, pairs.labelers.size());
   for (std::size_t l = 0; l < pairs.labelers.size(); ++l) {
-    LabelerAudit& of = audit.labelers.emplace_back();
-    of.name = pairs.labelers[l];
-    of.researcher = researchers[l];
-    of.reliability = audit.consensus.labelers[l];
-    of.repeats = pairs.repeats[l];
-    of.contradicted = pairs.contradicted[l];
+    LabelerAudit& labeler = audit.labelers.emplace_back();
+    labeler.name = pairs.labelers[l];
+    labeler.researcher = researchers[l];
+    labeler.reliability = audit.consensus.labelers[l];
+    labeler.repeats = pairs.repeats[l];
+    labeler.contradicted = pairs.contradicted[l];
   }
   count_agreement(pairs, audit);
   audit.reference = choose_reference(pairs, audit);

@@ -48,8 +48,8 @@ struct LabelerAudit {
   std::array<AgreementCount, all_standards.size()> agreement;
   AgreementCount repeats;         ///< as in JudgedPairs
   std::int64_t contradicted = 0;  ///< pairs left out, as they were judged both ways
-  AgreementCount first_shown;     ///< the summary that stood first was chosen
-  AgreementCount longer;          ///< the one with more words was chosen; equal numbers left out
+  AgreementCount first_shown;     ///< the summary that was shown first was chosen
+  AgreementCount longer;          ///< the one with more words was chosen; equal lengths left out
   std::vector<NamedAgreement> by_confidence, by_batch;  ///< with Audit::reference
 
   [[nodiscard]] const AgreementCount& with(Standard standard) const {
@@ -76,7 +76,7 @@ struct Audit {
 /// Throws UsageError for a researcher who made no judgement.
 [[nodiscard]] Audit audit_labelers(const JudgedPairs& pairs, const AuditOptions& options);
 
-/// What there is to compare a judgement with by this standard: choices, none if there is nothing.
+/// The choices that a judgement is compared with by this standard; empty if there are none.
 [[nodiscard]] std::vector<int> choices_of(Standard standard, const JudgedPairs& pairs,
                                           const Audit& audit, const PairVote& vote);
 

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t name_width = 20;
 
-// Names come from files: a terminal is not to obey them.
+// Names come from files: control characters in them must not reach a terminal.
 std::string printable(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
@@ -86,9 +86,9 @@ std::string matrix_text(const AgreementMatrix& matrix) {
   }
   for (std::size_t i = 0; i < judges.size(); ++i) {
     text += "\n" + cell(judges[i].name, name_width);
-    for (const AgreementCount& of : matrix.cells[i]) {
-      const std::string number = of.pairs > 0 ? fmt::format("{:>7}", of.pairs) : "";
-      text += fmt::format(" {:<{}}", short_share(of) + number, width);
+    for (const AgreementCount& count : matrix.cells[i]) {
+      const std::string number = count.pairs > 0 ? fmt::format("{:>7}", count.pairs) : "";
+      text += fmt::format(" {:<{}}", short_share(count) + number, width);
     }
   }
   return text + "\n";
@@ -101,8 +101,8 @@ std::vector<const LabelerAudit*> by_accuracy(const Audit& audit) {
     list.push_back(&labeler);
   }
   std::stable_sort(list.begin(), list.end(), [](const LabelerAudit* a, const LabelerAudit* b) {
-    const auto key = [](const LabelerAudit* of) {
-      return of->reliability ? of->reliability->accuracy : 2;
+    const auto key = [](const LabelerAudit* labeler) {
+      return labeler->reliability ? labeler->reliability->accuracy : 2;
     };
     return key(a) < key(b);
   });
@@ -113,8 +113,9 @@ std::string labelers_text(const Audit& audit) {
   constexpr std::array<std::string_view, all_standards.size()> columns = {
       "researchers", "majority", "consensus", "gold", "reward"};
   const auto is_used = [&](Standard standard) {
-    return std::any_of(audit.labelers.begin(), audit.labelers.end(),
-                       [&](const LabelerAudit& of) { return of.with(standard).pairs > 0; });
+    return std::any_of(
+        audit.labelers.begin(), audit.labelers.end(),
+        [&](const LabelerAudit& labeler) { return labeler.with(standard).pairs > 0; });
   };
   std::string text = fmt::format("\n{} {:>6}  {:<22} {:>6}", cell("labeler", name_width), "judged",
                                  "accuracy (95%)", "weight");
@@ -129,21 +130,22 @@ std::string labelers_text(const Audit& audit) {
   text += fmt::format(" {:>6} {:>6}", "first", "longer");
   const auto weights = worker_weights(audit);
   for (const LabelerAudit* const labeler : by_accuracy(audit)) {
-    const LabelerAudit& of = *labeler;
-    const std::string name = shown_name(of.name) + (of.researcher ? " *" : "");
-    text += fmt::format("\n{} {:>6}", cell(name, name_width), of.judgements);
-    if (of.reliability) {
-      const Reliability& r = *of.reliability;
+    const LabelerAudit& audited = *labeler;
+    const std::string name = shown_name(audited.name) + (audited.researcher ? " *" : "");
+    text += fmt::format("\n{} {:>6}", cell(name, name_width), audited.judgements);
+    if (audited.reliability) {
+      const Reliability& r = *audited.reliability;
       text += fmt::format("  {:<22} {:>6.2f}",
                           fmt::format("{:.3f} ({:.2f} to {:.2f})", r.accuracy, r.low, r.high),
-                          weights.at(of.name));
+                          weights.at(audited.name));
     } else {
       text += fmt::format("  {:<22} {:>6}", "not known", "-");
     }
     for (const Standard standard : used) {
-      text += fmt::format(" {:>{}}", short_share(of.with(standard)), width(standard));
+      text += fmt::format(" {:>{}}", short_share(audited.with(standard)), width(standard));
     }
-    text += fmt::format(" {:>6} {:>6}", short_share(of.first_shown), short_share(of.longer));
+    text +=
+        fmt::format(" {:>6} {:>6}", short_share(audited.first_shown), short_share(audited.longer));
   }
   return text +
          "\n(accuracy: estimated together with the consensus, by Dawid & Skene, its interval over "
@@ -165,19 +167,19 @@ std::string names_of(const std::vector<std::string>& names) {
 std::string remarks(const JudgedPairs& pairs, const Audit& audit) {
   std::string text;
   std::vector<std::string> unknown, unsure, contradicting;
-  for (const LabelerAudit& of : audit.labelers) {
-    const std::string name = printable(shown_name(of.name));
-    const std::string verdict = verdict_on(of);
+  for (const LabelerAudit& labeler : audit.labelers) {
+    const std::string name = printable(shown_name(labeler.name));
+    const std::string verdict = verdict_on(labeler);
     if (verdict == too_few) {
       unsure.push_back(name);
     } else if (!verdict.empty()) {
       text += fmt::format("{} {}.\n", name, verdict);
     }
-    if (!of.reliability) {
+    if (!labeler.reliability) {
       unknown.push_back(name);
     }
-    if (of.contradicted > 0) {
-      contradicting.push_back(fmt::format("{} ({})", name, counted(of.contradicted, "pair")));
+    if (labeler.contradicted > 0) {
+      contradicting.push_back(fmt::format("{} ({})", name, counted(labeler.contradicted, "pair")));
     }
   }
   if (!unsure.empty()) {
@@ -260,30 +262,32 @@ Json matrix_json(const AgreementMatrix& matrix) {
 
 constexpr const char* standard_keys[] = {"researchers", "majority", "consensus", "gold", "reward"};
 
-Json labeler_json(const LabelerAudit& of, const std::map<std::string, double>& weights) {
-  Json json{{"worker", of.name}, {"researcher", of.researcher}, {"judgements", of.judgements}};
+Json labeler_json(const LabelerAudit& labeler, const std::map<std::string, double>& weights) {
+  Json json{{"worker", labeler.name},
+            {"researcher", labeler.researcher},
+            {"judgements", labeler.judgements}};
   for (const char* key : {"accuracy", "accuracy_low", "accuracy_high", "right_on_first",
                           "right_on_second", "weight"}) {
     json[key] = nullptr;
   }
-  if (of.reliability) {
-    json["accuracy"] = of.reliability->accuracy;
-    json["accuracy_low"] = of.reliability->low;
-    json["accuracy_high"] = of.reliability->high;
-    json["right_on_first"] = of.reliability->right_on_0;
-    json["right_on_second"] = of.reliability->right_on_1;
-    json["weight"] = weights.at(of.name);
+  if (labeler.reliability) {
+    json["accuracy"] = labeler.reliability->accuracy;
+    json["accuracy_low"] = labeler.reliability->low;
+    json["accuracy_high"] = labeler.reliability->high;
+    json["right_on_first"] = labeler.reliability->right_on_0;
+    json["right_on_second"] = labeler.reliability->right_on_1;
+    json["weight"] = weights.at(labeler.name);
   }
   for (const Standard standard : all_standards) {
-    json[standard_keys[static_cast<std::size_t>(standard)]] = share_json(of.with(standard));
+    json[standard_keys[static_cast<std::size_t>(standard)]] = share_json(labeler.with(standard));
   }
-  json["verdict"] = verdict_on(of);
-  json["repeats"] = share_json(of.repeats);
-  json["contradicted"] = of.contradicted;
-  json["first_shown"] = share_json(of.first_shown);
-  json["longer"] = share_json(of.longer);
-  json["by_batch"] = groups_json(of.by_batch);
-  json["by_confidence"] = groups_json(of.by_confidence);
+  json["verdict"] = verdict_on(labeler);
+  json["repeats"] = share_json(labeler.repeats);
+  json["contradicted"] = labeler.contradicted;
+  json["first_shown"] = share_json(labeler.first_shown);
+  json["longer"] = share_json(labeler.longer);
+  json["by_batch"] = groups_json(labeler.by_batch);
+  json["by_confidence"] = groups_json(labeler.by_confidence);
   return json;
 }
 

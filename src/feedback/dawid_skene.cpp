@@ -10,9 +10,9 @@
 namespace precis {
 namespace {
 
-constexpr double prior_count = 1;  // Of Beta(1 + c, 1 + c).
+constexpr double prior_count = 1;  // The c of Beta(1 + c, 1 + c).
 constexpr int most_iterations = 5000;
-constexpr double tolerance = 1e-10;  // Of the change of a ballot's probability.
+constexpr double tolerance = 1e-10;  // The largest change of a ballot's probability.
 constexpr double z95 = 1.959963984540054;
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
@@ -102,17 +102,17 @@ Confusions maximize(const std::vector<Ballot>& ballots, const std::vector<double
     const std::array<double, 2> weight{1 - truth[i], truth[i]};
     ones += truth[i];
     for (const Vote& vote : ballots[i].votes) {
-      Sums& of = sums[vote.labeler];
+      Sums& own = sums[vote.labeler];
       const auto choice = static_cast<std::size_t>(vote.choice);
-      of.right[choice] += weight[choice];
-      of.all[0] += weight[0];
-      of.all[1] += weight[1];
+      own.right[choice] += weight[choice];
+      own.all[0] += weight[0];
+      own.all[1] += weight[1];
     }
   }
   Confusions p;
   p.share_of_1 = ones / (static_cast<double>(ballots.size()) + 2 * prior_count);
-  for (const Sums& of : sums) {
-    p.right.push_back({of.right[0] / of.all[0], of.right[1] / of.all[1]});
+  for (const Sums& own : sums) {
+    p.right.push_back({own.right[0] / own.all[0], own.right[1] / own.all[1]});
   }
   return p;
 }
@@ -149,7 +149,7 @@ double majority(const Ballot& ballot) {
   return ones / static_cast<double>(ballot.votes.size());
 }
 
-// Turns the groups round in which the anchors say the contrary; whether there were any.
+// Mirrors the groups in which the anchors contradict the estimate; whether there were any.
 bool turn_to_anchors(Fit& fit, const std::vector<Ballot>& ballots) {
   Overlap overlap(ballots, fit.parameters.right.size());
   std::map<std::size_t, double> agreement;
@@ -262,7 +262,8 @@ Symmetric information(const Fit& fit, const std::vector<Ballot>& ballots, std::s
   return matrix;
 }
 
-// Of each labeler; the interval is all of (0, 1) where the information does not bound it.
+// The reliability of each labeler; the interval is all of (0, 1) where the information does not
+// bound it.
 std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>& ballots) {
   const Confusions& p = fit.parameters;
   const std::size_t labelers = p.right.size();
@@ -272,7 +273,7 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
   for (std::size_t l = 0; l < labelers; ++l) {
     const auto& [on_0, on_1] = p.right[l];
     const double one = p.share_of_1;
-    Reliability of{
+    Reliability reliability{
         .right_on_0 = on_0, .right_on_1 = on_1, .accuracy = (1 - one) * on_0 + one * on_1};
     if (bounded) {
       // The accuracy's derivatives by the log-odds.
@@ -281,12 +282,12 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
       slope[2 * l + 1] = (1 - one) * on_0 * (1 - on_0);
       slope[2 * l + 2] = one * on_1 * (1 - on_1);
       const double deviation = std::sqrt(matrix.inverse_form(std::move(slope)));
-      const double odds = std::log(of.accuracy / (1 - of.accuracy));
-      const double half = z95 * deviation / (of.accuracy * (1 - of.accuracy));
-      of.low = logistic(odds - half);
-      of.high = logistic(odds + half);
+      const double odds = std::log(reliability.accuracy / (1 - reliability.accuracy));
+      const double half = z95 * deviation / (reliability.accuracy * (1 - reliability.accuracy));
+      reliability.low = logistic(odds - half);
+      reliability.high = logistic(odds + half);
     }
-    result.push_back(of);
+    result.push_back(reliability);
   }
   return result;
 }
@@ -296,10 +297,10 @@ std::vector<Reliability> reliabilities(const Fit& fit, const std::vector<Ballot>
 double Consensus::without(const Ballot& ballot, std::size_t labeler) const {
   double sum = std::log(share_of_1 / (1 - share_of_1));
   for (const Vote& vote : ballot.votes) {
-    const auto& of = labelers[vote.labeler];
-    if (of && vote.labeler != labeler) {
-      sum += vote.choice == 1 ? std::log(of->right_on_1 / (1 - of->right_on_0))
-                              : std::log((1 - of->right_on_1) / of->right_on_0);
+    const auto& reliability = labelers[vote.labeler];
+    if (reliability && vote.labeler != labeler) {
+      sum += vote.choice == 1 ? std::log(reliability->right_on_1 / (1 - reliability->right_on_0))
+                              : std::log((1 - reliability->right_on_1) / reliability->right_on_0);
     }
   }
   return logistic(sum);

@@ -59,31 +59,31 @@ std::string share_card(const std::string& name, const AgreementCount& count) {
                           count.pairs, remark_on(rate)));
 }
 
-std::string cards(const LabelerAudit& of) {
+std::string cards(const LabelerAudit& labeler) {
   std::string html = "<div class=\"cards\">\n";
-  html += card("Judgements", with_thousands(of.judgements), "");
+  html += card("Judgements", with_thousands(labeler.judgements), "");
   for (const Standard standard : all_standards) {
-    html += share_card("Agrees with " + name_of(standard), of.with(standard));
+    html += share_card("Agrees with " + name_of(standard), labeler.with(standard));
   }
-  if (of.reliability) {
-    const Reliability& r = *of.reliability;
+  if (labeler.reliability) {
+    const Reliability& r = *labeler.reliability;
     html += card("Estimated accuracy", percent(r.accuracy),
                  interval_text(r.low, r.high) +
                      remark_on({.rate = r.accuracy, .low = r.low, .high = r.high}));
   }
-  html += share_card("Same choice when a pair came again", of.repeats);
+  html += share_card("Same choice when a pair came again", labeler.repeats);
   html +=
       "</div>\n<p class=\"note\">Below each share: its 95% interval. The estimated accuracy is "
       "found together with the consensus (Dawid and Skene 1979), its interval over pairs, by the "
-      "model. Repeats within a batch are not counted unless the two stood in the other order: they "
-      "may be copies.</p>\n";
-  return of.contradicted == 0
+      "model. Repeats within a batch are not counted unless the two were shown in the other order: "
+      "they may be copies.</p>\n";
+  return labeler.contradicted == 0
              ? html
              : html + fmt::format("<p class=\"note\">Judged both ways, and left out: {}.</p>\n",
-                                  counted(of.contradicted, "pair"));
+                                  counted(labeler.contradicted, "pair"));
 }
 
-// Over the labelers that `choose` takes.
+// The sum over the labelers that `choose` accepts.
 template <class Choose>
 AgreementCount sum_over(const Audit& audit, AgreementCount LabelerAudit::*count, Choose choose) {
   AgreementCount sum;
@@ -95,19 +95,20 @@ AgreementCount sum_over(const Audit& audit, AgreementCount LabelerAudit::*count,
   return sum;
 }
 
-std::string biases(const Audit& audit, const LabelerAudit& of) {
+std::string biases(const Audit& audit, const LabelerAudit& audited) {
   const bool any_researcher =
       std::any_of(audit.labelers.begin(), audit.labelers.end(),
                   [](const LabelerAudit& labeler) { return labeler.researcher; });
   const auto others = [&](const LabelerAudit& labeler) {
-    return &labeler != &of && (!any_researcher || labeler.researcher);
+    return &labeler != &audited && (!any_researcher || labeler.researcher);
   };
   Table table{.columns = {{"How often chosen"},
                           {"this labeler", true},
                           {any_researcher ? "researchers" : "all others", true}},
               .rows = {}};
   const auto add = [&](const char* name, AgreementCount LabelerAudit::*count) {
-    table.rows.push_back({name, share_text(of.*count), share_text(sum_over(audit, count, others))});
+    table.rows.push_back(
+        {name, share_text(audited.*count), share_text(sum_over(audit, count, others))});
   };
   add("the longer summary (in words)", &LabelerAudit::longer);
   add("the summary shown first", &LabelerAudit::first_shown);
@@ -124,16 +125,16 @@ std::string group_table(const std::string& column, const std::vector<NamedAgreem
   return to_html(table);
 }
 
-std::string trend(const Audit& audit, const LabelerAudit& of) {
-  if (!audit.reference || of.by_batch.empty()) {
+std::string trend(const Audit& audit, const LabelerAudit& labeler) {
+  if (!audit.reference || labeler.by_batch.empty()) {
     return "";
   }
   std::string html =
       fmt::format("<h2>Agreement with {} over time</h2>\n", escaped(name_of(*audit.reference)));
-  if (of.by_batch.size() > 1) {
+  if (labeler.by_batch.size() > 1) {
     Series series{.name = "agreement", .x = {}, .y = {}};
     series.points = true;
-    for (const NamedAgreement& batch : of.by_batch) {
+    for (const NamedAgreement& batch : labeler.by_batch) {
       const Rate rate = batch.count.rate();
       series.x.push_back(static_cast<double>(series.x.size() + 1));
       series.y.push_back(rate.rate);
@@ -152,8 +153,8 @@ std::string trend(const Audit& audit, const LabelerAudit& of) {
                              .labels = false}) +
             "</div>\n";
   }
-  html += group_table("batch", of.by_batch);
-  return html + "<h2>By confidence</h2>\n" + group_table("confidence", of.by_confidence);
+  html += group_table("batch", labeler.by_batch);
+  return html + "<h2>By confidence</h2>\n" + group_table("confidence", labeler.by_confidence);
 }
 
 // Judgements that differ from the standard, the surest first, then in order.
@@ -199,9 +200,9 @@ std::string pair_html(const JudgedPairs& pairs, const PairVote& vote, Standard s
 
 std::string differences_html(const JudgedPairs& pairs, const Audit& audit, std::size_t labeler,
                              std::size_t most_shown) {
-  const LabelerAudit& of = audit.labelers[labeler];
+  const LabelerAudit& audited = audit.labelers[labeler];
   for (const Standard standard : {Standard::researchers, Standard::consensus, Standard::gold}) {
-    if (of.with(standard).pairs == 0) {
+    if (audited.with(standard).pairs == 0) {
       continue;
     }
     const auto list = differences(pairs, audit, labeler, standard);
@@ -223,16 +224,16 @@ std::string differences_html(const JudgedPairs& pairs, const Audit& audit, std::
 std::string index_html(const Audit& audit) {
   std::string rows;
   for (std::size_t l = 0; l < audit.labelers.size(); ++l) {
-    const LabelerAudit& of = audit.labelers[l];
-    const auto& r = of.reliability;
+    const LabelerAudit& labeler = audit.labelers[l];
+    const auto& r = labeler.reliability;
     rows += fmt::format(
         "<tr><td><a href=\"{}\" dir=\"auto\">{}</a>{}</td><td class=\"number\">{}</td><td "
         "class=\"number\">{}</td><td>{}</td></tr>\n",
-        sheet_name(l, of.name), escaped(shown_name(of.name)), of.researcher ? " (researcher)" : "",
-        with_thousands(of.judgements),
+        sheet_name(l, labeler.name), escaped(shown_name(labeler.name)),
+        labeler.researcher ? " (researcher)" : "", with_thousands(labeler.judgements),
         r ? fmt::format("{} ({})", percent(r->accuracy), interval_text(r->low, r->high))
           : "not known",
-        escaped(verdict_on(of)));
+        escaped(verdict_on(labeler)));
   }
   return to_html(
       Page{.title = "Feedback to labelers",
@@ -243,7 +244,7 @@ std::string index_html(const Audit& audit) {
                              "Labelers")});
 }
 
-// Of what an earlier audit may have left.
+// The files that an earlier audit may have left.
 bool is_sheet(const std::string& file) {
   return file.starts_with("sheet-") && file.ends_with(".html");
 }
@@ -252,10 +253,10 @@ bool is_sheet(const std::string& file) {
 
 std::string feedback_sheet(const JudgedPairs& pairs, const Audit& audit, std::size_t labeler,
                            std::size_t most_shown) {
-  const LabelerAudit& of = audit.labelers[labeler];
-  const std::string title = fmt::format("Feedback to {}", shown_name(of.name));
+  const LabelerAudit& audited = audit.labelers[labeler];
+  const std::string title = fmt::format("Feedback to {}", shown_name(audited.name));
   return to_html(Page{.title = title,
-                      .body = cards(of) + trend(audit, of) + biases(audit, of) +
+                      .body = cards(audited) + trend(audit, audited) + biases(audit, audited) +
                               differences_html(pairs, audit, labeler, most_shown)});
 }
 

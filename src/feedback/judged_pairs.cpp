@@ -58,24 +58,25 @@ std::optional<int> higher(double first, double second) {
 
 /// A comparison of two different texts, as the pair sees it.
 struct Judgement {
-  const Comparison* of = nullptr;
+  const Comparison* comparison = nullptr;
   std::uint64_t pair = 0;
-  bool swapped = false;  ///< the text that comes first in alphabetical order stood second
+  bool swapped = false;  ///< the text that comes first in alphabetical order was shown second
   int choice = 0;        ///< as in PairVote
   std::size_t batch = 0;
 
-  /// What can tell a second judgement from a copy of the first, whatever was chosen: were the
-  /// choice a part of it, of the second judgements only the opposite ones would be seen.
+  /// What can tell a second judgement from a copy of the first, whatever was chosen: if the choice
+  /// were a part of it, only opposite second judgements would be seen.
   [[nodiscard]] auto occasion() const { return std::tuple(batch, swapped); }
-  /// What two of one labeler agree in if they cannot be told apart.
+  /// What two judgements of one labeler have in common if they cannot be told apart.
   [[nodiscard]] auto same() const {
-    return std::tuple(choice, batch, swapped, of->confidence.value_or(0));
+    return std::tuple(choice, batch, swapped, comparison->confidence.value_or(0));
   }
-  /// Of a pair's texts, policies and notes that of one row is taken, whatever the order of rows.
+  /// A pair's texts, policies and notes are taken from one row, the same in any order of the rows.
   [[nodiscard]] auto form() const {
     const std::size_t k = swapped ? 1 : 0;
-    return std::tie(of->post.id, of->summaries[k], of->summaries[1 - k], of->policies[k],
-                    of->policies[1 - k], of->notes[k], of->notes[1 - k]);
+    return std::tie(comparison->post.id, comparison->summaries[k], comparison->summaries[1 - k],
+                    comparison->policies[k], comparison->policies[1 - k], comparison->notes[k],
+                    comparison->notes[1 - k]);
   }
 };
 
@@ -83,8 +84,8 @@ bool comes_first(const Judgement& a, const Judgement& b) {
   if (a.pair != b.pair) {
     return a.pair < b.pair;
   }
-  if (a.of->worker != b.of->worker) {
-    return a.of->worker < b.of->worker;
+  if (a.comparison->worker != b.comparison->worker) {
+    return a.comparison->worker < b.comparison->worker;
   }
   return a.same() != b.same() ? a.same() < b.same() : a.form() < b.form();
 }
@@ -95,8 +96,8 @@ void add_vote(JudgedPairs& to, const Judgement& vote, std::size_t labeler) {
                       .labeler = labeler,
                       .batch = vote.batch,
                       .choice = vote.choice,
-                      .first_shown = vote.of->choice == 0,
-                      .confidence = vote.of->confidence});
+                      .first_shown = vote.comparison->choice == 0,
+                      .confidence = vote.comparison->confidence});
 }
 
 /// One labeler's judgements of one pair, sorted.
@@ -140,30 +141,30 @@ void add_nameless(JudgedPairs& to, std::span<const Judgement> own, std::size_t l
 JudgedPair pair_of(std::span<const Judgement> own) {
   const Judgement& shown = *std::ranges::min_element(
       own, [](const Judgement& a, const Judgement& b) { return a.form() < b.form(); });
-  const Comparison& of = *shown.of;
+  const Comparison& comparison = *shown.comparison;
   const std::size_t k = shown.swapped ? 1 : 0;
-  JudgedPair pair{.id = pair_id(of),
-                  .post = of.post,
-                  .post_number = post_number(of.post),
-                  .texts = {of.summaries[k], of.summaries[1 - k]},
-                  .policies = {of.policies[k], of.policies[1 - k]},
+  JudgedPair pair{.id = pair_id(comparison),
+                  .post = comparison.post,
+                  .post_number = post_number(comparison.post),
+                  .texts = {comparison.summaries[k], comparison.summaries[1 - k]},
+                  .policies = {comparison.policies[k], comparison.policies[1 - k]},
                   .gold = {},
                   .reward = {},
                   .votes = {}};
-  if (const auto gold = gold_scores(of)) {
+  if (const auto gold = gold_scores(comparison)) {
     pair.gold = higher((*gold)[k].overall, (*gold)[1 - k].overall);
   }
   return pair;
 }
 
-/// The first of `of` that belong together.
+/// The first of `judgements` that belong together.
 template <class Key>
-std::span<const Judgement> first_group(std::span<const Judgement> of, const Key& key) {
+std::span<const Judgement> first_group(std::span<const Judgement> judgements, const Key& key) {
   std::size_t end = 1;
-  while (end < of.size() && key(of[end]) == key(of[0])) {
+  while (end < judgements.size() && key(judgements[end]) == key(judgements[0])) {
     ++end;
   }
-  return of.first(end);
+  return judgements.first(end);
 }
 
 struct RewardRow {
@@ -193,38 +194,39 @@ JudgedPairs join_comparisons(const std::vector<Comparison>& comparisons) {
   std::vector<Judgement> judgements;
   std::set<std::string> labelers;
   std::set<std::string, decltype(&comes_before)> batches(&comes_before);
-  for (const Comparison& of : comparisons) {
-    const auto first = trimmed(of.summaries[0]);
-    const auto second = trimmed(of.summaries[1]);
+  for (const Comparison& comparison : comparisons) {
+    const auto first = trimmed(comparison.summaries[0]);
+    const auto second = trimmed(comparison.summaries[1]);
     if (first == second) {
       ++pairs.identical;
       continue;
     }
     const bool swapped = first > second;
-    judgements.push_back({.of = &of,
-                          .pair = pair_number(of),
+    judgements.push_back({.comparison = &comparison,
+                          .pair = pair_number(comparison),
                           .swapped = swapped,
-                          .choice = swapped ? 1 - of.choice : of.choice});
-    labelers.insert(of.worker);
-    batches.insert(of.batch);
+                          .choice = swapped ? 1 - comparison.choice : comparison.choice});
+    labelers.insert(comparison.worker);
+    batches.insert(comparison.batch);
   }
   pairs.labelers.assign(labelers.begin(), labelers.end());
   pairs.batches.assign(batches.begin(), batches.end());
   pairs.repeats.resize(pairs.labelers.size());
   pairs.contradicted.resize(pairs.labelers.size());
-  for (Judgement& of : judgements) {
-    of.batch = place_of(pairs.batches, of.of->batch);
+  for (Judgement& judgement : judgements) {
+    judgement.batch = place_of(pairs.batches, judgement.comparison->batch);
   }
   std::ranges::sort(judgements, comes_first);
   for (std::span<const Judgement> rest(judgements); !rest.empty();) {
-    const auto own = first_group(rest, [](const Judgement& of) { return of.pair; });
+    const auto own = first_group(rest, [](const Judgement& judgement) { return judgement.pair; });
     rest = rest.subspan(own.size());
     pairs.pairs.push_back(pair_of(own));
     for (auto others = own; !others.empty();) {
-      const auto by_one = first_group(
-          others, [](const Judgement& of) -> const std::string& { return of.of->worker; });
+      const auto by_one = first_group(others, [](const Judgement& judgement) -> const std::string& {
+        return judgement.comparison->worker;
+      });
       others = others.subspan(by_one.size());
-      const std::string& worker = by_one.front().of->worker;
+      const std::string& worker = by_one.front().comparison->worker;
       (worker.empty() ? add_nameless : add_labeler)(pairs, by_one,
                                                     place_of(pairs.labelers, worker));
     }

@@ -30,7 +30,7 @@ struct AgreementCount {
     outcomes.insert(outcomes.end(), other.outcomes.begin(), other.outcomes.end());
     return *this;
   }
-  /// With its interval over posts; there must be something.
+  /// The rate with its interval over posts; `pairs` must be above 0.
   [[nodiscard]] Rate rate() const { return rate_over_posts(outcomes, Weight::rows); }
 };
 
@@ -41,7 +41,7 @@ struct PairVote {
   std::size_t labeler = 0;
   std::size_t batch = 0;
   int choice = 0;
-  bool first_shown = false;       ///< the chosen one stood first
+  bool first_shown = false;       ///< the chosen one was shown first
   std::optional<int> confidence;  ///< 1 to 9, as in the file
 };
 
@@ -56,7 +56,7 @@ struct JudgedPair {
   std::vector<std::size_t> votes;  ///< places in JudgedPairs::votes
 };
 
-/// The same for any order of the comparisons, in which nothing is said but by when they were made.
+/// The same for any order of the comparisons.
 struct JudgedPairs {
   std::vector<std::string> labelers;  ///< by name; "" is a missing name
   std::vector<std::string> batches;   ///< by name, numbers in it by their value
@@ -66,10 +66,11 @@ struct JudgedPairs {
   /// says nothing of the two, so that the labeler has no vote on it. Those without a name may be of
   /// several people: each that differs in anything is a vote of the labeler "".
   std::vector<PairVote> votes;
-  /// Of each labeler with a name: two judgements of a pair that agree, of those made in different
-  /// batches or orders of the texts. Of two in the same batch and order one may be a copy.
+  /// For each labeler with a name: how often two judgements of a pair agree that were made in
+  /// different batches or orders of the texts. One of two in the same batch and order may be a
+  /// copy.
   std::vector<AgreementCount> repeats;
-  /// Of each labeler with a name: pairs that were judged both ways.
+  /// For each labeler with a name: pairs that were judged both ways.
   std::vector<std::int64_t> contradicted;
   std::int64_t repeated = 0;   ///< judgements whose labeler, pair and choice are there already
   std::int64_t identical = 0;  ///< comparisons of equal texts, left out

@@ -34,7 +34,7 @@ std::int64_t whole_number(const nlohmann::json& object, const char* field, std::
                           std::int64_t high, const std::string& where, const std::string& path) {
   const nlohmann::json& value = field_of(object, field, where, path);
   if (!value.is_number_integer() || value < low || value > high) {
-    throw BadRow(fmt::format("{}: the field `{}` is {}, a whole number from {} to {} was expected.",
+    throw BadRow(fmt::format("{}: the field `{}` is {}; expected a whole number from {} to {}.",
                              where, path, shown(value), low, high));
   }
   return value.get<std::int64_t>();
@@ -45,12 +45,12 @@ void require_own_kind(const JsonRow& row, const PairList& list) {
   if (format == nullptr) {
     const bool compares = find_field(row.value, "summaries") != nullptr;
     throw BadRow(fmt::format(
-        "{}: {}, an answer was expected. Give the files that a page of `precis label export` "
+        "{}: {}; expected an answer. Give the files that a page of `precis label export` "
         "downloaded.",
         row.where(), compares ? "this is a comparison" : "the field `format` is missing"));
   }
   if (*format != answer_format && *format != former_answer_format) {
-    throw BadRow(fmt::format("{}: the field `format` is {}, \"{}\" was expected.", row.where(),
+    throw BadRow(fmt::format("{}: the field `format` is {}; expected \"{}\".", row.where(),
                              format->is_string() ? format->dump() : format->type_name(),
                              answer_format));
   }
@@ -95,7 +95,7 @@ AxisRatings ratings_of(const nlohmann::json& axes, const std::string& side,
                        const std::string& where) {
   const nlohmann::json& found = field_of(axes, side.c_str(), where, "axes." + side);
   if (!found.is_object()) {
-    throw BadRow(fmt::format("{}: the field `axes.{}` is {}, an object was expected.", where, side,
+    throw BadRow(fmt::format("{}: the field `axes.{}` is {}; expected an object.", where, side,
                              shown(found)));
   }
   AxisRatings ratings{};
@@ -135,7 +135,7 @@ std::string time_of(const JsonRow& row) {
   const std::string& time = row.text("downloaded");
   if (!is_time(time)) {
     throw BadRow(fmt::format(
-        "{}: the field `downloaded` is \"{}\", a time like 2026-11-29T20:01:02.345Z was expected.",
+        "{}: the field `downloaded` is \"{}\"; expected a time like 2026-11-29T20:01:02.345Z.",
         row.where(), time));
   }
   return time;
@@ -150,8 +150,7 @@ std::string reason_in(const JsonRow& row) {
   const std::string& reason = row.text("cannot_judge");
   if (std::ranges::find(cannot_judge_reasons, reason) == cannot_judge_reasons.end()) {
     throw BadRow(fmt::format(
-        "{}: the field `cannot_judge` is \"{}\", null or one of {} was expected.", row.where(),
-        reason,
+        "{}: the field `cannot_judge` is \"{}\"; expected null or one of {}.", row.where(), reason,
         joined(std::vector<std::string>(cannot_judge_reasons.begin(), cannot_judge_reasons.end()),
                ", ")));
   }
@@ -169,8 +168,8 @@ void read_judgement(const JsonRow& row, Answer& answer) {
     const std::array sides = {ratings_of(axes, "left", where), ratings_of(axes, "right", where)};
     answer.axes = left == 0 ? sides : std::array{sides[1], sides[0]};
   } else if (!axes.is_null()) {
-    throw BadRow(fmt::format("{}: the field `axes` is {}, an object or null was expected.", where,
-                             shown(axes)));
+    throw BadRow(
+        fmt::format("{}: the field `axes` is {}; expected an object or null.", where, shown(axes)));
   }
 }
 
@@ -188,7 +187,7 @@ Answer parse_answer(const JsonRow& row, std::size_t place) {
   answer.note = row.text("note");
   const nlohmann::json& seconds = field_of(row.value, "seconds", where);
   if (!seconds.is_number() || seconds < 0) {
-    throw BadRow(fmt::format("{}: the field `seconds` is {}, a number from 0 was expected.", where,
+    throw BadRow(fmt::format("{}: the field `seconds` is {}; expected a number from 0.", where,
                              shown(seconds)));
   }
   answer.seconds = seconds.get<double>();
@@ -238,11 +237,11 @@ class Collector {
     const PageRange range = range_of(row, list_, place);
     const std::string& worker = row.text("worker");
     if (worker.empty()) {
-      throw BadRow(row.where() + ": the field `worker` is empty, a name was expected.");
+      throw BadRow(row.where() + ": the field `worker` is empty; expected a name.");
     }
     const nlohmann::json& complete = field_of(row.value, "complete", row.where());
     if (!complete.is_boolean()) {
-      throw BadRow(fmt::format("{}: the field `complete` is {}, true or false was expected.",
+      throw BadRow(fmt::format("{}: the field `complete` is {}; expected true or false.",
                                row.where(), shown(complete)));
     }
     const auto [index, is_new] = places_.emplace(worker, labelers_.size());
@@ -366,7 +365,7 @@ nlohmann::ordered_json unjudged_json(const ListedPair& pair, const Answer& answe
   add_labels(result, pair.row);
   result["extra"] = extra_json(nlohmann::ordered_json::object(), pair.row, answer);
   add_others(result, pair.row);
-  // Of an earlier judgement, if the row had one.
+  // These are from an earlier judgement, if the row had one.
   result.erase("choice");
   result["extra"].erase("confidence");
   return result;

@@ -34,13 +34,13 @@ struct Answer {
   std::string where;       ///< FILE:LINE
 };
 
-/// What one labeler gave back.
+/// What one labeler answered.
 struct LabelerAnswers {
   std::string worker;
   std::int64_t answered = 0;  ///< pairs that were judged
   std::int64_t unable = 0;    ///< pairs that cannot be judged
-  std::int64_t repeated = 0;  ///< lines that say again what counts
-  /// Lines of an earlier download that say something else than what counts.
+  std::int64_t repeated = 0;  ///< lines that repeat an answer that counts
+  /// Lines of an earlier download that differ from the answer that counts.
   std::int64_t replaced = 0;
   std::vector<std::size_t> missing;  ///< places of pairs on the labeler's pages without an answer
   double median_seconds = 0;

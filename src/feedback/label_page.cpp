@@ -51,7 +51,7 @@ nlohmann::ordered_json item_json(const ListedPair& pair, const LabelPageOptions&
           {"summaries", {text(left), text(1 - left)}}};
 }
 
-/// JSON that can stand within a script element: no tag can begin in it.
+/// JSON that is safe within a script element: no tag can begin in it.
 std::string script_safe(const nlohmann::ordered_json& value) {
   std::string safe;
   for (const char c : to_line(value)) {
@@ -73,7 +73,7 @@ std::string hash_source(std::string_view hexadecimal) {
   return "'sha256-" + base64(bytes) + "'";
 }
 
-/// The template with each @NAME@ replaced, in one pass: what is put in is not looked at again.
+/// The template with each @NAME@ replaced, in one pass: the replacements are not searched again.
 std::string filled(std::string_view page, const std::map<std::string_view, std::string>& values) {
   std::string result;
   while (true) {

@@ -11,7 +11,7 @@
 
 namespace precis {
 
-/// What becomes of a summary without text, in which a labeler would see a broken page.
+/// What to do with a summary without text, which would look like a broken page to a labeler.
 enum class EmptySummaries { refuse, show };
 
 struct LabelPageOptions {
@@ -41,8 +41,8 @@ inline constexpr std::array<std::string_view, 4> cannot_judge_reasons = {"unclea
 [[nodiscard]] nlohmann::ordered_json label_page_data(const PairList& list,
                                                      const LabelPageOptions& options);
 
-/// The page itself. Text of the data stands in a block of JSON in which every `<` is escaped, and
-/// is only ever shown as text; by its content security policy no other script than its own can run,
+/// The page itself. Text of the data is in a block of JSON in which every `<` is escaped, and is
+/// only ever shown as text; by its content security policy no other script than its own can run,
 /// and nothing can be loaded.
 [[nodiscard]] std::string label_page(const nlohmann::ordered_json& data);
 

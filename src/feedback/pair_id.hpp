@@ -11,7 +11,7 @@
 namespace precis {
 
 /// The xxHash (XXH3, 64 bits) of subreddit, title and text. Ids do not count: rows without one are
-/// known by their place in a file, and copies of a post stand in several places.
+/// known by their place in a file, and copies of a post are in several places.
 [[nodiscard]] std::uint64_t post_number(const Post& post);
 [[nodiscard]] std::vector<std::uint64_t> post_numbers(std::span<const SummaryRow> rows);
 

@@ -30,10 +30,9 @@ PairList read_pair_list(const std::string& file) {
   list.file = file;
   for_each_row(file, [&](const JsonRow& row) {
     if (find_field(row.value, "format") != nullptr && find_field(row.value, "info") == nullptr) {
-      throw BadRow(
-          row.where() +
-          ": this is an answer of a page, a comparison (`info`, `summaries`) was expected. "
-          "Give the file that the page was exported from.");
+      throw BadRow(row.where() +
+                   ": this is an answer of a page; expected a comparison (`info`, `summaries`). "
+                   "Give the file that the page was exported from.");
     }
     const JsonRow in_schema{.value = comparison_row(row), .file = row.file, .line = row.line};
     Comparison comparison = parse_comparison(in_schema, ChoiceField::ignored);

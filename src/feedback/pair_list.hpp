@@ -14,14 +14,14 @@ namespace precis {
 
 struct ListedPair {
   nlohmann::json row;     ///< `comparison_row` of the one in the file
-  Comparison comparison;  ///< `choice` is not looked at
+  Comparison comparison;  ///< `choice` is ignored
   std::string id;         ///< `pair_id`
 };
 
 struct PairList {
   std::string file;
   std::vector<ListedPair> pairs;  ///< in the order of their first row
-  std::int64_t repeated = 0;      ///< rows whose pair an earlier one has
+  std::int64_t repeated = 0;      ///< rows whose pair an earlier row has
   std::int64_t identical = 0;     ///< rows whose two texts are the same; they are left out
   /// 16 hexadecimal digits: of the pairs in their order, and of the order of each pair's texts.
   std::string digest;

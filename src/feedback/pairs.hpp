@@ -46,7 +46,7 @@ struct PairOptions {
 /// Whether pairs with the rows' own summaries are asked for.
 [[nodiscard]] bool needs_references(const PairOptions& options);
 
-/// The samples of one policy, a list a row. Several of one name count as one policy.
+/// The samples of one policy, one list per row. Several of one name count as one policy.
 struct PolicySamples {
   std::string policy;
   std::vector<std::vector<SampledSummary>> samples;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
+#include "io/row_file.hpp"
 #include "io/row_id.hpp"
 #include "synthetic/synthetic_post.hpp"
 
@@ -56,7 +57,7 @@ std::vector<SummaryRow> read_summary_rows(const std::string& path, bool with_sum
             row.where(), row.id(), first->second);
     rows.push_back(std::move(row));
   });
-  require(!rows.empty(), "{}: the file has no rows; expected TL;DR or CNN/DM rows.", path);
+  require_rows(std::ssize(rows), path);
   return rows;
 }
 

@@ -97,8 +97,8 @@ std::vector<std::vector<std::size_t>> assign_labelers(std::size_t pairs, std::si
                                                       std::size_t per_pair, std::uint64_t seed) {
   assert(per_pair >= 1 && per_pair <= labelers);
   RandomStream random(seed, Purpose::pairing, name_number("assignment"));
-  // Labelers are dealt from shuffled decks of all of them. One whom the pair has already, from the
-  // deck before, stays in the deck for the next pair.
+  // Labelers are dealt from shuffled decks of all of them. A labeler whom the pair already has,
+  // from the deck before, stays in the deck for the next pair.
   std::vector<std::size_t> deck;
   std::vector<std::vector<std::size_t>> assigned(pairs);
   for (auto& of_pair : assigned) {

@@ -1,4 +1,4 @@
-// Labelers made of the gold labeler, noise and biases, so that what they are is known.
+// Labelers made of the gold labeler, noise and biases, so that their true reliability is known.
 #pragma once
 
 #include <array>
@@ -34,8 +34,8 @@ struct Quality {
   int words = 0;
 };
 [[nodiscard]] Quality quality_of(const Facts& facts, const std::string& text, bool ended);
-/// Of both summaries of a pair; nothing if the post is not of the embedded grammar. A summary whose
-/// note is "length" did not end.
+/// The qualities of both summaries of a pair; nothing if the post is not of the embedded grammar. A
+/// summary whose note is "length" did not end.
 [[nodiscard]] std::optional<std::array<Quality, 2>> qualities_of(const Comparison& pair);
 
 struct Judgement {

@@ -121,14 +121,14 @@ std::optional<CheckpointEntry> CheckpointFolder::newest(
                 : fmt::format("The checkpoint is damaged: {}", damage));
   }
   require(entries.empty(),
-          "all checkpoints in {} are damaged, and the run is not begun again. Restore one of them "
-          "from a "
-          "copy, or give another run folder.",
+          "all checkpoints in {} are damaged, and the run is not started anew. Restore one of them "
+          "from a copy, or give another run folder.",
           folder_.string());
   return std::nullopt;
 }
 
-/// "" or what is wrong with the file (message with file and dataset): every dataset is read.
+/// Reads every dataset. Returns "" or what is wrong with the file (a message with file and
+/// dataset).
 std::string CheckpointFolder::find_damage(const fs::path& file) const {
   try {
     const StateReader reader(file);

@@ -17,7 +17,7 @@ struct CheckpointEntry {
   std::filesystem::path path;
 };
 
-/// Whether a checkpoint that is written may push out the oldest.
+/// Whether writing a checkpoint may remove the oldest.
 enum class OldCheckpoints { remove, keep };
 
 /// "step_000120.h5".

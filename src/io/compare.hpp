@@ -11,7 +11,7 @@ namespace precis {
 
 /// One digest of what a file holds: format, and names, dtypes, shapes and digests of its datasets
 /// in the order of names; no other attribute, and not the deck. Equal files (CONTRACT section 5)
-/// have equal ones. A dataset without a stored digest is read for it.
+/// have equal digests. A dataset without a stored digest is read to compute it.
 [[nodiscard]] std::uint64_t content_digest(const StateReader& file);
 
 /// What differs between two files, one line each; none if they are equal. The data are read,

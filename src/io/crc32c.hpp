@@ -6,7 +6,7 @@
 
 namespace precis {
 
-/// Of RFC 3720, appendix B.4: polynomial 0x1EDC6F41, reflected.
+/// The CRC of RFC 3720, appendix B.4: polynomial 0x1EDC6F41, reflected.
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes);
 
 }  // namespace precis

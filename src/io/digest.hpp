@@ -26,8 +26,8 @@ namespace precis {
 }
 
 /// The digest of elements `first`, `first + 1`, ... of a tensor, sum modulo 2^64 of `mix_element`;
-/// `size` is bytes an element (1, 2, 4 or 8), `bytes` holds count·size bytes. Parts add up to the
-/// whole.
+/// `size` is the bytes of an element (1, 2, 4 or 8), `bytes` holds count·size bytes. Parts add up
+/// to the whole.
 [[nodiscard]] std::uint64_t digest_elements(const std::byte* bytes, std::int64_t size,
                                             std::int64_t count, std::int64_t first);
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of the kernel, not of POSIX: it should not leave it, but does (Cray's DVS).
+/// An error of the kernel, not of POSIX: it should not reach programs, but does (Cray's DVS).
 constexpr int kernel_enotsupp = 524;
 
 struct LocalLocks {
@@ -95,19 +95,21 @@ FileLock try_lock(int descriptor, const fs::path& file) {
 }
 
 std::optional<std::string> locks_of_one_host(std::istream& mounts, const fs::path& path) {
-  Mount of;
+  Mount found;
   for (std::string line; std::getline(mounts, line);) {
     Mount mount = parse_mount(line);
-    // Of several at one place, the last is what is seen.
-    if (is_within(path, mount.point) && mount.point.native().size() >= of.point.native().size()) {
-      of = std::move(mount);
+    // Of several file systems mounted at one place, the last is visible.
+    if (is_within(path, mount.point) &&
+        mount.point.native().size() >= found.point.native().size()) {
+      found = std::move(mount);
     }
   }
   for (const LocalLocks& locks : known) {
-    const bool has_option = locks.option.empty() || std::find(of.options.begin(), of.options.end(),
-                                                              locks.option) != of.options.end();
-    if (of.type.starts_with(locks.type) && has_option) {
-      return locks.option.empty() ? of.type : fmt::format("{}, {}", of.type, locks.option);
+    const bool has_option =
+        locks.option.empty() ||
+        std::find(found.options.begin(), found.options.end(), locks.option) != found.options.end();
+    if (found.type.starts_with(locks.type) && has_option) {
+      return locks.option.empty() ? found.type : fmt::format("{}, {}", found.type, locks.option);
     }
   }
   return std::nullopt;

@@ -40,7 +40,7 @@ GzipReader::~GzipReader() = default;
 GzipReader::GzipReader(GzipReader&&) noexcept = default;
 GzipReader& GzipReader::operator=(GzipReader&&) noexcept = default;
 
-/// Sees that at least so many bytes are there to be read; false if the source has fewer left.
+/// Makes sure that at least so many bytes are there to be read; false if the source has fewer left.
 bool GzipReader::fill(std::size_t least) {
   if (filled_ - used_ >= least) {
     return true;
@@ -104,7 +104,7 @@ std::size_t GzipReader::read_plain(char* to, std::size_t size) {
   return count;
 }
 
-/// May give nothing at the end of a member.
+/// May return nothing at the end of a member.
 std::size_t GzipReader::read_member(char* to, std::size_t size) {
   if (!fill(1)) {
     fail_cut_short();

@@ -1,4 +1,4 @@
-// Decompression of gzip that loses nothing in silence: what `gzip -t` complains of is an error.
+// Decompression of gzip that loses nothing silently: what `gzip -t` complains about is an error.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ namespace precis {
 /// leave it.
 class GzipReader {
  public:
-  /// Puts up to `size` bytes to `to` and says how many; 0 only at the end.
+  /// Writes up to `size` bytes to `to` and returns how many; 0 only at the end.
   using Source = std::function<std::size_t(char* to, std::size_t size)>;
 
-  /// `name` is the file's, for messages. A name that ends in .gz is not that of an empty file.
+  /// `name` is the file's, for messages. An empty file whose name ends in .gz is an error.
   GzipReader(Source source, std::string name);
   ~GzipReader();
   GzipReader(GzipReader&&) noexcept;

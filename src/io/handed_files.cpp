@@ -12,6 +12,7 @@
 #include "base/system_call.hpp"
 #include "base/text.hpp"
 #include "io/descriptor.hpp"
+#include "io/row_file.hpp"
 #include "io/text_file.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/launcher.hpp"
@@ -22,11 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of a piece that is read, sent and written at a time.
+/// The size of a piece that is read, sent and written at a time.
 constexpr std::size_t piece_bytes = std::size_t{16} << 20;
 
-/// The name that rank 0 opens: of a process substitution ("/dev/fd/63") under mpirun that of its
-/// parent, since mpirun closes what it was given before it starts a rank.
+/// The name that rank 0 opens: for a process substitution ("/dev/fd/63") under mpirun that of
+/// mpirun's descriptor, since mpirun does not pass it on to its ranks.
 std::string name_to_open(const std::string& name) {
   const auto mpirun = find_mpirun();
   if (!names_open_file(name) || name == "/dev/stdin" || !mpirun || mpirun->process == 0) {
@@ -114,7 +115,7 @@ void write_kept(int file, std::string_view piece) {
   }
 }
 
-/// Removes a name at its end, whatever happens.
+/// Removes a file's name at the end of its life, whatever happens.
 class Name {
  public:
   std::string path;
@@ -130,7 +131,7 @@ class Name {
 
 /// Collective: this rank's descriptor of what rank 0 reads under the name.
 int hand_on(MpiSession& mpi, const std::string& name) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const bool keeps = mpi.node_rank() == 0;
   Descriptor stream;
   Descriptor kept;
@@ -169,7 +170,7 @@ int hand_on(MpiSession& mpi, const std::string& name) {
 }  // namespace
 
 HandedFiles::HandedFiles(MpiSession& mpi, const std::vector<std::string>& names) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const auto found = collectively(world, [&] {
     return world.rank() == 0 ? names_read_once(names, world.size()) : std::vector<std::string>();
   });
@@ -196,20 +197,9 @@ InputFile HandedFiles::of(const std::string& name) const {
 
 std::vector<InputFile> HandedFiles::expand(const std::vector<std::string>& patterns) const {
   std::vector<InputFile> files;
-  if (descriptors_.empty()) {
-    for (const std::string& file : expand_files(patterns)) {
-      files.push_back(of(file));
-    }
-    return files;
-  }
-  for (const std::string& pattern : patterns) {
-    if (has(pattern)) {
-      files.push_back(of(pattern));
-      continue;
-    }
-    for (const std::string& file : expand_files({pattern})) {
-      files.push_back(of(file));
-    }
+  for (const std::string& file :
+       expand_files(patterns, [this](const std::string& name) { return has(name); })) {
+    files.push_back(of(file));
   }
   return files;
 }

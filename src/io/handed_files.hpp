@@ -12,14 +12,15 @@ namespace precis {
 
 /// What is not a regular file (standard input, a named pipe, a process substitution, a socket, a
 /// terminal): only one process can read it, and only once. Rank 0 does, and each node keeps the
-/// bytes in a file without a name, in $TMPDIR or /tmp, as long as this object lives. A name may
-/// stand under several keys.
+/// bytes in a file without a name, in $TMPDIR or /tmp, as long as this object lives. Several keys
+/// may have the same name.
 class HandedFiles {
  public:
-  /// None: every file stands under its name.
+  /// Nothing is handed on: every file is read under its own name.
   HandedFiles() = default;
   /// Collective. `names` are names and globs as `expand_files` takes them, empty ones apart; those
-  /// of rank 0 count. Throws AgreedError if rank 0 cannot read one of them, or a node not keep it.
+  /// of rank 0 count. Throws AgreedError if rank 0 cannot read one of them, or a node cannot keep
+  /// it.
   HandedFiles(MpiSession& mpi, const std::vector<std::string>& names);
   ~HandedFiles();
   HandedFiles(HandedFiles&&) = delete;

@@ -82,23 +82,38 @@ std::string read_string(hid_t type, hid_t space, Read&& read) {
 }  // namespace
 
 std::string take_error_message() {
-  std::string message;
+  struct Innermost {
+    std::string message;
+    CallbackGuard guard;
+  } innermost;
   const auto keep_first = [](unsigned /*depth*/, const H5E_error2_t* error,
                              void* result) -> herr_t {
-    auto& text = *static_cast<std::string*>(result);
-    if (text.empty() && error->desc != nullptr) {
-      text = error->desc;
-    }
-    return 0;
+    auto& into = *static_cast<Innermost*>(result);
+    return into.guard.run([&] {
+      if (into.message.empty() && error->desc != nullptr) {
+        into.message = error->desc;
+      }
+    });
   };
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &message);
+  // A walk that ended early has still found a message, or none.
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &innermost);
   H5Eclear2(H5E_DEFAULT);
+  innermost.guard.check_after(0, "");
+  const std::string& message = innermost.message;
   constexpr std::string_view mark = "error message = '";
   if (const std::size_t begin = message.find(mark); begin != std::string::npos) {
     const std::size_t end = message.find('\'', begin + mark.size());
     return message.substr(begin + mark.size(), end - begin - mark.size());
   }
   return message.empty() ? "HDF5 gave no reason" : message;
+}
+
+void CallbackGuard::check_after(herr_t result, std::string_view what) {
+  if (error_) {
+    H5Eclear2(H5E_DEFAULT);
+    std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+  check(result, what);
 }
 
 Handle create_file(const std::filesystem::path& path) {
@@ -281,6 +296,51 @@ bool exists(hid_t file, const std::string& path) {
     }
   }
   return true;
+}
+
+namespace {
+
+struct Visits {
+  const Visit& visit;
+  CallbackGuard guard;
+
+  static herr_t call(void* visits, const char* name) noexcept {
+    auto& self = *static_cast<Visits*>(visits);
+    return self.guard.run([&] { self.visit(name); });
+  }
+};
+
+}  // namespace
+
+void for_each_attribute(hid_t object, const Visit& visit) {
+  Visits visits{visit, {}};
+  hsize_t index = 0;
+  const auto call = [](hid_t, const char* name, const H5A_info_t*, void* data) -> herr_t {
+    return Visits::call(data, name);
+  };
+  visits.guard.check_after(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &index, call, &visits),
+                           "cannot list the attributes");
+}
+
+void for_each_link(hid_t file, const std::string& group, const Visit& visit) {
+  Visits visits{visit, {}};
+  hsize_t index = 0;
+  const auto call = [](hid_t, const char* name, const H5L_info_t*, void* data) -> herr_t {
+    return Visits::call(data, name);
+  };
+  visits.guard.check_after(H5Literate_by_name(file, group.c_str(), H5_INDEX_NAME, H5_ITER_INC,
+                                              &index, call, &visits, H5P_DEFAULT),
+                           "cannot list it");
+}
+
+void for_each_dataset(hid_t file, const std::string& group, const Visit& visit) {
+  Visits visits{visit, {}};
+  const auto call = [](hid_t, const char* name, const H5O_info_t* info, void* data) -> herr_t {
+    return info->type == H5O_TYPE_DATASET ? Visits::call(data, name) : 0;
+  };
+  visits.guard.check_after(H5Ovisit_by_name2(file, group.c_str(), H5_INDEX_NAME, H5_ITER_INC, call,
+                                             &visits, H5O_INFO_BASIC, H5P_DEFAULT),
+                           "cannot list it");
 }
 
 void write_attribute(hid_t object, const std::string& name, const std::string& value) {

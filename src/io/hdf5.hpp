@@ -3,7 +3,9 @@
 
 #include <hdf5.h>
 
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,27 @@ Result check(Result result, std::string_view what) {
   }
   return result;
 }
+
+/// Carries an exception past HDF5's C code, through which it must not unwind.
+class CallbackGuard {
+ public:
+  /// For a callback: what it returns to HDF5 after `work`. If that throws, HDF5 is told to stop.
+  template <class Work>
+  herr_t run(Work&& work) noexcept {
+    try {
+      work();
+      return 0;
+    } catch (...) {
+      error_ = std::current_exception();
+      return -1;
+    }
+  }
+  /// After the call: throws what a callback threw, else as check() does.
+  void check_after(herr_t result, std::string_view what);
+
+ private:
+  std::exception_ptr error_;
+};
 
 /// An owned HDF5 identifier.
 class Handle {
@@ -65,8 +88,8 @@ class Handle {
 /// Opens for reading. The Error says what is wrong with the file.
 [[nodiscard]] Handle open_file(const std::filesystem::path& path);
 
-/// Writes all that HDF5 still holds of a file, and throws if that fails: before closing, because
-/// HDF5 is not left whole by a close that cannot write.
+/// Writes all that HDF5 still holds of a file, and throws if that fails: before closing, because a
+/// close that cannot write leaves HDF5 in a broken state.
 void flush(hid_t file);
 /// Throws Error if a dataset of so many bytes would make the file larger than the system lets files
 /// of this process be (`ulimit -f`). HDF5 cannot close a file that has met the limit, not even one
@@ -77,12 +100,11 @@ void require_below_limit(hid_t file, std::uint64_t bytes);
 /// file that HDF5 itself writes through a descriptor, not one that MPI-IO writes.
 bool abandon(hid_t file) noexcept;
 
-/// The little-endian type that stands for a DType; bf16 is a float of 16 bits with exponent bias
-/// 127.
+/// The little-endian type for a DType; bf16 is a float of 16 bits with exponent bias 127.
 [[nodiscard]] Handle type_of(DType dtype);
 /// A UTF-8 string of a fixed number of bytes.
 [[nodiscard]] Handle text_type(std::size_t bytes);
-/// The DType that a type stands for, if it is one of ours.
+/// The DType of a type, if it is one of ours.
 [[nodiscard]] std::optional<DType> dtype_of_type(hid_t type);
 
 [[nodiscard]] Handle open_dataset(hid_t file, const std::string& path);
@@ -95,6 +117,13 @@ bool abandon(hid_t file) noexcept;
 [[nodiscard]] Handle make_space(const Extents& extents);
 /// Whether every link of the path exists ("a/b" or "/a/b"; "" is the root).
 [[nodiscard]] bool exists(hid_t file, const std::string& path);
+
+/// Visits each by its name, in alphabetical order; what `visit` throws ends the visits. `group` is
+/// a path, "/" the root: the links in it, or all datasets below it, by their paths from it.
+using Visit = std::function<void(const char* name)>;
+void for_each_attribute(hid_t object, const Visit& visit);
+void for_each_link(hid_t file, const std::string& group, const Visit& visit);
+void for_each_dataset(hid_t file, const std::string& group, const Visit& visit);
 
 void write_attribute(hid_t object, const std::string& name, const std::string& value);
 void write_attribute(hid_t object, const std::string& name, std::uint64_t value);

@@ -5,7 +5,7 @@
 
 namespace precis {
 
-/// As `hostname` prints it. Throws Error.
+/// The name that `hostname` prints. Throws Error.
 [[nodiscard]] std::string host_name();
 
 }  // namespace precis

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "io/json_tree.hpp"
+#include "io/row_file.hpp"
 #include "io/text_file.hpp"
 
 #include <algorithm>
@@ -65,17 +66,22 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
   LineReader reader(input);
   std::string line;
   std::int64_t first_blank = 0;  // of the blank lines just read; 0: none
+  bool is_empty = true;
   while (reader.next(line)) {
+    if (reader.line_number() == 1) {
+      require_json_lines(line, input.name);
+    }
     if (is_blank(line)) {
       first_blank = first_blank == 0 ? reader.line_number() : first_blank;
       continue;
     }
-    // Blank lines are nothing at the end of the file, and not JSON before a row.
+    // Blank lines at the end of the file are ignored; before a row they are an error.
     for (; first_blank != 0 && first_blank < reader.line_number(); ++first_blank) {
-      refuse(BadRow(fmt::format("{}:{}: the line is blank, a JSON object was expected.", input.name,
+      refuse(BadRow(fmt::format("{}:{}: the line is blank; expected a JSON object.", input.name,
                                 first_blank)));
     }
     first_blank = 0;
+    is_empty = false;
     try {
       JsonRow row{.value = {}, .file = input.name, .line = reader.line_number()};
       row.value = parse_json(line, row.where());
@@ -88,6 +94,11 @@ void read_lines(const InputFile& input, const std::function<void(const JsonRow&)
       refuse(bad);
     }
   }
+  // A file may be empty on purpose; behind a pipe it is a program that has failed.
+  require(!is_empty || !is_stream(input),
+          "{} holds no rows: the program that should have written them there has written nothing. "
+          "Look at its messages.",
+          input.name);
 }
 
 }  // namespace
@@ -127,7 +138,7 @@ const std::string& text_field(const nlohmann::json& object, const char* field,
   }
   if (!value->is_string()) {
     throw BadRow(
-        fmt::format("{}: the field `{}` is {}, text was expected.", where, name, kind_of(*value)));
+        fmt::format("{}: the field `{}` is {}; expected text.", where, name, kind_of(*value)));
   }
   return value->get_ref<const std::string&>();
 }

@@ -50,7 +50,8 @@ struct JsonRow {
 
 /// Calls `visit` for each row of the file in order. A line that is not UTF-8, not JSON or not an
 /// object, a blank line before the last row, and a BadRow thrown by `visit` are errors with file
-/// and line.
+/// and line; so are a file that its first line shows to be of another format, and a pipe that gives
+/// no row.
 void for_each_row(const InputFile& input, const std::function<void(const JsonRow&)>& visit);
 /// The same for commands with the key data.skip_bad, which errors name: if it is true, such rows
 /// are skipped. Returns how many were.

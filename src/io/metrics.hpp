@@ -11,7 +11,7 @@ namespace precis {
 /// One row; keys keep the order in which they were set. NaN and infinity are written as null.
 using Row = nlohmann::ordered_json;
 
-/// Appends to a file, each piece with one write, so that it is either whole or the torn end.
+/// Appends to a file, each piece with one write, so that only the last one can be torn.
 class AppendFile {
  public:
   /// Opens for appending, creates if absent. Throws Error.

@@ -11,7 +11,7 @@ namespace precis {
 
 namespace {
 
-/// The names in the root that hold a model: groups with a configuration.
+/// The names of the groups in the root that hold a model, that is, have a configuration.
 std::vector<std::string> parts_of(const StateReader& file) {
   std::vector<std::string> parts;
   for (const std::string& name : file.children()) {
@@ -88,11 +88,8 @@ std::string ModelReader::where() const {
 std::string ModelReader::config() const { return file_.text(part_path(part_, "config")); }
 
 std::vector<std::uint8_t> ModelReader::tokenizer() const {
-  std::vector<std::uint8_t> bytes;
-  if (const std::string path = part_path(part_, "tokenizer"); file_.contains(path)) {
-    file_.bytes(path, bytes);
-  }
-  return bytes;
+  const std::string path = part_path(part_, "tokenizer");
+  return file_.contains(path) ? file_.bytes(path) : std::vector<std::uint8_t>{};
 }
 
 std::vector<DatasetInfo> ModelReader::weights() const {

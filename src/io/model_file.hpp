@@ -11,12 +11,13 @@
 
 namespace precis {
 
-/// Where something of one part stands: part_path("policy", "config") is "policy/config". A model
+/// The path of something in one part: part_path("policy", "config") is "policy/config". A model
 /// file is itself the one part, whose name is "": part_path("", "config") is "config".
 [[nodiscard]] std::string part_path(std::string_view part, std::string_view name);
-/// Where a weight stands: weight_path("policy", "head/weight") is "policy/weights/head/weight".
+/// The path of a weight: weight_path("policy", "head/weight") is "policy/weights/head/weight".
 [[nodiscard]] std::string weight_path(std::string_view part, std::string_view weight);
-/// Where its Adam moments stand: "policy/optimizer/first/head/weight" and ".../second/...".
+/// The paths of its first and second moment: "policy/optimizer/first/head/weight" and
+/// ".../second/...".
 [[nodiscard]] std::string first_moment_path(std::string_view part, std::string_view weight);
 [[nodiscard]] std::string second_moment_path(std::string_view part, std::string_view weight);
 

@@ -151,7 +151,7 @@ void OutputFile::write_through(std::string_view text) {
 }
 
 void OutputFile::commit() {
-  // What a library has written by name stands there already.
+  // What a library has written by name is there already.
   std::error_code ignored;
   if (!buffer_.empty() || !fs::exists(partial_, ignored)) {
     write_through(std::exchange(buffer_, {}));

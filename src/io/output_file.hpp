@@ -13,13 +13,13 @@ namespace precis {
 /// Writes NAME.partial; commit() syncs it and renames it to NAME. Destroyed without commit, it
 /// removes NAME.partial, and what NAME held before stays. A NAME that is a pipe, a character device
 /// or an open file (for example /dev/stdout) is written as it is. A program that a signal ends
-/// removes NAME.partial too (`PartialOutput`). Text written to a NAME that ends
-/// in .gz is compressed by gzip. Not for several threads.
+/// removes NAME.partial too (`PartialOutput`). Text written to a NAME that ends in .gz is
+/// compressed by gzip. For one thread only.
 class OutputFile {
  public:
-  /// Tries whether NAME.partial can be made, and leaves none before something is written: a command
-  /// that is killed while it computes leaves nothing. Throws Error if NAME is a folder, its folder
-  /// does not exist or cannot be written.
+  /// Checks that NAME.partial can be made, but creates it only with the first write: a command that
+  /// is killed while it computes leaves nothing. Throws Error if NAME is a folder, its folder does
+  /// not exist or cannot be written.
   explicit OutputFile(std::filesystem::path path);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;

@@ -77,7 +77,8 @@ OutputFolder::~OutputFolder() {
 }
 
 void OutputFolder::commit() {
-  // A folder with files cannot be renamed over: the old one steps aside until the new one stands.
+  // A folder with files cannot be replaced by a rename: the old one is moved aside until the new
+  // one is in place.
   fs::path replaced = path_;
   replaced += ".replaced";
   const bool replaces = fs::exists(path_);

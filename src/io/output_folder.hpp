@@ -1,5 +1,5 @@
-// Folders for output: one that appears under its name only when it is complete, and ones that go
-// again if nothing was written.
+// Folders for output: one that appears under its name only when it is complete, and ones that are
+// removed again if nothing was written.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace precis {
 
-/// Creates a folder and those above it; those that are still empty at destruction go again.
+/// Creates a folder and those above it; those that are still empty at destruction are removed.
 class NewFolders {
  public:
   /// Throws Error if it cannot be created, or a file has its name.

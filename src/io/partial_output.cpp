@@ -1,5 +1,6 @@
 #include "io/partial_output.hpp"
 
+#include <cstdlib>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -15,10 +16,19 @@ struct Unfinished {
   std::multiset<std::filesystem::path> paths;
 };
 
-// A signal is the process's, and so is what it has to leave behind: nobody could hand this on.
+// A signal concerns the whole process, and so does what must be removed: this cannot be passed as
+// an argument.
 Unfinished& unfinished() {
   static Unfinished all;
   return all;
+}
+
+/// To be called with the lock held.
+void remove_unfinished() {
+  for (const std::filesystem::path& path : unfinished().paths) {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
 }
 
 }  // namespace
@@ -35,11 +45,14 @@ PartialOutput::~PartialOutput() {
 
 void end_without_partial_outputs(int signal) {
   const std::lock_guard until_the_end(unfinished().mutex);
-  for (const std::filesystem::path& path : unfinished().paths) {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
+  remove_unfinished();
   end_by_signal(signal);
+}
+
+void end_without_partial_outputs(ExitStatus status) {
+  const std::lock_guard until_the_end(unfinished().mutex);
+  remove_unfinished();
+  std::_Exit(static_cast<int>(status));
 }
 
 }  // namespace precis

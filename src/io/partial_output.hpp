@@ -1,7 +1,9 @@
-// What a program that a signal ends removes: outputs in the making, and its locks.
+// What a program removes when a signal ends it: unfinished outputs, and its locks.
 #pragma once
 
 #include <filesystem>
+
+#include "base/error.hpp"
 
 namespace precis {
 
@@ -18,8 +20,10 @@ class PartialOutput {
   std::filesystem::path path_;
 };
 
-/// Removes all of these of this process and ends it by the signal. No other can be begun from then
-/// on.
+/// Removes all of these of this process and ends it by the signal. No new one can be begun from
+/// then on.
 [[noreturn]] void end_without_partial_outputs(int signal);
+/// The same, but ends the process with the status.
+[[noreturn]] void end_without_partial_outputs(ExitStatus status);
 
 }  // namespace precis

@@ -13,7 +13,7 @@ std::optional<std::string> id_in(const nlohmann::json& object, const std::string
   }
   if (!id->is_number_integer()) {
     throw BadRow(fmt::format(
-        "{}: the field `id` is {}; text or a whole number was expected, or no id: then the row has "
+        "{}: the field `id` is {}; expected text or a whole number, or no id: then the row has "
         "the number of its line.",
         where, id->is_number() || id->is_boolean() ? id->dump() : id->type_name()));
   }

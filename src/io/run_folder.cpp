@@ -80,13 +80,13 @@ void write_holder(int descriptor, const fs::path& file) {
   require(good, "{}", with_errno("cannot write " + file.string()));
 }
 
-/// Whether this job was begun anew by Slurm: what it ran before, on whatever host, has ended.
+/// Whether Slurm has requeued this job: what it ran before, on whatever host, has ended.
 bool is_requeued() {
   const char* count = std::getenv("SLURM_RESTART_COUNT");
   return count != nullptr && std::string_view(count) != "0";
 }
 
-/// Whether the process that the lock names is surely dead, or none is named: asked for only where
+/// Whether the process that the lock names is certainly dead, or none is named: only asked where
 /// the file system's locks do not tell.
 bool is_dead(const Holder& holder) {
   return holder.host.empty() ||
@@ -106,7 +106,7 @@ bool is_dead(const Holder& holder) {
                          file.string()));
 }
 
-/// Why a lock that was taken may leave out other hosts; empty if nothing is known to.
+/// Why a lock that was taken may not exclude other hosts; empty if no reason is known.
 std::string locks_stay_here(const fs::path& file) {
   std::error_code ignored;
   std::ifstream mounts("/proc/self/mountinfo");

@@ -18,17 +18,17 @@ class RunLock {
  public:
   /// Throws Error naming host, job and time of the process that holds the lock. The lock of a dead
   /// process is taken over; where the file system has no locks, or none that other hosts see, only
-  /// that of one which is surely dead.
+  /// the lock of a process that is certainly dead.
   explicit RunLock(std::filesystem::path file);
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
-  /// What a user should know of the lock: that there is none here, and why. Mostly empty.
+  /// What a user should know about the lock: that there is none here, and why. Usually empty.
   [[nodiscard]] const std::string& notice() const noexcept { return notice_; }
 
  private:
-  /// Makes the open file this process's. Throws Error if it is another's.
+  /// Makes this process the owner of the open file. Throws Error if it is another's.
   void take();
 
   std::filesystem::path file_;
@@ -56,10 +56,12 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path tensorboard() const {
     return folder_ / "events.out.tfevents.precis";
   }
+  [[nodiscard]] std::filesystem::path trace() const { return folder_ / "trace.json"; }
   [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
 
   /// Cuts metrics, samples, episodes and events back to what a checkpoint of `step` knows: rows of
-  /// later steps and a torn last one go. Steps are counted from 1, so `step` 0 empties them.
+  /// later steps and a torn last one are removed. Steps are counted from 1, so `step` 0 empties
+  /// them.
   void cut_back(std::int64_t step) const;
 
  private:
@@ -69,7 +71,7 @@ class RunFolder {
 };
 
 /// Removes the rows of a JSONL file whose `step` is greater than `step` (or missing), and a torn
-/// last line; the others stay byte for byte. A file that does not exist is left so.
+/// last line; the others stay byte for byte. A file that does not exist is not created.
 void cut_back_rows(const std::filesystem::path& file, std::int64_t step);
 
 }  // namespace precis

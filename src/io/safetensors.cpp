@@ -42,7 +42,8 @@ std::int64_t bits_of(std::string_view dtype) {
   return 0;
 }
 
-/// Parses a JSON object; a key twice is an error, as the last of two tensors of one name would win.
+/// Parses a JSON object; a repeated key is an error, as the last of two tensors of one name would
+/// win.
 Json parse_object(std::string_view text, const fs::path& file) {
   std::set<std::string> keys;
   std::string twice;

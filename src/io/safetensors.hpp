@@ -39,7 +39,8 @@ class SafetensorsReader {
     return tensors_;
   }
   [[nodiscard]] bool contains(const std::string& name) const { return tensors_.count(name) != 0; }
-  /// What was read of a folder with several sources: the name of the weight file, or of the index.
+  /// The source that was read in a folder with several: the name of the weight file, or of the
+  /// index.
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
   /// The folder's other weight files and indexes by name, which were not looked into.
   [[nodiscard]] const std::vector<std::string>& left_aside() const noexcept { return left_aside_; }
@@ -69,12 +70,12 @@ enum class WeightDType : std::uint8_t { f32, bf16, f16 };
 struct SafetensorsTensor {
   std::string name;
   ConstView value;
-  /// Of an f32 value: what it is rounded to, to nearest even.
+  /// What an f32 element is rounded to, to nearest even.
   WeightDType as = WeightDType::f32;
 };
 
 /// Writes one file, tensors in the given order, header padded to 8 bytes. Throws Error, also naming
-/// a tensor with numbers that its dtype would make infinite.
+/// a tensor with elements that its dtype would make infinite.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<SafetensorsTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});

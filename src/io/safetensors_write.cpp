@@ -46,7 +46,7 @@ std::int64_t stored_bytes(const SafetensorsTensor& tensor) {
                                        : tensor.value.numel() * bytes_of_16_bits;
 }
 
-/// Writes f32 numbers as 16-bit ones, some at a time.
+/// Writes f32 elements as 16-bit ones, some at a time.
 void write_rounded(OutputFile& file, const SafetensorsTensor& tensor) {
   constexpr std::int64_t piece = std::int64_t{1} << 16;
   const bool half = tensor.as == WeightDType::f16;

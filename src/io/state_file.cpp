@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "io/digest.hpp"
 #include "io/host_name.hpp"
+#include "io/hub_name.hpp"
 
 namespace precis {
 
@@ -63,7 +64,7 @@ void read_box(hid_t dataset, hid_t memory_type, const Extents& offset, const Ext
       "cannot read it");
 }
 
-/// The digest of what stands in a dataset of numbers, read by slabs of axis 0.
+/// The digest of the content of a dataset of numbers, read in slabs of axis 0.
 std::uint64_t digest_of_numbers(hid_t dataset, hid_t type, const Extents& shape) {
   const auto size = static_cast<std::int64_t>(H5Tget_size(type));
   const std::int64_t rows = shape.empty() ? 1 : shape[0];
@@ -140,7 +141,7 @@ std::string dtype_name(const Opened& opened) {
   }
 }
 
-/// The digest of what stands in a dataset.
+/// The digest of the content of a dataset.
 std::uint64_t digest_of(const Opened& opened) {
   if (opened.is_text) {
     return digest(std::string_view(hdf5::read_text(opened.dataset.id())));
@@ -168,27 +169,16 @@ void require_digest(std::uint64_t found, std::optional<std::uint64_t> stored) {
           stored.value_or(0));
 }
 
-herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info, void* result) {
-  if (info->type == H5O_TYPE_DATASET) {
-    static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  }
-  return 0;
-}
-
-herr_t collect_name(hid_t /*group*/, const char* name, const H5L_info_t* /*info*/, void* result) {
-  static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  return 0;
-}
-
-herr_t collect_attribute(hid_t /*object*/, const char* name, const H5A_info_t* /*info*/,
-                         void* result) {
-  static_cast<std::vector<std::string>*>(result)->emplace_back(name);
-  return 0;
-}
-
 /// The path, unless it is a folder: then an error that says which file to give in its place.
 const std::filesystem::path& require_no_folder(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
+  if (const auto download = hub_download(path)) {
+    fail(
+        "the model file {0} does not exist. If it is a model's name on the Hugging Face hub, "
+        "download it first (`{1}`), make a model file (`precis import --from {2} --to {2}.h5`), "
+        "and give that.",
+        path.string(), download->command, download->folder);
+  }
   if (!fs::is_directory(path)) {
     return path;
   }
@@ -214,7 +204,12 @@ const std::filesystem::path& require_no_folder(const std::filesystem::path& path
   return path;
 }
 
-const char* root_if_empty(const std::string& group) { return group.empty() ? "/" : group.c_str(); }
+std::string root_if_empty(const std::string& group) { return group.empty() ? "/" : group; }
+
+/// For visits that collect names.
+hdf5::Visit into(std::vector<std::string>& names) {
+  return [&names](const char* name) { names.emplace_back(name); };
+}
 
 }  // namespace
 
@@ -305,10 +300,7 @@ std::string StateReader::attribute(const std::string& name) const {
 
 std::vector<std::string> StateReader::attributes() const {
   std::vector<std::string> names;
-  hsize_t index = 0;
-  hdf5::check(
-      H5Aiterate2(file_.id(), H5_INDEX_NAME, H5_ITER_INC, &index, collect_attribute, &names),
-      "cannot list the attributes of " + path_.string());
+  naming(path_, "/", [&] { hdf5::for_each_attribute(file_.id(), into(names)); });
   return names;
 }
 
@@ -335,11 +327,8 @@ DatasetInfo StateReader::info(const std::string& path) const {
 
 std::vector<DatasetInfo> StateReader::datasets(const std::string& group) const {
   std::vector<std::string> names;
-  naming(path_, group, [&] {
-    hdf5::check(H5Ovisit_by_name2(file_.id(), root_if_empty(group), H5_INDEX_NAME, H5_ITER_INC,
-                                  collect_dataset, &names, H5O_INFO_BASIC, H5P_DEFAULT),
-                "cannot list it");
-  });
+  naming(path_, group,
+         [&] { hdf5::for_each_dataset(file_.id(), root_if_empty(group), into(names)); });
   std::sort(names.begin(), names.end());
   std::vector<DatasetInfo> result;
   for (const std::string& name : names) {
@@ -350,18 +339,13 @@ std::vector<DatasetInfo> StateReader::datasets(const std::string& group) const {
 
 std::vector<std::string> StateReader::children(const std::string& group) const {
   std::vector<std::string> names;
-  hsize_t index = 0;
-  naming(path_, group, [&] {
-    hdf5::check(H5Literate_by_name(file_.id(), root_if_empty(group), H5_INDEX_NAME, H5_ITER_INC,
-                                   &index, collect_name, &names, H5P_DEFAULT),
-                "cannot list it");
-  });
+  naming(path_, group, [&] { hdf5::for_each_link(file_.id(), root_if_empty(group), into(names)); });
   std::sort(names.begin(), names.end());
   return names;
 }
 
-void StateReader::text(const std::string& path, std::string& value) const {
-  value = naming(path_, path, [&] {
+std::string StateReader::text(const std::string& path) const {
+  return naming(path_, path, [&] {
     require(hdf5::exists(file_.id(), path), "it is missing; a text is expected.");
     const Opened opened = open(file_.id(), path);
     std::string found = hdf5::read_text(opened.dataset.id());
@@ -370,22 +354,17 @@ void StateReader::text(const std::string& path, std::string& value) const {
   });
 }
 
-std::string StateReader::text(const std::string& path) const {
-  std::string value;
-  text(path, value);
-  return value;
-}
-
-void StateReader::bytes(const std::string& path, std::vector<std::uint8_t>& value) const {
-  naming(path_, path, [&] {
+std::vector<std::uint8_t> StateReader::bytes(const std::string& path) const {
+  return naming(path_, path, [&] {
     require(hdf5::exists(file_.id(), path), "it is missing; a row of u8 is expected.");
     const Opened opened = open(file_.id(), path);
     require(opened.dtype == DType::u8 && opened.shape.size() == 1,
             "found {} of shape {}, expected a row of u8.", dtype_name(opened),
             to_string(opened.shape));
-    value.resize(static_cast<std::size_t>(opened.shape[0]));
+    std::vector<std::uint8_t> value(static_cast<std::size_t>(opened.shape[0]));
     read_box(opened.dataset.id(), opened.type.id(), {}, {}, value.data());
     require_digest(digest(view_of(value)), opened.digest);
+    return value;
   });
 }
 

@@ -1,15 +1,6 @@
 // HDF5 files of named tensors, texts and bytes, with a digest for each: the base of model files and
 // checkpoints. Knows names, shards and attributes, not what they mean.
 //
-// Writer and reader take the same calls, so that one function template describes a state in both
-// directions:
-//
-//   template <class StateFile>
-//   void describe(StateFile& file, MyState& state) {
-//     file.text("state", state.counters);
-//     file.tensor("policy/weights/head/weight", state.head, shard);
-//   }
-//
 // HDF5 is not thread-safe: one thread of a process at a time may be in here.
 #pragma once
 
@@ -102,16 +93,15 @@ class StateReader {
   [[nodiscard]] std::vector<std::string> children(const std::string& group = "") const;
   [[nodiscard]] DatasetInfo info(const std::string& path) const;
 
-  void text(const std::string& path, std::string& value) const;
   [[nodiscard]] std::string text(const std::string& path) const;
-  void bytes(const std::string& path, std::vector<std::uint8_t>& value) const;
+  [[nodiscard]] std::vector<std::uint8_t> bytes(const std::string& path) const;
   /// Reads the shard's box into host memory, converting to the view's dtype (bf16 rounds to nearest
   /// even). The dataset must have the shard's global shape; the message of the Error names file,
   /// dataset, shape found and shape expected.
   void tensor(const std::string& path, View value, const Shard& shard) const;
   void tensor(const std::string& path, View value) const;
 
-  /// The digest of what stands in the dataset, whatever digest is stored with it.
+  /// The digest of the dataset's content, whatever digest is stored with it.
   [[nodiscard]] std::uint64_t compute_digest(const std::string& path) const;
   /// Reads a dataset and compares with its digest, if it has one. Returns "" or what is wrong,
   /// naming file and dataset.

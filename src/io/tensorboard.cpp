@@ -74,7 +74,8 @@ std::string message(const TensorboardEvent& event) {
   return event.values.empty() ? bytes : bytes + with_length(event_summary, summary);
 }
 
-/// Reads fields off the front of a message; `good` is false once it has not the expected form.
+/// Reads fields from the front of a message; `good` is false once the message does not have the
+/// expected form.
 struct Fields {
   std::string_view rest;
   bool good = true;

@@ -41,7 +41,7 @@ class TensorboardFile {
 };
 
 /// Removes the events of steps after `step`, and what follows a torn or damaged record; the others
-/// stay byte for byte. A file that does not exist is left so.
+/// stay byte for byte. A file that does not exist is not created.
 void cut_back_tensorboard(const std::filesystem::path& file, std::int64_t step);
 
 }  // namespace precis

@@ -4,6 +4,7 @@
 #include "base/list_text.hpp"
 #include "base/system_call.hpp"
 #include "io/descriptor.hpp"
+#include "io/row_file.hpp"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -26,7 +27,8 @@ void require_there(bool there, const std::string& name) {
   require(there, "{}: the file does not exist. {}", name,
           names_open_file(name)
               ? "The launcher of the ranks did not pass it on: give /dev/stdin or a named pipe."
-              : "Check the path.");
+          : name == "-" ? "Standard input is named /dev/stdin."
+                        : "Check the path.");
 }
 
 /// The bytes of a file as they are.
@@ -35,7 +37,7 @@ GzipReader::Source open_file(const InputFile& input) {
   const auto status = std::filesystem::status(input.path, ignored);
   require_there(status.type() != std::filesystem::file_type::not_found, input.name);
   require(status.type() != std::filesystem::file_type::directory,
-          "{}: this is a folder, a file was expected.", input.name);
+          "{}: this is a folder; expected a file.", input.name);
   const int descriptor = ::open(input.path.c_str(), O_RDONLY | O_CLOEXEC);
   require_system(descriptor >= 0, "{}: cannot be opened for reading", input.name);
   return [file = std::make_shared<Descriptor>(descriptor), name = input.name](char* to,
@@ -129,14 +131,24 @@ bool names_open_file(std::string_view name) {
   return name == "/dev/stdin" || name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/");
 }
 
-std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
+bool is_stream(const InputFile& input) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(input.name, ignored);
+  const bool handed_on = input.path != input.name;
+  return (handed_on && names_open_file(input.name)) ||
+         (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status));
+}
+
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns,
+                                      const std::function<bool(const std::string&)>& is_known) {
   std::vector<std::string> files;
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     const std::string& pattern = patterns[i];
     if (pattern.empty()) {
-      fail_usage("A list of files has an empty name. Write names or globs with commas between.");
+      fail_usage("A list of files has an empty name. Write names or globs separated by commas.");
     }
-    if (names_open_file(pattern) || std::filesystem::exists(pattern)) {
+    if ((is_known && is_known(pattern)) || names_open_file(pattern) ||
+        std::filesystem::exists(pattern)) {
       files.push_back(pattern);
       continue;
     }
@@ -156,6 +168,10 @@ std::vector<std::string> expand_files(const std::vector<std::string>& patterns) 
     files.insert(files.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   }
   return files;
+}
+
+std::vector<std::string> expand_files(const std::vector<std::string>& patterns) {
+  return expand_files(patterns, nullptr);
 }
 
 }  // namespace precis

@@ -38,8 +38,8 @@ class LineReader {
   std::int64_t line_number_ = 0;
 };
 
-/// Whether the name stands for a file that the process has open: /dev/stdin, /dev/fd/63. Each
-/// process has others under such a name.
+/// Whether the name is that of a file which the process has open: /dev/stdin, /dev/fd/63. Such a
+/// name means another file in each process.
 [[nodiscard]] bool names_open_file(std::string_view name);
 
 /// The files that names and globs stand for: in the order given, the matches of a glob sorted by

@@ -18,12 +18,16 @@ Attention Attention::find(const Parameters& parameters, const ModelConfig& confi
 }
 
 View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
-                        ConstView residual, const CacheAccess* cache, Saved& saved) const {
+                        ConstView read, ConstView residual, View out, const CacheAccess* cache,
+                        Saved& saved) const {
   const std::int64_t n = x.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
   saved.x = x;
-  saved.q = query.forward(c, x).reshaped(of_queries);
+  saved.read = read;
+  saved.query_x = gather(c, x, read);
+  // The kernel works on all rows; where nothing is read the query is zero.
+  saved.q = spread(c, query.forward(c, saved.query_x), read, n).reshaped(of_queries);
   saved.k = key.forward(c, x).reshaped(of_keys);
   saved.v = value.forward(c, x).reshaped(of_keys);
   if (cache != nullptr) {
@@ -32,52 +36,55 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
   } else if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), saved.q, saved.k, batch.positions, rotary, Rotation::forward);
   }
-  saved.mixed = c.workspace.take(of_queries, x.dtype());
+  saved.attention_output = c.workspace.take(of_queries, x.dtype());
   if (cache != nullptr && !cache->tables.empty()) {
-    c.kernels().decode_attention(c.queue(), saved.mixed, saved.q, cache->keys, cache->values,
-                                 cache->tables, cache->lengths, scale);
+    c.kernels().decode_attention(c.queue(), saved.attention_output, saved.q, cache->keys,
+                                 cache->values, cache->tables, cache->lengths, scale);
   } else {
-    saved.log_sum = c.workspace.take({n, heads});
-    c.kernels().attention_forward(c.queue(), saved.mixed, saved.log_sum, saved.q, saved.k, saved.v,
-                                  batch.offsets, scale);
+    saved.log_sum_exp = c.workspace.take({n, heads});
+    c.kernels().attention_forward(c.queue(), saved.attention_output, saved.log_sum_exp, saved.q,
+                                  saved.k, saved.v, batch.offsets, scale);
   }
-  return output.forward(c, saved.mixed.reshaped({n, heads * head_dim}), residual);
+  saved.output_x = gather(c, saved.attention_output.reshaped({n, heads * head_dim}), read);
+  return output.forward(c, saved.output_x, residual, out);
 }
 
 View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, ConstView dout,
                                const Saved& saved, Gradients& out) const {
-  const std::int64_t n = dout.extent(0);
+  const std::int64_t n = saved.x.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
   const DType precision = dout.dtype();
-  View dmixed = c.workspace.take(of_queries, precision);
-  output.input_gradient(c, dmixed.reshaped({n, heads * head_dim}), dout, Write::overwrite);
+  View doutput_x = c.workspace.take(saved.output_x.shape(), precision);
+  output.input_gradient(c, doutput_x, dout, Write::overwrite);
+  const View dattention_output = spread(c, doutput_x, saved.read, n).reshaped(of_queries);
   View dq = c.workspace.take(of_queries, precision);
   View dk = c.workspace.take(of_keys, precision);
   View dv = c.workspace.take(of_keys, precision);
-  c.kernels().attention_backward(c.queue(), dq, dk, dv, dmixed, saved.mixed, saved.log_sum, saved.q,
-                                 saved.k, saved.v, batch.offsets, scale);
+  c.kernels().attention_backward(c.queue(), dq, dk, dv, dattention_output, saved.attention_output,
+                                 saved.log_sum_exp, saved.q, saved.k, saved.v, batch.offsets,
+                                 scale);
   if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
   out = {.dout = dout,
-         .dq = dq.reshaped({n, heads * head_dim}),
+         .dq = gather(c, dq.reshaped({n, heads * head_dim}), saved.read),
          .dk = dk.reshaped({n, kv_heads * head_dim}),
          .dv = dv.reshaped({n, kv_heads * head_dim})};
-  View dx = c.workspace.take(saved.x.shape(), precision);
-  query.input_gradient(c, dx, out.dq, Write::overwrite);
+  View dquery_x = c.workspace.take(saved.query_x.shape(), precision);
+  query.input_gradient(c, dquery_x, out.dq, Write::overwrite);
+  const View dx = spread(c, dquery_x, saved.read, n);
   key.input_gradient(c, dx, out.dk, Write::accumulate);
   value.input_gradient(c, dx, out.dv, Write::accumulate);
   return dx;
 }
 
 void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                                const Gradients& of) const {
-  const std::int64_t n = saved.x.extent(0);
-  output.weight_gradient(c, gradients, of.dout, saved.mixed.reshaped({n, heads * head_dim}));
-  query.weight_gradient(c, gradients, of.dq, saved.x);
-  key.weight_gradient(c, gradients, of.dk, saved.x);
-  value.weight_gradient(c, gradients, of.dv, saved.x);
+                                const Gradients& later) const {
+  output.weight_gradient(c, gradients, later.dout, saved.output_x);
+  query.weight_gradient(c, gradients, later.dq, saved.query_x);
+  key.weight_gradient(c, gradients, later.dk, saved.x);
+  value.weight_gradient(c, gradients, later.dv, saved.x);
 }
 
 }  // namespace precis

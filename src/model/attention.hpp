@@ -10,10 +10,11 @@ struct DeviceBatch {
   ConstView tokens;     // (N) i32
   ConstView positions;  // (N) i32, each sequence counts from 0
   ConstView offsets;    // (B+1) i32
+  ConstView read;       // (P) i32: the rows whose output is read; empty: all
 };
 
-/// One layer's part of a KV cache, and where this batch stands in it. With `tables` the batch is
-/// one token a sequence that looks back on the cache; without, it is a batch of whole prompts to be
+/// One layer's part of a KV cache, and where this batch is in it. With `tables` the batch is one
+/// token a sequence that looks back on the cache; without, it is a batch of whole prompts to be
 /// stored.
 struct CacheAccess {
   View keys;          // (blocks, K, D, attention_block)
@@ -30,30 +31,35 @@ struct Attention {
   double scale = 0.0;  ///< 1 / sqrt(head_dim)
 
   struct Saved {
-    ConstView x;   // (N,C), the layer's input
-    View q;        // (N,H,D), rotated
-    View k, v;     // (N,K,D), k rotated
-    View mixed;    // (N,H,D), the heads' results
-    View log_sum;  // (N,H)
+    ConstView x;            // (N,C), the layer's input
+    ConstView read;         // (P), the rows whose output is wanted; empty: all
+    ConstView query_x;      // (P,C), x there
+    ConstView output_x;     // (P, H*D), `attention_output` there
+    View q;                 // (N,H,D), rotated
+    View k, v;              // (N,K,D), k rotated
+    View attention_output;  // (N,H,D), the heads' results
+    View log_sum_exp;       // (N,H)
   };
   /// What the weight gradients need of the input gradient's pass.
   struct Gradients {
-    ConstView dout;  // (N,C)
-    View dq;         // (N, H*D)
+    ConstView dout;  // (P,C)
+    ConstView dq;    // (P, H*D)
     View dk, dv;     // (N, K*D)
   };
 
   [[nodiscard]] static Attention find(const Parameters& parameters, const ModelConfig& config,
                                       const std::string& name);
 
-  /// residual + attention(x), (N,C). `cache` may be null.
+  /// residual + attention(x), (P,C), in `out` as with Linear: of the rows `read` (P) of x (N,C), or
+  /// of all if `read` is empty. `cache` may be null.
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             ConstView residual, const CacheAccess* cache, Saved& saved) const;
-  /// The gradient (N,C) of x, for dout (N,C).
+                             ConstView read, ConstView residual, View out, const CacheAccess* cache,
+                             Saved& saved) const;
+  /// The gradient (N,C) of x, for dout (P,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     ConstView dout, const Saved& saved, Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
 };
 
 }  // namespace precis

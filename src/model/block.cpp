@@ -13,37 +13,83 @@ Block Block::find(const Parameters& parameters, const ModelConfig& config, std::
           .mlp = Mlp::find(parameters, config, name + "mlp")};
 }
 
-View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
-                    const CacheAccess* cache, Saved& saved) const {
-  const ConstView normed = attention_norm.forward(c, x, saved.attention_norm);
-  const ConstView attended = attention.forward(c, batch, normed, x, cache, saved.attention);
-  const ConstView mlp_input = residual == ResidualKind::sequential ? attended : x;
-  return mlp.forward(c, mlp_norm.forward(c, mlp_input, saved.mlp_norm), attended, saved.mlp);
+View Block::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x, ConstView read,
+                    View out, const CacheAccess* cache, Saved& saved) const {
+  const ConstView attention_input = attention_norm.forward(c, x, saved.attention_norm);
+  const ConstView read_x = gather(c, x, read);  // (P,C)
+  // Before the attention's result may take the place of x.
+  ConstView mlp_input;
+  if (residual == ResidualKind::parallel) {
+    mlp_input = mlp_norm.forward(c, read_x, saved.mlp_norm);
+  }
+  const ConstView attended =
+      attention.forward(c, batch, attention_input, read, read_x, out, cache, saved.attention);
+  if (residual == ResidualKind::sequential) {
+    mlp_input = mlp_norm.forward(c, attended, saved.mlp_norm);
+  }
+  return mlp.forward(c, mlp_input, attended, out, saved.mlp);
+}
+
+void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
+                    View stream, View dx, const Saved& saved, Gradients* later) const {
+  Gradients now;
+  Gradients& kept = later != nullptr ? *later : now;
+  // The stream goes on to change, so weight gradients that come later need a copy.
+  const auto dout = [&]() -> ConstView {
+    if (later == nullptr) {
+      return stream;
+    }
+    View copy = c.workspace.take(stream.shape(), stream.dtype());
+    c.kernels().copy(c.queue(), copy, stream);
+    return copy;
+  };
+  const ConstView dmlp = mlp.input_gradient(c, dout(), saved.mlp, kept.mlp);
+  if (later == nullptr) {
+    mlp.weight_gradient(c, gradients, saved.mlp, kept.mlp);
+  }
+  if (residual == ResidualKind::sequential) {
+    mlp_norm.backward(c, gradients, stream, dmlp, saved.mlp_norm);
+  }
+  const ConstView dattention =
+      attention.input_gradient(c, batch, dout(), saved.attention, kept.attention);
+  if (later == nullptr) {
+    attention.weight_gradient(c, gradients, saved.attention, kept.attention);
+  }
+  if (residual == ResidualKind::parallel) {
+    mlp_norm.backward(c, gradients, stream, dmlp, saved.mlp_norm);
+  }
+  if (const ConstView read = saved.attention.read; !read.empty()) {
+    c.kernels().fill(c.queue(), dx, 0.0);
+    c.kernels().scatter_add_rows(c.queue(), dx, stream, read);
+  }
+  attention_norm.backward(c, gradients, dx, dattention, saved.attention_norm);
+}
+
+View Block::begin_backward(const LayerContext& c, View stream, const Saved& saved) const {
+  return saved.attention.read.empty()
+             ? stream
+             : c.workspace.take(saved.attention_norm.x.shape(), stream.dtype());
+}
+
+View Block::backward(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
+                     View stream, const Saved& saved) const {
+  const View dx = begin_backward(c, stream, saved);
+  const WorkspaceScope scope(c.workspace);
+  go_back(c, batch, gradients, stream, dx, saved, nullptr);
+  return dx;
 }
 
 View Block::input_gradient(const LayerContext& c, const DeviceBatch& batch, Parameters& gradients,
-                           ConstView dout, const Saved& saved, Gradients& out) const {
-  const ConstView dmlp = mlp.input_gradient(c, dout, saved.mlp, out.mlp);
-  View dattended = c.workspace.take(dout.shape(), dout.dtype());
-  c.kernels().copy(c.queue(), dattended, dout);
-  if (residual == ResidualKind::sequential) {
-    mlp_norm.backward(c, gradients, dattended, dmlp, saved.mlp_norm);
-  }
-  const ConstView dattention =
-      attention.input_gradient(c, batch, dattended, saved.attention, out.attention);
-  View dx = c.workspace.take(dout.shape(), dout.dtype());
-  c.kernels().copy(c.queue(), dx, dattended);
-  if (residual == ResidualKind::parallel) {
-    mlp_norm.backward(c, gradients, dx, dmlp, saved.mlp_norm);
-  }
-  attention_norm.backward(c, gradients, dx, dattention, saved.attention_norm);
+                           View stream, const Saved& saved, Gradients& later) const {
+  const View dx = begin_backward(c, stream, saved);
+  go_back(c, batch, gradients, stream, dx, saved, &later);
   return dx;
 }
 
 void Block::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                            const Gradients& of) const {
-  mlp.weight_gradient(c, gradients, saved.mlp, of.mlp);
-  attention.weight_gradient(c, gradients, saved.attention, of.attention);
+                            const Gradients& later) const {
+  mlp.weight_gradient(c, gradients, saved.mlp, later.mlp);
+  attention.weight_gradient(c, gradients, saved.attention, later.attention);
 }
 
 }  // namespace precis

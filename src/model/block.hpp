@@ -25,16 +25,35 @@ struct Block {
   [[nodiscard]] static Block find(const Parameters& parameters, const ModelConfig& config,
                                   std::int64_t layer);
 
-  /// The residual stream (N,C) after the block, for x (N,C) before it, which must outlive `saved`.
+  /// The residual stream (P,C) after the block, for x (N,C) before it, which must outlive `saved`:
+  /// at the rows `read` (P), or at all if `read` is empty. Written to `out`, which may be x itself
+  /// where all rows are read and no backward pass follows; taken from the workspace if `out` is
+  /// empty.
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             const CacheAccess* cache, Saved& saved) const;
-  /// The gradient (N,C) of x for dout (N,C), and the norms' gradients.
+                             ConstView read, View out, const CacheAccess* cache,
+                             Saved& saved) const;
+  /// The gradient (N,C) of the residual stream before the block, for that after it (P,C), which it
+  /// changes; they share their memory where all rows are read. Adds the gradients of all the
+  /// block's parameters. Everything else that it allocates from the workspace is freed.
+  [[nodiscard]] View backward(const LayerContext& context, const DeviceBatch& batch,
+                              Parameters& gradients, View stream, const Saved& saved) const;
+  /// The same, but for the gradients of matrices and biases: what they need is allocated from the
+  /// workspace and kept in `later`.
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
-                                    Parameters& gradients, ConstView dout, const Saved& saved,
-                                    Gradients& out) const;
+                                    Parameters& gradients, View stream, const Saved& saved,
+                                    Gradients& later) const;
   /// The gradients of the matrices and biases; any time after input_gradient.
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
+
+ private:
+  /// The memory of the gradient (N,C) before the block, for that after it.
+  [[nodiscard]] View begin_backward(const LayerContext& context, View stream,
+                                    const Saved& saved) const;
+  /// Turns `stream` (P,C) into `dx` (N,C); both may be the same memory. `later` null: the weights'
+  /// gradients are added at once.
+  void go_back(const LayerContext& context, const DeviceBatch& batch, Parameters& gradients,
+               View stream, View dx, const Saved& saved, Gradients* later) const;
 };
 
 }  // namespace precis

@@ -95,7 +95,7 @@ struct JsonWriter {
   template <class Enum>
   void operator()(const char* name, Enum value, const Words<Enum>& words) const {
     const std::string word = word_of(value, words);
-    // A choice that is mostly yes or no reads as such.
+    // A choice that is mostly yes or no is written as true or false.
     if (word == "true" || word == "false") {
       json[name] = word == "true";
     } else {
@@ -210,8 +210,8 @@ void complete(ModelConfig& c) {
     require(c.rotary_base > 1, "model.rotary_base is {}; expected a number above 1.",
             c.rotary_base);
     require(c.rotary_dims() >= 2,
-            "model.rotary_fraction {} of a head of {} numbers leaves none to rotate; expected at "
-            "least 2.",
+            "model.rotary_fraction {} of a head of {} dimensions leaves none to rotate; expected "
+            "at least 2.",
             c.rotary_fraction, c.head_dim);
   }
   require_positive(c.vocabulary, "vocabulary");
@@ -264,7 +264,9 @@ void add_model_options(OptionTable& table, ModelConfig& c, const std::string& so
              .source = "GPT-2",
              .maximum = 1 << 12});
   table.add("model.head_dim", &c.head_dim,
-            {.meaning = "numbers a head; 0: width / heads", .source = "GPT-2", .maximum = 1 << 12});
+            {.meaning = "dimensions of each head; 0: width / heads",
+             .source = "GPT-2",
+             .maximum = 1 << 12});
   table.add("model.mlp_width", &c.mlp_width,
             {.meaning = "width of the MLP; 0: 4 * width", .source = "GPT-2", .maximum = 1 << 22});
   table.add("model.context", &c.context,

@@ -58,7 +58,7 @@ struct ModelConfig {
 
   [[nodiscard]] std::int64_t query_width() const { return heads * head_dim; }
   [[nodiscard]] std::int64_t kv_width() const { return kv_heads * head_dim; }
-  /// Numbers of a head that rotate: an even part of head_dim.
+  /// Dimensions of a head that rotate: an even part of head_dim.
   [[nodiscard]] std::int64_t rotary_dims() const;
   [[nodiscard]] bool ends_with(std::int32_t token) const;
   /// The token appended to responses. Throws Error when the model has none.
@@ -69,8 +69,8 @@ struct ModelConfig {
 /// "language", "reward", "value".
 [[nodiscard]] std::string_view to_string(ModelKind kind);
 
-/// Puts the values behind zeros (kv_heads, head_dim, mlp_width) and checks that everything fits
-/// together; throws Error with the key, what was found and what was expected.
+/// Replaces zeros (kv_heads, head_dim, mlp_width) by the values that they mean and checks that
+/// everything fits together; throws Error with the key, what was found and what was expected.
 void complete(ModelConfig& config);
 
 /// The flat JSON object of a model file's /config, and back. `where` names the file in errors.

@@ -18,11 +18,11 @@ struct DecodePlaces {
 };
 
 /// Every step gives each sequence one token, so that all places are known before the first token is
-/// drawn, and the steps can be put into the queue without a look at what they draw.
+/// sampled, and the steps can be put into the queue without a look at what they sample.
 class DecodePlan {
  public:
   /// Makes room in the cache for `steps` tokens of each sequence, but `most[b]` at most: a sequence
-  /// that has got them repeats its last place. `width`: the most blocks of a sequence, see
+  /// that has them all repeats its last place. `width`: the most blocks of a sequence, see
   /// KvCache::tables. The places are taken from `workspace`.
   DecodePlan(Workspace& workspace, KvCache& cache, std::span<const int> sequences,
              std::span<const std::int64_t> most, std::int64_t steps, std::int64_t width);

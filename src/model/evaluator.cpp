@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "model/memory_fit.hpp"
 
 namespace precis {
 namespace {
 
-/// Cuts a flat list of response tokens' numbers, `width` each, into one list a sequence.
+/// Cuts a flat list of values of response tokens, `width` for each, into one list per sequence.
 void scatter(std::span<const float> flat, std::span<const Sequence> sequences, std::int64_t width,
              std::vector<std::vector<float>>& out) {
   std::size_t place = 0;
@@ -18,11 +19,6 @@ void scatter(std::span<const float> flat, std::span<const Sequence> sequences, s
     out.emplace_back(part.begin(), part.end());
     place += count;
   }
-}
-
-/// The rows in which something is read before each response token.
-std::vector<std::int32_t> response_rows(std::span<const Sequence> sequences) {
-  return response_targets(sequences).positions;
 }
 
 }  // namespace
@@ -62,22 +58,39 @@ PackedBatch pack_whole(std::span<const Sequence> sequences) {
   return batch;
 }
 
-std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
-                                        std::int64_t micro_batch_tokens) {
+PackedBatch pack_for_responses(std::span<const Sequence> sequences) {
+  PackedBatch batch = pack_inputs(sequences);
+  batch.read = response_targets(sequences).positions;
+  return batch;
+}
+
+PackedBatch pack_for_rewards(std::span<const Sequence> sequences) {
+  PackedBatch batch = pack_whole(sequences);
+  batch.read = batch.last_rows();
+  return batch;
+}
+
+std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences) {
   std::vector<std::int64_t> lengths;
   for (const Sequence& sequence : sequences) {
     lengths.push_back(sequence.size());
   }
-  return split_micro_batches(lengths, micro_batch_tokens);
+  return lengths;
+}
+
+std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
+                                        std::int64_t micro_batch_tokens) {
+  return split_micro_batches(lengths_of(sequences), micro_batch_tokens);
 }
 
 Evaluator::Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
-                     std::int64_t micro_batch_tokens, std::function<void()> between)
+                     std::int64_t micro_batch_tokens, std::function<void()> between,
+                     std::shared_ptr<Arena> arena)
     : device_(&device),
-      stage_(device, config, layout),
+      stage_(device, config, layout, std::move(arena)),
       micro_batch_tokens_(micro_batch_tokens),
       between_(std::move(between)),
-      workspace_(device) {
+      workspace_(stage_.workspace(0)) {
   if (config.kind == ModelKind::language) {
     language_.emplace(device, layout);
   } else {
@@ -118,13 +131,13 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
   TokenStatistics out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t begin) {
     const TokenTargets targets = response_targets(part);
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
     std::optional<LanguageHead::Reference> other;
     if (reference) {
       std::vector<float> rows;
       for (std::size_t i = 0; i < part.size(); ++i) {
-        const auto& of = reference->hidden[static_cast<std::size_t>(begin) + i];
-        rows.insert(rows.end(), of.begin(), of.end());
+        const auto& states = reference->hidden[static_cast<std::size_t>(begin) + i];
+        rows.insert(rows.end(), states.begin(), states.end());
       }
       const auto width = static_cast<std::int64_t>(rows.size()) /
                          std::max<std::int64_t>(1, targets.size());  // the reference's own C
@@ -132,31 +145,25 @@ TokenStatistics Evaluator::statistics(const Parameters& parameters,
       other.emplace(LanguageHead::Reference{reference->head, reference->parameters,
                                             in_precision(uploaded, device_->precision())});
     }
-    const auto of =
-        language_->statistics(parameters, workspace_, hidden, targets, temperature, other);
-    scatter(device_->to_host<float>(of.logprob), part, 1, out.logprobs);
-    scatter(device_->to_host<float>(of.entropy), part, 1, out.entropies);
+    const auto statistics =
+        language_->statistics(parameters, workspace_, hidden, targets.targets, temperature, other);
+    scatter(device_->to_host<float>(statistics.logprob), part, 1, out.logprobs);
+    scatter(device_->to_host<float>(statistics.entropy), part, 1, out.entropies);
     if (reference) {
-      scatter(device_->to_host<float>(of.kl), part, 1, out.kls);
+      scatter(device_->to_host<float>(statistics.kl), part, 1, out.kls);
+      scatter(device_->to_host<float>(statistics.reference_logprob), part, 1,
+              out.reference_logprobs);
     }
   });
   return out;
 }
 
-std::vector<std::vector<float>> Evaluator::hidden_states(
-    const Parameters& parameters, std::span<const Sequence> sequences, double temperature,
-    std::vector<std::vector<float>>& logprobs) {
-  assert(language_);
+std::vector<std::vector<float>> Evaluator::hidden_states(const Parameters& parameters,
+                                                         std::span<const Sequence> sequences) {
   std::vector<std::vector<float>> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const TokenTargets targets = response_targets(part);
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
-    const auto of = language_->statistics(parameters, workspace_, hidden, targets, temperature);
-    scatter(device_->to_host<float>(of.logprob), part, 1, logprobs);
-    View rows = workspace_.take({targets.size(), hidden.extent(1)}, hidden.dtype());
-    device_->backend().gather_rows(device_->queue(), rows, hidden,
-                                   workspace_.upload(targets.positions));
-    scatter(device_->to_host<float>(in_precision(rows, DType::f32)), part, hidden.extent(1), out);
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
+    scatter(device_->to_host<float>(in_precision(hidden, DType::f32)), part, hidden.extent(1), out);
   });
   return out;
 }
@@ -166,9 +173,8 @@ std::vector<std::vector<float>> Evaluator::values(const Parameters& parameters,
   assert(scalar_);
   std::vector<std::vector<float>> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const ConstView hidden = stage_.infer(parameters, workspace_, pack_inputs(part));
-    const ConstView values =
-        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(response_rows(part)));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_responses(part));
+    const ConstView values = scalar_->forward(parameters, workspace_, hidden);
     scatter(device_->to_host<float>(values), part, 1, out);
   });
   return out;
@@ -179,14 +185,8 @@ std::vector<float> Evaluator::rewards(const Parameters& parameters,
   assert(scalar_);
   std::vector<float> out;
   for_each_micro_batch(sequences, [&](std::span<const Sequence> part, std::int64_t) {
-    const PackedBatch batch = pack_whole(part);
-    std::vector<std::int32_t> last;
-    for (std::size_t b = 0; b < part.size(); ++b) {
-      last.push_back(batch.offsets[b + 1] - 1);
-    }
-    const ConstView hidden = stage_.infer(parameters, workspace_, batch);
-    const auto rewards = device_->to_host<float>(
-        scalar_->forward(parameters, workspace_, hidden, workspace_.upload(last)));
+    const ConstView hidden = stage_.infer(parameters, workspace_, pack_for_rewards(part));
+    const auto rewards = device_->to_host<float>(scalar_->forward(parameters, workspace_, hidden));
     out.insert(out.end(), rewards.begin(), rewards.end());
   });
   return out;

@@ -25,11 +25,16 @@ struct Sequence {
 /// The rows of a packed batch in which the tokens of the responses are predicted, and these tokens.
 /// A response token that is the sequence's first has no such row and is left out.
 [[nodiscard]] TokenTargets response_targets(std::span<const Sequence> sequences);
-/// The sequences without their last token, which predicts nothing.
+/// The sequences without their last token, which predicts nothing, read at all rows; and read where
+/// the tokens of the responses are predicted.
 [[nodiscard]] PackedBatch pack_inputs(std::span<const Sequence> sequences);
-/// The whole sequences.
+[[nodiscard]] PackedBatch pack_for_responses(std::span<const Sequence> sequences);
+/// The whole sequences, read at all rows; and read at the last token of each.
 [[nodiscard]] PackedBatch pack_whole(std::span<const Sequence> sequences);
-/// Splits by the tokens that `pack_inputs` or `pack_whole` would have, to rounding by one a
+[[nodiscard]] PackedBatch pack_for_rewards(std::span<const Sequence> sequences);
+/// How many tokens each sequence has.
+[[nodiscard]] std::vector<std::int64_t> lengths_of(std::span<const Sequence> sequences);
+/// Splits by the tokens that `pack_inputs` or `pack_whole` would have, give or take one per
 /// sequence.
 [[nodiscard]] std::vector<MicroBatch> split_sequences(std::span<const Sequence> sequences,
                                                       std::int64_t micro_batch_tokens);
@@ -38,15 +43,19 @@ struct Sequence {
 struct TokenStatistics {
   std::vector<std::vector<float>> logprobs;
   std::vector<std::vector<float>> entropies;
-  std::vector<std::vector<float>> kls;  ///< exact KL to the reference; empty without one
+  // Empty without a reference.
+  std::vector<std::vector<float>> kls;  ///< exact, to the reference
+  std::vector<std::vector<float>> reference_logprobs;
 };
 
 /// Runs one model on any sequences, some at a time. A result does not depend on its neighbours.
 class Evaluator {
  public:
-  /// `between` is called between micro-batches (for signals and the watchdog).
+  /// `between` is called between micro-batches (for signals and the watchdog). `arena`: null for
+  /// one of its own.
   Evaluator(Device& device, const ModelConfig& config, const Parameters& layout,
-            std::int64_t micro_batch_tokens, std::function<void()> between = {});
+            std::int64_t micro_batch_tokens, std::function<void()> between = {},
+            std::shared_ptr<Arena> arena = nullptr);
 
   /// Hidden states of a reference model at the rows that predict each response token, (tokens, C) a
   /// sequence, and its output matrix (among `parameters`).
@@ -55,15 +64,15 @@ class Evaluator {
     const Parameters& parameters;
     std::span<const std::vector<float>> hidden;
   };
-  /// Log-prob and entropy of every response token at a temperature; with a reference also the KL.
+  /// Log-prob and entropy of every response token at a temperature; with a reference also the KL
+  /// and the reference's log-prob.
   [[nodiscard]] TokenStatistics statistics(const Parameters& parameters,
                                            std::span<const Sequence> sequences, double temperature,
                                            std::optional<Reference> reference = {});
-  /// The hidden states that predict the response tokens, (tokens, C) a sequence, beside their
-  /// log-probs.
-  [[nodiscard]] std::vector<std::vector<float>> hidden_states(
-      const Parameters& parameters, std::span<const Sequence> sequences, double temperature,
-      std::vector<std::vector<float>>& logprobs);
+  /// The hidden states that predict the response tokens, (tokens, C) a sequence, before the output
+  /// matrix.
+  [[nodiscard]] std::vector<std::vector<float>> hidden_states(const Parameters& parameters,
+                                                              std::span<const Sequence> sequences);
   /// The value before each response token: reward and value models.
   [[nodiscard]] std::vector<std::vector<float>> values(const Parameters& parameters,
                                                        std::span<const Sequence> sequences);
@@ -83,7 +92,7 @@ class Evaluator {
   std::optional<ScalarHead> scalar_;
   std::int64_t micro_batch_tokens_;
   std::function<void()> between_;
-  Workspace workspace_;
+  Workspace& workspace_;  // the stage's
 };
 
 }  // namespace precis

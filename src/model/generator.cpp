@@ -11,10 +11,10 @@
 namespace precis {
 namespace {
 
-/// Decode steps between two looks at what was drawn, where looking makes the host wait.
+/// Decode steps between two looks at what was sampled, where looking makes the host wait.
 constexpr std::int64_t steps_ahead = 8;
 
-/// The size of repeated work for so many sequences: there are few of them.
+/// The size that repeated work for so many sequences is rounded up to: there are few of them.
 std::int64_t padded_rows(std::int64_t sequences) {
   constexpr std::int64_t grain = 16;
   return sequences < grain
@@ -36,8 +36,12 @@ std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabula
   return most < config.vocabulary ? most : 0;
 }
 
-Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout)
-    : device_(&device), stage_(device, config, layout), head_(device, layout), workspace_(device) {}
+Generator::Generator(Device& device, const ModelConfig& config, const Parameters& layout,
+                     std::shared_ptr<Arena> arena)
+    : device_(&device),
+      stage_(device, config, layout, std::move(arena)),
+      head_(device, layout),
+      workspace_(stage_.workspace(0)) {}
 
 void Generator::run(const Parameters& parameters, std::span<const Prompt> prompts,
                     const GenerationRule& asked, const std::function<void(Generated&&)>& finished,
@@ -119,6 +123,7 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     return next;
   }
 
+  batch.read = batch.last_rows();
   workspace_.reset();
   std::vector<int> sequences(next - first);
   for (int& sequence : sequences) {
@@ -135,7 +140,7 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
       auto live = std::make_unique<Live>();
       live->cache_sequence = cache_->fork(sequences[b]);
       live->result.episode = episode;
-      last.push_back(batch.offsets[b + 1] - 1);
+      last.push_back(static_cast<std::int32_t>(b));
       admitted.push_back(live.get());
       live_.push_back(std::move(live));
     }
@@ -149,10 +154,10 @@ std::size_t Generator::admit(const Parameters& parameters, std::span<const Promp
     episodes.push_back(live->result.episode);
   }
   const std::vector<std::int32_t> positions(admitted.size(), 0);
-  const Drawn drawn = take_drawn(1, count);
-  draw(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
-       {drawn.tokens.row(0), drawn.logprobs.row(0)});
-  collect(drawn, admitted, rule);
+  const Sampled sampled = take_sampled(1, count);
+  sample(parameters, rows, workspace_.upload(episodes), workspace_.upload(positions), rule,
+         {sampled.tokens.row(0), sampled.logprobs.row(0)});
+  collect(sampled, admitted, rule);
   retire(rule, finished);
   return next;
 }
@@ -192,7 +197,7 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
   const View first = workspace_.upload(tokens);
   const View of_episodes = workspace_.upload(episodes);
   const View at_positions = workspace_.upload(positions).reshaped({steps, batch});
-  const Drawn drawn = take_drawn(steps, batch);
+  const Sampled sampled = take_sampled(steps, batch);
   // Always in the same order from the workspace's beginning: the same memory for the same sizes.
   // The prefill of this run has packed every weight anew that has changed.
   device_->backend().repeat(device_->queue(), recording(parameters, rule, steps, batch), [&] {
@@ -200,12 +205,12 @@ void Generator::decode(const Parameters& parameters, const GenerationRule& rule)
     for (std::int64_t step = 0; step < steps; ++step) {
       const WorkspaceScope scope(workspace_);
       const ConstView hidden = stage_.decode(parameters, workspace_, plan.at(step), last, *cache_);
-      const Drawn of_step{drawn.tokens.row(step), drawn.logprobs.row(step)};
-      draw(parameters, hidden, of_episodes, at_positions.row(step), rule, of_step);
+      const Sampled of_step{sampled.tokens.row(step), sampled.logprobs.row(step)};
+      sample(parameters, hidden, of_episodes, at_positions.row(step), rule, of_step);
       last = of_step.tokens;
     }
   });
-  collect(drawn, all, rule);
+  collect(sampled, all, rule);
 }
 
 Recording& Generator::recording(const Parameters& parameters, const GenerationRule& rule,
@@ -218,23 +223,24 @@ Recording& Generator::recording(const Parameters& parameters, const GenerationRu
   return recordings_[{steps, rows}];
 }
 
-Generator::Drawn Generator::take_drawn(std::int64_t steps, std::int64_t rows) {
+Generator::Sampled Generator::take_sampled(std::int64_t steps, std::int64_t rows) {
   return {workspace_.take({steps, rows}, DType::i32), workspace_.take({steps, rows})};
 }
 
-void Generator::draw(const Parameters& parameters, ConstView hidden, ConstView episodes,
-                     ConstView positions, const GenerationRule& rule, const Drawn& drawn) {
+void Generator::sample(const Parameters& parameters, ConstView hidden, ConstView episodes,
+                       ConstView positions, const GenerationRule& rule, const Sampled& sampled) {
   const ConstView logits = head_.logits(parameters, workspace_, hidden);  // (B,V)
-  device_->backend().sample(device_->queue(), drawn.tokens, drawn.logprobs, logits, episodes,
+  device_->backend().sample(device_->queue(), sampled.tokens, sampled.logprobs, logits, episodes,
                             positions, rule.sampling);
 }
 
-void Generator::collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule) {
-  const auto tokens = device_->to_host<std::int32_t>(drawn.tokens);
-  const auto logprobs = device_->to_host<float>(drawn.logprobs);
-  const auto rows = static_cast<std::size_t>(drawn.tokens.extent(1));
-  for (std::size_t b = 0; b < of.size(); ++b) {
-    Generated& result = of[b]->result;
+void Generator::collect(const Sampled& sampled, std::span<Live*> sequences,
+                        const GenerationRule& rule) {
+  const auto tokens = device_->to_host<std::int32_t>(sampled.tokens);
+  const auto logprobs = device_->to_host<float>(sampled.logprobs);
+  const auto rows = static_cast<std::size_t>(sampled.tokens.extent(1));
+  for (std::size_t b = 0; b < sequences.size(); ++b) {
+    Generated& result = sequences[b]->result;
     for (std::size_t i = b; i < tokens.size() && !is_complete(result, rule); i += rows) {
       result.response.push_back(tokens[i]);
       result.logprobs.push_back(logprobs[i]);

@@ -12,7 +12,7 @@
 
 namespace precis {
 
-/// One prompt and the numbers of the episodes to draw from it; they share the prompt's cache
+/// One prompt and the numbers of the episodes to sample from it; they share the prompt's cache
 /// blocks.
 struct Prompt {
   std::vector<std::int32_t> tokens;
@@ -37,15 +37,18 @@ struct GenerationRule {
   std::int64_t prefill_tokens = 4096;  ///< prompts taken in at once, in tokens
 };
 
-/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: what has
-/// no token is not drawn, unless an end token stands there. 0 for one that is not padded.
+/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: ids
+/// without a token are not sampled, unless one is an end token. 0 for a vocabulary that is not
+/// padded.
 [[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
 
-/// What is drawn for an episode depends on its prompt, its number and the weights only, never on
+/// What is sampled for an episode depends on its prompt, its number and the weights only, never on
 /// its neighbours or on the order of completion.
 class Generator {
  public:
-  Generator(Device& device, const ModelConfig& config, const Parameters& layout);
+  /// `arena`: null for one of its own.
+  Generator(Device& device, const ModelConfig& config, const Parameters& layout,
+            std::shared_ptr<Arena> arena = nullptr);
 
   /// Generates every episode of every prompt. `finished` gets each as soon as it is seen to be
   /// complete; `between_steps` is called between decode steps, of which some are done at once where
@@ -63,8 +66,8 @@ class Generator {
     Generated result;
   };
 
-  /// What is drawn in some steps for some sequences.
-  struct Drawn {
+  /// What is sampled in several steps for several sequences.
+  struct Sampled {
     View tokens;    // (steps, rows) i32, or (rows) of one step
     View logprobs;  // the same
   };
@@ -73,16 +76,16 @@ class Generator {
   [[nodiscard]] std::size_t admit(const Parameters& parameters, std::span<const Prompt> prompts,
                                   std::size_t next, const GenerationRule& rule,
                                   const std::function<void(Generated&&)>& finished);
-  /// Some more tokens of every live sequence. One that ends goes on until all have got theirs; what
-  /// it draws then is thrown away.
+  /// Some more tokens of every live sequence. One that ends goes on until all have their tokens;
+  /// what it samples after its end is discarded.
   void decode(const Parameters& parameters, const GenerationRule& rule);
   [[nodiscard]] Recording& recording(const Parameters& parameters, const GenerationRule& rule,
                                      std::int64_t steps, std::int64_t rows);
-  [[nodiscard]] Drawn take_drawn(std::int64_t steps, std::int64_t rows);
-  void draw(const Parameters& parameters, ConstView hidden, ConstView episodes, ConstView positions,
-            const GenerationRule& rule, const Drawn& drawn);
-  /// Adds what was drawn to the sequences `of` its first rows. Waits for the device.
-  void collect(const Drawn& drawn, std::span<Live*> of, const GenerationRule& rule);
+  [[nodiscard]] Sampled take_sampled(std::int64_t steps, std::int64_t rows);
+  void sample(const Parameters& parameters, ConstView hidden, ConstView episodes,
+              ConstView positions, const GenerationRule& rule, const Sampled& sampled);
+  /// Adds what was sampled to the `sequences` of its first rows. Waits for the device.
+  void collect(const Sampled& sampled, std::span<Live*> sequences, const GenerationRule& rule);
   void retire(const GenerationRule& rule, const std::function<void(Generated&&)>& finished);
 
   Device* device_;
@@ -91,7 +94,7 @@ class Generator {
   std::unique_ptr<KvCache> cache_;
   int padding_ = 0;               ///< A sequence of the cache for rows that nobody reads.
   std::int64_t table_width_ = 0;  ///< The most blocks of a sequence.
-  Workspace workspace_;
+  Workspace& workspace_;          // the stage's
   std::vector<std::unique_ptr<Live>> live_;
 
   /// What recorded decode steps have in common; others are forgotten.

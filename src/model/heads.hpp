@@ -1,4 +1,4 @@
-// What stands on a model's hidden states: the language model's vocabulary, or one scalar.
+// The heads on a model's hidden states: logits over the vocabulary, or one scalar.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace precis {
 
-/// Which next tokens are asked about: row positions[p] of the hidden states predicts targets[p].
+/// Which next tokens are asked about: row positions[p] of a batch predicts targets[p].
 struct TokenTargets {
   std::vector<std::int32_t> positions;  // (P)
   std::vector<std::int32_t> targets;    // (P)
@@ -18,7 +18,7 @@ struct TokenTargets {
 };
 
 /// Logits over the vocabulary: the token embedding's rows if tied, a matrix of its own if not.
-/// Works on so many positions at a time that no (P,V) tensor ever exists.
+/// Works on a few hundred positions at a time, so that no (P,V) tensor ever exists.
 class LanguageHead {
  public:
   LanguageHead(Device& device, const Parameters& layout);
@@ -33,26 +33,32 @@ class LanguageHead {
     const Parameters& parameters;
     ConstView hidden;  // (P, its own C), in the order of the targets
   };
-  /// Results of a pass, each (P), taken from the workspace; kl only with a reference.
+  /// Results of a pass, each (P), taken from the workspace; the last two only with a reference.
   struct Statistics {
     View logprob;
     View entropy;
     View kl;
+    View reference_logprob;
   };
-  /// Log-probs of the targets and the entropy at a temperature, for hidden (N,C).
+  /// Log-probs of the targets (P) and the entropy at a temperature, for hidden (P,C).
   [[nodiscard]] Statistics statistics(const Parameters& parameters, Workspace& workspace,
-                                      ConstView hidden, const TokenTargets& targets,
+                                      ConstView hidden, std::span<const std::int32_t> targets,
                                       double temperature,
                                       std::optional<Reference> reference = {}) const;
 
   /// Writes d loss / d logprob of targets [begin, end) into dlogprob, given their logprob.
   using LossGradient =
       std::function<void(View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end)>;
-  /// Forward and backward at once: adds to dhidden (N,C) and to the head's gradient. Returns the
-  /// log-probs (P).
-  View forward_backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
-                        ConstView hidden, const TokenTargets& targets, double temperature,
-                        const LossGradient& loss_gradient, View dhidden) const;
+  /// Results of forward and backward at once, taken from the workspace.
+  struct Loss {
+    View logprob;  // (P)
+    View dhidden;  // (P,C)
+  };
+  /// For hidden (P,C) and targets (P); adds to the head's gradient.
+  [[nodiscard]] Loss forward_backward(const Parameters& parameters, Parameters& gradients,
+                                      Workspace& workspace, ConstView hidden,
+                                      std::span<const std::int32_t> targets, double temperature,
+                                      const LossGradient& loss_gradient) const;
 
  private:
   [[nodiscard]] std::int64_t chunk_rows(const Parameters& parameters) const;
@@ -61,17 +67,18 @@ class LanguageHead {
   Linear output_;
 };
 
-/// One number a position: w h + b - shift. The head of reward and value models.
+/// One number for each position: w h + b - shift. The head of reward and value models.
 class ScalarHead {
  public:
   ScalarHead(Device& device, const Parameters& layout, double shift);
 
-  /// (P) at rows positions (P) of hidden (N,C), taken from the workspace.
-  [[nodiscard]] View forward(const Parameters& parameters, Workspace& workspace, ConstView hidden,
-                             ConstView positions) const;
-  /// Adds to dhidden (N,C) and the head's gradients for dout (P).
-  void backward(const Parameters& parameters, Parameters& gradients, Workspace& workspace,
-                ConstView hidden, ConstView positions, ConstView dout, View dhidden) const;
+  /// (P) for hidden (P,C), taken from the workspace.
+  [[nodiscard]] View forward(const Parameters& parameters, Workspace& workspace,
+                             ConstView hidden) const;
+  /// The gradient (P,C) of hidden (P,C) for dout (P), taken from the workspace; adds to the head's
+  /// gradients.
+  [[nodiscard]] View backward(const Parameters& parameters, Parameters& gradients,
+                              Workspace& workspace, ConstView hidden, ConstView dout) const;
 
  private:
   Device* device_;

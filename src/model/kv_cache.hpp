@@ -21,7 +21,7 @@ class KvCache {
   /// Blocks that `tokens` tokens fill.
   [[nodiscard]] static std::int64_t blocks_for(std::int64_t tokens);
 
-  /// A new, empty sequence; numbers are reused after `release`.
+  /// A new, empty sequence; its number may be one that was released.
   [[nodiscard]] int create();
   /// A new sequence with the same tokens.
   [[nodiscard]] int fork(int sequence);

@@ -12,6 +12,24 @@ View optional(Parameters& parameters, int index) {
 
 }  // namespace
 
+ConstView gather(const LayerContext& c, ConstView x, ConstView positions) {
+  if (positions.empty()) {
+    return x;
+  }
+  View rows = c.workspace.take({positions.extent(0), x.extent(1)}, x.dtype());  // (P,C)
+  c.kernels().gather_rows(c.queue(), rows, x, positions);
+  return rows;
+}
+
+View spread(const LayerContext& c, View x, ConstView positions, std::int64_t rows) {
+  if (positions.empty()) {
+    return x;
+  }
+  View out = c.workspace.zeros({rows, x.extent(1)}, x.dtype());  // (N,C)
+  c.kernels().scatter_add_rows(c.queue(), out, x, positions);
+  return out;
+}
+
 Linear Linear::find(const Parameters& parameters, const std::string& name) {
   return {parameters.find(name + "/weight"), parameters.find(name + "/bias")};
 }
@@ -21,6 +39,13 @@ View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
   View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)}, precision);
   c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
                              c.parameters.rounded(bias, precision), residual);
+  return y;
+}
+
+View Linear::forward(const LayerContext& c, ConstView x, ConstView residual, View out) const {
+  const View y = out.empty() ? c.workspace.take(residual.shape(), residual.dtype()) : out;
+  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
+                             c.parameters.rounded(bias, y.dtype()), residual);
   return y;
 }
 

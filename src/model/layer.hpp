@@ -21,6 +21,13 @@ struct LayerContext {
   [[nodiscard]] Queue& queue() const { return device.queue(); }
 };
 
+/// Rows `positions` (P) of x (N,C), taken from the workspace; x itself if there are no positions.
+[[nodiscard]] ConstView gather(const LayerContext& context, ConstView x, ConstView positions);
+/// (N,C) with the rows of x (P,C) at `positions` (P) and zeros elsewhere, taken from the workspace;
+/// x itself if there are no positions.
+[[nodiscard]] View spread(const LayerContext& context, View x, ConstView positions,
+                          std::int64_t rows);
+
 /// y = x W^T + b: the places of W (out, in) and b (out) in the parameters; no bias is -1.
 struct Linear {
   int weight = -1;
@@ -28,11 +35,14 @@ struct Linear {
 
   [[nodiscard]] static Linear find(const Parameters& parameters, const std::string& name);
 
-  /// (N, out) from x (N, in), plus residual (N, out) if given, in the precision of x.
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x,
-                             ConstView residual = {}) const {
-    return forward_as(x.dtype(), context, x, residual);
+  /// (N, out) from x (N, in), in the precision of x.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x) const {
+    return forward_as(x.dtype(), context, x);
   }
+  /// The same plus residual (N, out), written to `out`, which may be the residual itself; taken
+  /// from the workspace if `out` is empty.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
+                             View out) const;
   /// The same with the result, and the residual, in `precision`: that of x, or f32.
   [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
                                 ConstView residual = {}) const;

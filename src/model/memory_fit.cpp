@@ -10,7 +10,7 @@
 namespace precis {
 namespace {
 
-/// So many tokens are counted that what does not grow with them does not matter.
+/// So many tokens are counted that memory which does not grow with them does not matter.
 constexpr std::int64_t counted_tokens = 8192;
 
 /// A batch of them, as prompts of one token and long responses.
@@ -85,20 +85,25 @@ OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& devic
 
 OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
                                const std::vector<ParameterSpec>& specs) {
+  // It may be gradients that did not fit.
+  std::vector<ParameterSpec> of_model = specs;
+  std::erase_if(of_model,
+                [](const ParameterSpec& spec) { return spec.name == embedded_rows_gradient; });
   Device counting = counting_device(device);
-  const Parameters parameters(counting, specs);
+  const Parameters parameters(counting, of_model);
   const auto pack_for = [&](PackFor purpose) {
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      if (specs[i].is_matrix()) {
+    for (std::size_t i = 0; i < of_model.size(); ++i) {
+      if (of_model[i].is_matrix()) {
         (void)parameters.packed(static_cast<int>(i), purpose);
       }
     }
     return static_cast<double>(counting.memory().held().total());
   };
   const double inference = pack_for(PackFor::forward);
-  // Gradients and two moments are as large as the parameters.
+  const Parameters gradients(counting, gradient_specs(of_model), MemoryUse::gradients);
+  // Two moments are as large as the parameters.
   const double training =
-      pack_for(PackFor::input_gradient) + 3.0 * static_cast<double>(parameters.flat().size_bytes());
+      pack_for(PackFor::input_gradient) + 2.0 * static_cast<double>(parameters.flat().size_bytes());
   const double count = static_cast<double>(parameters.flat().numel());
   const auto fitting = [&](double bytes) {
     return with_thousands(static_cast<std::int64_t>(

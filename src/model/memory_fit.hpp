@@ -1,5 +1,5 @@
 // What fits into the memory of a device: the numbers that messages give, from what the code itself
-// takes on a counting device.
+// allocates on a counting device.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace precis {
 
-/// Bytes of activations and scratch memory a token on a device like this: of a forward and a
+/// Bytes of activations and scratch memory for each token on a device like this: of a forward and a
 /// backward pass; or of forward passes that keep nothing.
 [[nodiscard]] std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like);
 [[nodiscard]] std::int64_t inference_bytes_a_token(const ModelConfig& config, const Device& like);

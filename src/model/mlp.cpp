@@ -18,7 +18,8 @@ Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std
           .down = Linear::find(parameters, name + "/down")};
 }
 
-View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved& saved) const {
+View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, View out,
+                  Saved& saved) const {
   saved.x = x;
   if (activation == ActivationKind::gated_silu) {
     saved.up = up.forward(c, x);
@@ -28,7 +29,7 @@ View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, Saved&
   } else {
     std::tie(saved.up, saved.activated) = up.forward_with_gelu(c, x, gelu_of(activation));
   }
-  return down.forward(c, saved.activated, residual);
+  return down.forward(c, saved.activated, residual, out);
 }
 
 View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& saved,
@@ -54,11 +55,11 @@ View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& sav
 }
 
 void Mlp::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
-                          const Gradients& of) const {
-  down.weight_gradient(c, gradients, of.dout, saved.activated);
-  up.weight_gradient(c, gradients, of.dup, saved.x);
+                          const Gradients& later) const {
+  down.weight_gradient(c, gradients, later.dout, saved.activated);
+  up.weight_gradient(c, gradients, later.dup, saved.x);
   if (activation == ActivationKind::gated_silu) {
-    gate.weight_gradient(c, gradients, of.dgate, saved.x);
+    gate.weight_gradient(c, gradients, later.dgate, saved.x);
   }
 }
 

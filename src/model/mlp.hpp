@@ -25,14 +25,14 @@ struct Mlp {
   [[nodiscard]] static Mlp find(const Parameters& parameters, const ModelConfig& config,
                                 const std::string& name);
 
-  /// residual + mlp(x), (N,C).
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
+  /// residual + mlp(x), (N,C), in `out` as with Linear.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual, View out,
                              Saved& saved) const;
   /// The gradient (N,C) of x, for dout (N,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, ConstView dout, const Saved& saved,
                                     Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& of) const;
+                       const Gradients& later) const;
 };
 
 }  // namespace precis

@@ -17,7 +17,7 @@ std::string names_of(std::initializer_list<ModelKind> kinds) {
   return names;
 }
 
-/// What makes models of this kind.
+/// Which commands make models of this kind.
 std::string_view origin_of(ModelKind kind) {
   switch (kind) {
     case ModelKind::language:
@@ -31,7 +31,7 @@ std::string_view origin_of(ModelKind kind) {
 }
 
 /// Reads a tensor by way of host memory, since a file knows nothing of devices. Every model, part
-/// of a checkpoint and moment comes in here, and none with a number that is not finite.
+/// of a checkpoint and moment is read here, and none with an element that is not finite.
 template <class Read>
 void read_to_device(Device& device, View tensor, const std::string& where, std::string_view name,
                     Read&& read) {
@@ -68,12 +68,15 @@ ModelHead load_model_head(const ModelReader& file, std::initializer_list<ModelKi
   return head;
 }
 
+Model allocate_model(Device& device, ModelHead head) {
+  auto specs = parameter_specs(head.config);
+  return {std::move(head.config), std::move(head.tokenizer), Parameters(device, std::move(specs))};
+}
+
 Model load_model(Device& device, const std::filesystem::path& path,
                  std::initializer_list<ModelKind> wanted, const std::string& part) {
   const ModelReader file(path, part);
-  ModelHead head = load_model_head(file, wanted);
-  Model model{head.config, std::move(head.tokenizer),
-              Parameters(device, parameter_specs(head.config))};
+  Model model = allocate_model(device, load_model_head(file, wanted));
   for (const DatasetInfo& dataset : file.weights()) {
     require(model.parameters.find(dataset.path) >= 0,
             "{} holds the tensor `{}`, which its configuration has no place for.", file.where(),

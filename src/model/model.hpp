@@ -22,16 +22,6 @@ struct Model {
 [[nodiscard]] Model make_model(Device& device, const ModelConfig& config,
                                std::vector<std::uint8_t> tokenizer, std::uint64_t seed);
 
-/// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
-/// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
-/// holds numbers that are not finite.
-[[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
-                               std::initializer_list<ModelKind> wanted,
-                               const std::string& part = "");
-
-/// Reads one weight of a model. Throws Error as `load_model`.
-void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec);
-
 /// The configuration and tokenizer only.
 struct ModelHead {
   ModelConfig config;
@@ -39,6 +29,19 @@ struct ModelHead {
 };
 [[nodiscard]] ModelHead load_model_head(const ModelReader& file,
                                         std::initializer_list<ModelKind> wanted);
+
+/// A model with this head whose weights are still to be read: they hold whatever was in memory.
+[[nodiscard]] Model allocate_model(Device& device, ModelHead head);
+
+/// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
+/// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
+/// holds elements that are not finite.
+[[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
+                               std::initializer_list<ModelKind> wanted,
+                               const std::string& part = "");
+
+/// Reads one weight of a model. Throws Error as `load_model`.
+void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec);
 
 /// Writes a part: its head and weights ("" is a model file's only part).
 void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device);
@@ -48,7 +51,7 @@ void save_model(const std::filesystem::path& path, const ModelConfig& config,
                 Device& device);
 
 /// Tensors with the parameters' names, written to or read from `path_of(name)`: the moments of
-/// Adam. Reading throws Error for a tensor with numbers that are not finite.
+/// Adam. Reading throws Error for a tensor with elements that are not finite.
 using TensorPath = std::string (*)(std::string_view part, std::string_view name);
 void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
                    const Parameters& tensors, Device& device);

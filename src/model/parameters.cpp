@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -11,7 +12,7 @@
 namespace precis {
 namespace {
 
-constexpr std::int64_t alignment = 16;  // numbers: 64 bytes
+constexpr std::int64_t alignment = 16;  // elements: 64 bytes
 
 void add_linear(std::vector<ParameterSpec>& specs, const std::string& name, std::int64_t out,
                 std::int64_t in, bool bias) {
@@ -90,6 +91,19 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& c) {
     add_linear(specs, "head", 1, c.width, true);
   } else if (!c.tied) {
     add_linear(specs, "head", c.vocabulary, c.width, false);
+  }
+  return specs;
+}
+
+std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs) {
+  const auto find = [&](std::string_view name) {
+    return std::ranges::find(specs, name, &ParameterSpec::name);
+  };
+  if (const auto token = find("embedding/token");
+      token != specs.end() && find("head/weight") == specs.end()) {
+    ParameterSpec rows = *token;
+    rows.name = embedded_rows_gradient;
+    specs.push_back(std::move(rows));
   }
   return specs;
 }

@@ -27,6 +27,15 @@ struct ParameterSpec {
 /// (tied head, no bias) is left out.
 [[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
+/// A last tensor of gradients, for models whose output matrix is their token embedding: what the
+/// embedding's rows add to. The head adds to "embedding/token" before the blocks' backward pass and
+/// the rows after it, so that in one tensor a sum's order would depend on the micro-batches.
+inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded rows";
+/// The tensors of gradients in which each of the two has a sum of its own: the `specs` of the
+/// parameters and, where the head is tied, `embedded_rows_gradient`. After the last micro-batch it
+/// must be added to "embedding/token".
+[[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
+
 /// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of
 /// Adam, which all have the same layout. As parameters they also keep packed copies of matrices and
 /// rounded ones of biases, made anew when the version says that the weights have changed.
@@ -46,7 +55,7 @@ class Parameters {
   [[nodiscard]] View at(std::string_view name) { return at(index_of(name)); }
   [[nodiscard]] ConstView at(std::string_view name) const { return at(index_of(name)); }
 
-  /// All tensors end to end, each begun at a multiple of 16 numbers; the gaps hold zeros.
+  /// All tensors end to end, each beginning at a multiple of 16 elements; the gaps hold zeros.
   [[nodiscard]] View flat() noexcept { return buffer_.view(); }
   [[nodiscard]] ConstView flat() const noexcept { return buffer_.view(); }
   /// The part of flat() that tensor `index` fills, its gap included.
@@ -92,7 +101,7 @@ class Parameters {
   mutable std::vector<VersionedTensor> rounded_;
 };
 
-/// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each number a function of
+/// Initial weights (RECIPE, "Models and stages"; CONTRACT, model.init), each element a function of
 /// (seed, name, global index) only: N(0, deviation) for matrices and embeddings, output projections
 /// divided by sqrt(2 layers), norms 1, biases 0. A scalar head is N(0, 1/(width + 1)) in variance
 /// (Stiennon 2020).

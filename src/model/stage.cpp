@@ -1,5 +1,10 @@
 #include "model/stage.hpp"
 
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "base/error.hpp"
 #include "model/memory_fit.hpp"
 
 namespace precis {
@@ -7,24 +12,38 @@ namespace precis {
 DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
   return {.tokens = workspace.upload(batch.tokens),
           .positions = workspace.upload(batch.positions),
-          .offsets = workspace.upload(batch.offsets)};
+          .offsets = workspace.upload(batch.offsets),
+          .read = batch.read ? ConstView(workspace.upload(*batch.read)) : ConstView{}};
 }
 
-Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout)
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout,
+             std::shared_ptr<Arena> arena)
+    : Stage(device, config, layout, {0, config.layers}, std::move(arena)) {}
+
+Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
+             std::shared_ptr<Arena> arena)
     : device_(&device),
       config_(config),
-      token_embedding_(layout.find("embedding/token")),
-      position_embedding_(layout.find("embedding/position")),
-      final_norm_(Norm::find(layout, config, "final_norm")),
-      gradient_workspace_(device) {
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+      layers_(layers),
+      arena_(shared_or_own(std::move(arena), device)) {
+  if (has_embedding()) {
+    token_embedding_ = layout.find("embedding/token");
+    position_embedding_ = layout.find("embedding/position");
+  }
+  require(layers.first < layers.last && layers.last <= config.layers,
+          "A stage of the layers [{}, {}) was asked for; the model has {}.", layers.first,
+          layers.last, config.layers);
+  for (std::int64_t layer = layers.first; layer < layers.last; ++layer) {
     blocks_.push_back(Block::find(layout, config, layer));
+  }
+  if (has_final_norm()) {
+    final_norm_ = Norm::find(layout, config, "final_norm");
   }
 }
 
 View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
-  View x =
-      c.workspace.take({batch.tokens.extent(0), config_.width}, device_->precision());  // (N,C)
+  View x = c.workspace.take({batch.tokens.extent(0), config_.width},
+                            device_->precision());  // (N,C)
   c.kernels().embedding_forward(c.queue(), x, c.parameters.at(token_embedding_), batch.tokens,
                                 Write::overwrite);
   if (position_embedding_ >= 0) {
@@ -34,78 +53,122 @@ View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
   return x;
 }
 
-ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number) {
-  while (slots_.size() <= static_cast<std::size_t>(slot_number)) {
-    slots_.push_back(std::make_unique<Slot>(*device_));
-  }
-  Slot& slot = *slots_[static_cast<std::size_t>(slot_number)];
+template <class Work>
+void Stage::with_fitting(const Work& work) const {
   try {
-    return forward(parameters, batch, slot);
+    work();
   } catch (const OutOfMemory& error) {
-    throw with_fitting_tokens(error, *device_, workspace_bytes(),
+    throw with_fitting_tokens(error, *device_, arena_->bytes(),
                               training_bytes_a_token(config_, *device_));
   }
 }
 
-ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, Slot& slot) {
-  slot.workspace.reset();
-  slot.blocks.assign(blocks_.size(), {});
-  slot.batch = upload(slot.workspace, batch);
-
-  const LayerContext context{*device_, parameters, slot.workspace};
-  ConstView x = embed(context, slot.batch);
-  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-    x = blocks_[layer].forward(context, slot.batch, x, nullptr, slot.blocks[layer]);
-  }
-  return final_norm_.forward(context, x, slot.final_norm);
+ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number,
+                         ConstView input) {
+  assert(input.empty() == has_embedding());
+  slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(slot_number) + 1));
+  Slot& slot = slot_at(slot_number);
+  ConstView x = input;  // (N,C)
+  with_fitting([&] {
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
+    context.workspace.reset();
+    slot.blocks.assign(blocks_.size(), {});
+    slot.batch = upload(context.workspace, batch);
+    if (has_embedding()) {
+      x = embed(context, slot.batch);
+    }
+    for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+      x = blocks_[layer].forward(context, slot.batch, x, read_after(layer, slot.batch), {}, nullptr,
+                                 slot.blocks[layer]);
+    }
+    if (has_final_norm()) {
+      x = final_norm_.forward(context, x, slot.final_norm);
+    }
+  });
+  return x;
 }
 
-void Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
-                     ConstView dhidden) {
-  const Slot& slot = *slots_.at(static_cast<std::size_t>(slot_number));
-  try {
-    backward(parameters, gradients, slot, dhidden);
-  } catch (const OutOfMemory& error) {
-    throw with_fitting_tokens(error, *device_, workspace_bytes(),
-                              training_bytes_a_token(config_, *device_));
-  }
+ConstView Stage::read_after(std::size_t layer, const DeviceBatch& batch) const {
+  return has_final_norm() && layer + 1 == blocks_.size() ? batch.read : ConstView{};
 }
 
-void Stage::backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
-                     ConstView dhidden) {
-  gradient_workspace_.reset();
-  const LayerContext context{*device_, parameters, gradient_workspace_};
-
-  View dx = gradient_workspace_.zeros(dhidden.shape(), dhidden.dtype());  // (N,C)
-  final_norm_.backward(context, gradients, dx, dhidden, slot.final_norm);
-  for (std::size_t layer = blocks_.size(); layer-- > 0;) {
-    // Only dx goes on to the block below, so the rest of this block's memory is given back.
-    const WorkspaceScope scope(gradient_workspace_);
-    Block::Gradients of;
-    const ConstView below =
-        blocks_[layer].input_gradient(context, slot.batch, gradients, dx, slot.blocks[layer], of);
-    blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], of);
-    context.kernels().copy(context.queue(), dx, below);
+View Stage::begin_backward(const LayerContext& c, Parameters& gradients, const Slot& slot,
+                           ConstView dout) const {
+  if (has_final_norm()) {
+    View stream = c.workspace.zeros(dout.shape(), dout.dtype());
+    final_norm_.backward(c, gradients, stream, dout, slot.final_norm);
+    return stream;
   }
-  context.kernels().embedding_backward(context.queue(), gradients.at(token_embedding_), dx,
-                                       slot.batch.tokens);
+  View stream = c.workspace.take(dout.shape(), dout.dtype());
+  c.kernels().copy(c.queue(), stream, dout);
+  return stream;
+}
+
+void Stage::embedding_gradient(const LayerContext& c, Parameters& gradients, const Slot& slot,
+                               ConstView dinput) const {
+  const int rows = gradients.find(embedded_rows_gradient);
+  c.kernels().embedding_backward(c.queue(), gradients.at(rows >= 0 ? rows : token_embedding_),
+                                 dinput, slot.batch.tokens);
   if (position_embedding_ >= 0) {
-    context.kernels().embedding_backward(context.queue(), gradients.at(position_embedding_), dx,
-                                         slot.batch.positions);
+    c.kernels().embedding_backward(c.queue(), gradients.at(position_embedding_), dinput,
+                                   slot.batch.positions);
   }
 }
 
-std::int64_t Stage::workspace_bytes() const {
-  std::int64_t bytes = gradient_workspace_.bytes();
-  for (const auto& slot : slots_) {
-    bytes += slot->workspace.bytes();
-  }
-  return bytes;
+ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, int slot_number,
+                          ConstView dout) {
+  const Slot& slot = slot_at(slot_number);
+  View stream;  // (N,C)
+  with_fitting([&] {
+    const LayerContext context{*device_, parameters, arena_->backward()};
+    context.workspace.reset();
+    stream = begin_backward(context, gradients, slot, dout);
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      stream = blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
+    }
+    if (has_embedding()) {
+      embedding_gradient(context, gradients, slot, stream);
+    }
+  });
+  return has_embedding() ? ConstView{} : ConstView(stream);
+}
+
+ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradients,
+                                int slot_number, ConstView dout) {
+  Slot& slot = slot_at(slot_number);
+  with_fitting([&] {
+    slot.gradients.assign(blocks_.size(), {});
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
+    View stream = begin_backward(context, gradients, slot, dout);
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      stream = blocks_[layer].input_gradient(context, slot.batch, gradients, stream,
+                                             slot.blocks[layer], slot.gradients[layer]);
+    }
+    slot.dinput = stream;
+  });
+  return has_embedding() ? ConstView{} : slot.dinput;
+}
+
+void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients, int slot_number) {
+  Slot& slot = slot_at(slot_number);
+  with_fitting([&] {
+    const LayerContext context{*device_, parameters, workspace(slot_number)};
+    for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+      blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], slot.gradients[layer]);
+    }
+    if (has_embedding()) {
+      embedding_gradient(context, gradients, slot, slot.dinput);
+    }
+  });
 }
 
 ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,
                      CacheAccess* access) const {
+  assert(has_embedding());
   View x = embed(c, batch);
+  // Only the rows that are read, if not all are.
+  View last =
+      batch.read.empty() ? x : c.workspace.take({batch.read.extent(0), config_.width}, x.dtype());
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     const WorkspaceScope scope(c.workspace);
     if (cache != nullptr) {
@@ -113,8 +176,11 @@ ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* c
       access->values = cache->values(static_cast<std::int64_t>(layer));
     }
     Block::Saved saved;
-    const ConstView y = blocks_[layer].forward(c, batch, x, access, saved);
-    c.kernels().copy(c.queue(), x, y);
+    const ConstView read = read_after(layer, batch);
+    x = blocks_[layer].forward(c, batch, x, read, read.empty() ? x : last, access, saved);
+  }
+  if (!has_final_norm()) {
+    return x;
   }
   Norm::Saved saved;
   return final_norm_.forward(c, x, saved);
@@ -151,7 +217,8 @@ ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
   access.slots = places.slots;
   access.tables = places.tables;
   access.lengths = places.lengths;
-  const DeviceBatch batch{.tokens = tokens, .positions = places.positions, .offsets = {}};
+  const DeviceBatch batch{
+      .tokens = tokens, .positions = places.positions, .offsets = {}, .read = {}};
   return run(inference(parameters, workspace), batch, &cache, &access);
 }
 

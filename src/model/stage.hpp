@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/packing.hpp"
+#include "device/arena.hpp"
 #include "model/block.hpp"
 #include "model/decode_plan.hpp"
 #include "model/kv_cache.hpp"
@@ -14,21 +15,45 @@ namespace precis {
 /// Puts a packed batch on the device.
 [[nodiscard]] DeviceBatch upload(Workspace& workspace, const PackedBatch& batch);
 
-/// Owns the activations that a forward pass saves for its backward pass, one slot a micro-batch in
-/// flight. The parameters are given with each call, so that one stage serves any weights of its
-/// shape. This version has one stage, which holds the whole model.
+/// The blocks [first, last) of a model.
+struct LayerRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+/// Keeps the activations that a forward pass saves for its backward pass in its arena, one slot a
+/// micro-batch in flight. The parameters are given with each call, so that one stage serves any
+/// weights of its shape.
 class Stage {
  public:
-  Stage(Device& device, const ModelConfig& config, const Parameters& layout);
+  /// The whole model. `arena`: null for one of its own.
+  Stage(Device& device, const ModelConfig& config, const Parameters& layout,
+        std::shared_ptr<Arena> arena = nullptr);
+  /// A part of it: the stage with the first block has the embedding too, that with the last one the
+  /// final norm. `layout` need not have more than its tensors.
+  Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
+        std::shared_ptr<Arena> arena = nullptr);
 
-  /// Hidden states (N,C) after the final norm; what backward needs stays in `slot` until its next
-  /// forward.
-  [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch, int slot);
-  /// Adds the gradients of all parameters below the head to `gradients`, for dhidden (N,C) of the
-  /// forward pass in `slot`.
-  void backward(const Parameters& parameters, Parameters& gradients, int slot, ConstView dhidden);
+  [[nodiscard]] bool has_embedding() const noexcept { return layers_.first == 0; }
+  [[nodiscard]] bool has_final_norm() const noexcept { return layers_.last == config_.layers; }
 
-  /// Hidden states (N,C) without saving anything, taken from `workspace`.
+  /// Hidden states for the next stage, (N,C), or, after the final norm, for the head, (P,C): at the
+  /// rows that the batch says are read, or at all. `input` (N,C) is what the stage before gave,
+  /// unless this one embeds the tokens; it must outlive the slot's backward pass. What that needs
+  /// stays in `slot` until its next forward.
+  [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch, int slot,
+                                  ConstView input = {});
+  /// For the gradient dout of the result of the forward pass in `slot`: adds the gradients of the
+  /// stage's parameters, and returns the gradient (N,C) of its input, valid until the next call;
+  /// empty for the stage that has none. Layer by layer, so that little is held.
+  ConstView backward(const Parameters& parameters, Parameters& gradients, int slot, ConstView dout);
+  /// The same in two calls, between which there may be others: the first gives the input's gradient
+  /// and adds those of the norms; the second adds the rest. What it needs stays in the slot.
+  ConstView input_gradient(const Parameters& parameters, Parameters& gradients, int slot,
+                           ConstView dout);
+  void weight_gradient(const Parameters& parameters, Parameters& gradients, int slot);
+
+  /// Hidden states (P,C) without saving anything, taken from `workspace`.
   [[nodiscard]] ConstView infer(const Parameters& parameters, Workspace& workspace,
                                 const PackedBatch& batch) const;
   /// The same for whole prompts, whose keys and values go into `cache`: `sequences` (B) are their
@@ -42,26 +67,32 @@ class Stage {
                                  KvCache& cache) const;
 
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
-  /// A workspace for the loss on top of the forward pass in `slot`; emptied by its next forward.
-  [[nodiscard]] Workspace& workspace(int slot) {
-    return slots_.at(static_cast<std::size_t>(slot))->workspace;
-  }
+  /// A workspace for the loss on top of the forward pass in `slot`, which resets it; that of slot 0
+  /// also serves passes that save nothing.
+  [[nodiscard]] Workspace& workspace(int slot) const { return arena_->slot(slot); }
 
  private:
   /// One micro-batch between its forward and its backward pass.
   struct Slot {
-    explicit Slot(Device& device) : workspace(device) {}
-    Workspace workspace;
     DeviceBatch batch;
     std::vector<Block::Saved> blocks;
     Norm::Saved final_norm;
+    // From input_gradient to weight_gradient.
+    std::vector<Block::Gradients> gradients;
+    ConstView dinput;  // (N,C)
   };
 
-  [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch,
-                                  Slot& slot);
-  void backward(const Parameters& parameters, Parameters& gradients, const Slot& slot,
-                ConstView dhidden);
-  [[nodiscard]] std::int64_t workspace_bytes() const;
+  /// Runs `work`; memory that cannot be had is an error with the number of tokens that would fit.
+  template <class Work>
+  void with_fitting(const Work& work) const;
+  [[nodiscard]] Slot& slot_at(int slot) { return slots_.at(static_cast<std::size_t>(slot)); }
+  /// The rows at which the last of these blocks is read; empty: all.
+  [[nodiscard]] ConstView read_after(std::size_t layer, const DeviceBatch& batch) const;
+  /// The gradient (P,C) of the residual stream after the last block.
+  [[nodiscard]] View begin_backward(const LayerContext& context, Parameters& gradients,
+                                    const Slot& slot, ConstView dout) const;
+  void embedding_gradient(const LayerContext& context, Parameters& gradients, const Slot& slot,
+                          ConstView dinput) const;
   /// Where nothing is kept for a backward pass.
   [[nodiscard]] LayerContext inference(const Parameters& parameters, Workspace& workspace) const;
   [[nodiscard]] View embed(const LayerContext& context, const DeviceBatch& batch) const;
@@ -70,12 +101,13 @@ class Stage {
 
   Device* device_;
   ModelConfig config_;
-  int token_embedding_;
-  int position_embedding_;
+  LayerRange layers_;
+  int token_embedding_ = -1;
+  int position_embedding_ = -1;
   std::vector<Block> blocks_;
   Norm final_norm_;
-  std::vector<std::unique_ptr<Slot>> slots_;
-  Workspace gradient_workspace_;
+  std::vector<Slot> slots_;
+  std::shared_ptr<Arena> arena_;
 };
 
 }  // namespace precis

@@ -79,7 +79,7 @@ struct BarChart {
   bool shares = false;  ///< every bar has full length
 };
 
-/// Throws Error if a bar has not one value a part, or one that is negative or not finite.
+/// Throws Error if a bar has not one value per part, or one that is negative or not finite.
 [[nodiscard]] std::string to_svg(const BarChart& chart);
 
 }  // namespace precis

@@ -100,7 +100,7 @@ std::vector<std::string> differences(const Known& first, const Known& mine, int 
 
 }  // namespace
 
-void agree_on(MpiCommunicator& ranks, const std::vector<Fact>& mine, std::string_view remedy) {
+void agree_on(RankGroup& ranks, const std::vector<Fact>& mine, std::string_view remedy) {
   const std::string own = packed(ranks.progress().host(), mine);
   const std::string first = ranks.broadcast_text(own, 0);
   collectively(ranks, [&] {

@@ -1,7 +1,8 @@
 #include "parallel/collectively.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
+#include <span>
 #include <string>
 
 namespace precis {
@@ -25,24 +26,24 @@ void shorten(std::string& text) {
 
 }  // namespace
 
-void agree_on_error(MpiCommunicator& communicator, const std::exception_ptr& mine) {
-  // The maximum of the negated ranks is the lowest failing one; nobody's value lies below all.
-  const std::int64_t nobody = -static_cast<std::int64_t>(communicator.size());
-  const std::int64_t lowest =
-      -all_max(communicator, mine ? -std::int64_t{communicator.rank()} : nobody);
+void agree_on_error(RankGroup& ranks, const std::exception_ptr& mine) {
+  // The maximum of the negated ranks is the lowest failing one; the value of a rank without an
+  // error is below all of them.
+  const std::int64_t nobody = -static_cast<std::int64_t>(ranks.size());
+  const std::int64_t lowest = -all_max(ranks, mine ? -std::int64_t{ranks.rank()} : nobody);
   if (lowest == -nobody) {
     return;
   }
   const int failing = static_cast<int>(lowest);
   Failure failure;
-  if (communicator.rank() == failing) {
+  if (ranks.rank() == failing) {
     failure = failure_of(mine);
     shorten(failure.message);
   }
-  std::array<std::int64_t, 1> status{static_cast<std::int64_t>(failure.status)};
-  communicator.broadcast(view_of(status), failing);
-  const std::string message = communicator.broadcast_text(failure.message, failing);
-  throw AgreedError(message, static_cast<ExitStatus>(status[0]), failing, communicator.size());
+  auto status = static_cast<std::int64_t>(failure.status);
+  ranks.broadcast(std::as_writable_bytes(std::span(&status, 1)), failing);
+  const std::string message = ranks.broadcast_text(failure.message, failing);
+  throw AgreedError(message, static_cast<ExitStatus>(status), failing, ranks.size());
 }
 
 }  // namespace precis

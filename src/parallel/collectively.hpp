@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -19,7 +19,7 @@ class AgreedError : public Error {
  public:
   AgreedError(const std::string& message, ExitStatus status, int rank, int ranks)
       : Error(message, status), rank_(rank), ranks_(ranks) {}
-  /// The failing rank, in the communicator that agreed.
+  /// The failing rank, in the group that agreed.
   [[nodiscard]] int rank() const noexcept { return rank_; }
   /// How many ranks throw this.
   [[nodiscard]] int ranks() const noexcept { return ranks_; }
@@ -31,14 +31,14 @@ class AgreedError : public Error {
 
 /// The non-template half of `collectively`: collective; returns if no rank has an error, else
 /// throws AgreedError on every rank. Messages are cut to 4,000 bytes.
-void agree_on_error(MpiCommunicator& communicator, const std::exception_ptr& mine);
+void agree_on_error(RankGroup& ranks, const std::exception_ptr& mine);
 
 /// Runs `f()` on every rank; then every rank returns f's value, or every rank throws AgreedError
 /// with the message and status of the lowest failing rank. For boundaries where one rank alone may
 /// fail: reading a configuration or a file, allocating. `f` may use collectives only where no rank
 /// can fail before them.
 template <class F>
-auto collectively(MpiCommunicator& communicator, F&& f) -> std::invoke_result_t<F> {
+auto collectively(RankGroup& ranks, F&& f) -> std::invoke_result_t<F> {
   using Result = std::invoke_result_t<F>;
   std::exception_ptr error;
   if constexpr (std::is_void_v<Result>) {
@@ -47,7 +47,7 @@ auto collectively(MpiCommunicator& communicator, F&& f) -> std::invoke_result_t<
     } catch (...) {
       error = std::current_exception();
     }
-    agree_on_error(communicator, error);
+    agree_on_error(ranks, error);
   } else {
     static_assert(!std::is_reference_v<Result>, "collectively passes values, not references");
     std::optional<Result> result;
@@ -56,7 +56,7 @@ auto collectively(MpiCommunicator& communicator, F&& f) -> std::invoke_result_t<
     } catch (...) {
       error = std::current_exception();
     }
-    agree_on_error(communicator, error);
+    agree_on_error(ranks, error);
     return *std::move(result);
   }
 }

@@ -1,103 +1,96 @@
-// Communication between the ranks of one group: collectives and messages on views.
+// Communication of tensors between the ranks of one group, in the order of a queue: collectives and
+// messages on views.
 #pragma once
 
-#include <mpi.h>
-
-#include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
+#include "kernels/queue.hpp"
 #include "kernels/view.hpp"
-#include "parallel/progress_record.hpp"
+#include "parallel/rank_group.hpp"
+#include "parallel/started_operation.hpp"
 
 namespace precis {
 
-enum class Reduction { sum, max };
-
-/// A group of ranks and the operations on data that it offers. Every operation blocks until its
-/// local part is complete, is entered in the rank's progress record, and throws Error with the
-/// library's own message. All ranks of the group call collectives in the same order with the same
-/// dtype and number of elements.
+/// The operations on data of one group of ranks. An operation takes its place in `queue`, behind
+/// the work that is there; the views are in that queue's memory. Each comes in two forms: blocking,
+/// after which work put into the queue sees the result, and started, to be waited for.
+///
+/// All ranks of the group call the same operations in the same form and order, with the same dtype
+/// and number of elements; messages are matched by ranks and tag. Every operation is entered in the
+/// progress record, and throws Error with the library's own message. A group of one rank sends
+/// nothing. A sum has the same bits on every rank, but in which order it is formed is up to the
+/// library, and may differ between the two forms.
 class Communicator {
  public:
   virtual ~Communicator() = default;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  [[nodiscard]] int rank() const noexcept { return rank_; }
-  [[nodiscard]] int size() const noexcept { return size_; }
-  /// "world", "learner.dp", ...: what the watchdog prints.
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// This rank's own record, for `tick` at the loop points of long computations.
-  [[nodiscard]] ProgressRecord& progress() noexcept { return progress_; }
+  [[nodiscard]] int rank() const noexcept { return group_.rank(); }
+  [[nodiscard]] int size() const noexcept { return group_.size(); }
+  [[nodiscard]] const std::string& name() const noexcept { return group_.name(); }
+  [[nodiscard]] ProgressRecord& progress() noexcept { return group_.progress(); }
+  /// The same ranks, for control.
+  [[nodiscard]] RankGroup& group() noexcept { return group_; }
 
-  /// Elementwise over the ranks, in place; f32, f64 or i64. Every rank has the same bits after it.
-  virtual void all_reduce(View values, Reduction reduction) = 0;
+  /// Elementwise over the ranks, in place; f32, f64, i32 or i64.
+  void all_reduce(Queue& queue, View values, Reduction reduction);
+  [[nodiscard]] StartedOperation start_all_reduce(Queue& queue, View values, Reduction reduction);
+  /// `values` is one part for each rank, in the order of ranks; `out` becomes this rank's part,
+  /// reduced over the ranks. The two do not overlap. f32, f64, i32 or i64.
+  void reduce_scatter(Queue& queue, View out, ConstView values, Reduction reduction);
+  [[nodiscard]] StartedOperation start_reduce_scatter(Queue& queue, View out, ConstView values,
+                                                      Reduction reduction);
+  /// `out` becomes every rank's `mine`, in the order of ranks; any dtype. `mine` may be this rank's
+  /// part of `out`, but does not overlap it otherwise.
+  void all_gather(Queue& queue, View out, ConstView mine);
+  [[nodiscard]] StartedOperation start_all_gather(Queue& queue, View out, ConstView mine);
   /// From rank `root` to all; any dtype.
-  virtual void broadcast(View values, int root) = 0;
-  virtual void barrier() = 0;
-  /// Matches the `receive` with the same tag and number of bytes on rank `destination`.
-  virtual void send(ConstView values, int destination, int tag) = 0;
-  virtual void receive(View values, int source, int tag) = 0;
+  void broadcast(Queue& queue, View values, int root);
+  [[nodiscard]] StartedOperation start_broadcast(Queue& queue, View values, int root);
+  /// Matches the `receive` with the same tag and number of bytes on rank `destination`; any dtype.
+  void send(Queue& queue, ConstView values, int destination, int tag);
+  [[nodiscard]] StartedOperation start_send(Queue& queue, ConstView values, int destination,
+                                            int tag);
+  void receive(Queue& queue, View values, int source, int tag);
+  [[nodiscard]] StartedOperation start_receive(Queue& queue, View values, int source, int tag);
 
  protected:
-  Communicator(std::string name, int rank, int size, ProgressRecord& progress)
-      : name_(std::move(name)), rank_(rank), size_(size), progress_(progress) {}
+  /// `group` must outlive the communicator.
+  explicit Communicator(RankGroup& group) : group_(group) {}
+
+  /// Whether the caller waits at once, or goes on and asks again and again.
+  enum class Form { blocking, started };
 
  private:
-  std::string name_;
-  int rank_;
-  int size_;
-  ProgressRecord& progress_;
+  // What a kind of communicator does, with arguments that have been checked; null: it is done.
+  virtual std::unique_ptr<Transfer> begin_all_reduce(Queue& queue, View values, Reduction reduction,
+                                                     Form form) = 0;
+  virtual std::unique_ptr<Transfer> begin_reduce_scatter(Queue& queue, View out, ConstView values,
+                                                         Reduction reduction, Form form) = 0;
+  virtual std::unique_ptr<Transfer> begin_all_gather(Queue& queue, View out, ConstView mine,
+                                                     Form form) = 0;
+  virtual std::unique_ptr<Transfer> begin_broadcast(Queue& queue, View values, int root,
+                                                    Form form) = 0;
+  virtual std::unique_ptr<Transfer> begin_send(Queue& queue, ConstView values, int destination,
+                                               int tag) = 0;
+  virtual std::unique_ptr<Transfer> begin_receive(Queue& queue, View values, int source,
+                                                  int tag) = 0;
+
+  // The checks, and the two forms of each operation in one.
+  StartedOperation all_reduce_as(Form form, Queue& queue, View values, Reduction reduction);
+  StartedOperation reduce_scatter_as(Form form, Queue& queue, View out, ConstView values,
+                                     Reduction reduction);
+  StartedOperation all_gather_as(Form form, Queue& queue, View out, ConstView mine);
+  StartedOperation broadcast_as(Form form, Queue& queue, View values, int root);
+  StartedOperation send_as(Form form, Queue& queue, ConstView values, int destination, int tag);
+  StartedOperation receive_as(Form form, Queue& queue, View values, int source, int tag);
+  template <class Begin>
+  StartedOperation begun(Form form, std::string operation, Begin&& begin);
+  void require_rank(const char* operation, int rank) const;
+
+  RankGroup& group_;
 };
-
-using Bytes = std::vector<std::byte>;
-
-/// MPI on host memory: owns one MPI_Comm, freed at destruction (before the MpiSession's end), which
-/// may wait for the other ranks; so not while an exception is on its way, whose message is first.
-/// Beside the interface it offers what control needs: bytes of unequal length, and smaller groups.
-class MpiCommunicator final : public Communicator {
- public:
-  /// Takes over `comm` and sets its error handler to MPI_ERRORS_RETURN.
-  MpiCommunicator(MPI_Comm comm, std::string name, ProgressRecord& progress);
-  ~MpiCommunicator() override;
-
-  void all_reduce(View values, Reduction reduction) override;
-  void broadcast(View values, int root) override;
-  void barrier() override;
-  void send(ConstView values, int destination, int tag) override;
-  void receive(View values, int source, int tag) override;
-
-  /// Every rank's bytes, in the order of ranks, on every rank. In all below 2 GiB.
-  [[nodiscard]] std::vector<Bytes> all_gather(std::span<const std::byte> mine);
-  /// Rank `root`'s bytes on every rank; what the others give is ignored.
-  [[nodiscard]] Bytes broadcast_bytes(std::span<const std::byte> mine, int root);
-  [[nodiscard]] std::string broadcast_text(std::string_view mine, int root);
-
-  /// Collective: the ranks that give the same `color` form a group, ordered by `key`, then by rank.
-  /// A negative color joins none and gets a null pointer.
-  [[nodiscard]] std::unique_ptr<MpiCommunicator> split(int color, int key, std::string name);
-  /// Collective: the same ranks with a message space of their own.
-  [[nodiscard]] std::unique_ptr<MpiCommunicator> duplicate(std::string name);
-
-  /// For parallel HDF5 and for Mailbox.
-  [[nodiscard]] MPI_Comm handle() const noexcept { return comm_; }
-
- private:
-  void wait(MPI_Request& request);
-
-  MPI_Comm comm_ = MPI_COMM_NULL;
-  int exceptions_;
-};
-
-/// The global sum or maximum of one number, on every rank.
-[[nodiscard]] double all_sum(Communicator& communicator, double mine);
-[[nodiscard]] std::int64_t all_sum(Communicator& communicator, std::int64_t mine);
-[[nodiscard]] double all_max(Communicator& communicator, double mine);
-[[nodiscard]] std::int64_t all_max(Communicator& communicator, std::int64_t mine);
 
 }  // namespace precis

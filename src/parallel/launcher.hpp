@@ -1,4 +1,4 @@
-// The mpirun that started this process, for what a user is told about signals.
+// The mpirun that started this process, for messages about signals.
 #pragma once
 
 #include <sys/types.h>

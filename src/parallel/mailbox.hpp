@@ -5,7 +5,8 @@
 #include <list>
 #include <optional>
 
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
+#include "parallel/unwinding.hpp"
 
 namespace precis {
 
@@ -14,11 +15,11 @@ struct Message {
   Bytes bytes;
 };
 
-/// One tag of one communicator. Messages between two ranks keep their order. `flush` before
-/// destruction: a message not yet taken by its receiver is an error there.
+/// One tag of one group. Messages between two ranks keep their order. `flush` before destruction: a
+/// message that its receiver has not taken by then is an error.
 class Mailbox {
  public:
-  Mailbox(MpiCommunicator& communicator, int tag) : communicator_(communicator), tag_(tag) {}
+  Mailbox(RankGroup& ranks, int tag) : ranks_(ranks), tag_(tag) {}
   ~Mailbox();
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
@@ -31,7 +32,7 @@ class Mailbox {
   [[nodiscard]] Message receive(std::string_view what);
   /// Waits until every posted message has left.
   void flush();
-  /// Posted messages that have not left yet: what a sender looks at to bound its memory.
+  /// Posted messages that have not left yet: by which a sender bounds its memory.
   [[nodiscard]] std::size_t pending();
 
  private:
@@ -40,9 +41,10 @@ class Mailbox {
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
-  MpiCommunicator& communicator_;
+  RankGroup& ranks_;
   int tag_;
   std::list<Outgoing> outgoing_;
+  Unwinding unwinding_;
 };
 
 }  // namespace precis

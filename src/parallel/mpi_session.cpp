@@ -37,8 +37,8 @@ MpiSession::MpiSession() {
   MPI_Comm world = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &world), "MPI_Comm_dup");
   board_ = std::make_unique<ProgressBoard>(node, rank, host_);
-  node_ = std::make_unique<MpiCommunicator>(node, "node", board_->mine());
-  world_ = std::make_unique<MpiCommunicator>(world, "world", board_->mine());
+  node_ = std::make_unique<RankGroup>(node, "node", board_->mine());
+  world_ = std::make_unique<RankGroup>(world, "world", board_->mine());
 }
 
 MpiSession::~MpiSession() {

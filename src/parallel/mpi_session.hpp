@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "parallel/communicator.hpp"
 #include "parallel/progress_board.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -26,8 +26,8 @@ class MpiSession {
   [[nodiscard]] int node_size() const { return node_->size(); }
   [[nodiscard]] const std::string& host() const { return host_; }
 
-  [[nodiscard]] MpiCommunicator& world() { return *world_; }
-  [[nodiscard]] MpiCommunicator& node() { return *node_; }
+  [[nodiscard]] RankGroup& world() { return *world_; }
+  [[nodiscard]] RankGroup& node() { return *node_; }
   [[nodiscard]] ProgressBoard& board() { return *board_; }
   [[nodiscard]] ProgressRecord& progress() { return board_->mine(); }
 
@@ -38,8 +38,8 @@ class MpiSession {
  private:
   std::string host_;
   std::unique_ptr<ProgressBoard> board_;
-  std::unique_ptr<MpiCommunicator> world_;
-  std::unique_ptr<MpiCommunicator> node_;
+  std::unique_ptr<RankGroup> world_;
+  std::unique_ptr<RankGroup> node_;
 };
 
 }  // namespace precis

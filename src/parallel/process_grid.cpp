@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "parallel/mpi_communicator.hpp"
 
 namespace precis {
 
@@ -122,7 +123,7 @@ void require_data_parallel_only(const GridShape& grid, std::string_view key) {
   }
 }
 
-ProcessGrid::ProcessGrid(std::unique_ptr<MpiCommunicator> whole, const GridShape& shape,
+ProcessGrid::ProcessGrid(std::unique_ptr<RankGroup> whole, const GridShape& shape,
                          const std::string& name)
     : shape_(shape), whole_(std::move(whole)) {
   require_grid_fits(shape_, whole_->size(), fmt::format("The grid of '{}'", name));
@@ -132,7 +133,10 @@ ProcessGrid::ProcessGrid(std::unique_ptr<MpiCommunicator> whole, const GridShape
   const auto along = [&](int GridCoordinates::*axis, const char* axis_name) {
     GridCoordinates first = coordinates_;
     first.*axis = 0;
-    return whole_->split(rank_of(first, shape_), rank, fmt::format("{}.{}", name, axis_name));
+    Axis made;
+    made.ranks = whole_->split(rank_of(first, shape_), rank, fmt::format("{}.{}", name, axis_name));
+    made.data = std::make_unique<MpiCommunicator>(*made.ranks);
+    return made;
   };
   dp_ = along(&GridCoordinates::dp, "dp");
   pp_ = along(&GridCoordinates::pp, "pp");

@@ -19,7 +19,7 @@ struct GridShape {
   friend bool operator==(const GridShape&, const GridShape&) = default;
 };
 
-/// Of a rank in a grid: tp varies fastest, then pp, then dp.
+/// The place of a rank in a grid: tp varies fastest, then pp, then dp.
 struct GridCoordinates {
   int dp = 0;
   int pp = 0;
@@ -42,29 +42,32 @@ void require_grid_fits(const GridShape& grid, int ranks, std::string_view key);
 /// Throws UsageError unless pp = tp = 1.
 void require_data_parallel_only(const GridShape& grid, std::string_view key);
 
-/// The communicators of one grid by axis, and this rank's place in it.
+/// The groups of one grid by axis, each for control and for data, and this rank's place in it.
 class ProcessGrid {
  public:
   /// Collective over `whole`, which it takes over. `name` ("learner") begins the names of the
-  /// communicators ("learner.dp"). Throws UsageError unless the shape fits whole's size.
-  ProcessGrid(std::unique_ptr<MpiCommunicator> whole, const GridShape& shape,
-              const std::string& name);
+  /// groups ("learner.dp"). Throws UsageError unless the shape fits whole's size.
+  ProcessGrid(std::unique_ptr<RankGroup> whole, const GridShape& shape, const std::string& name);
 
   [[nodiscard]] const GridShape& shape() const { return shape_; }
   [[nodiscard]] const GridCoordinates& coordinates() const { return coordinates_; }
   /// All ranks of the grid, for control.
-  [[nodiscard]] MpiCommunicator& whole() { return *whole_; }
-  [[nodiscard]] MpiCommunicator& dp() { return *dp_; }
-  [[nodiscard]] MpiCommunicator& pp() { return *pp_; }
-  [[nodiscard]] MpiCommunicator& tp() { return *tp_; }
+  [[nodiscard]] RankGroup& whole() { return *whole_; }
+  /// Those that share this rank's other coordinates. Their groups, for control: `dp().group()`.
+  [[nodiscard]] Communicator& dp() { return *dp_.data; }
+  [[nodiscard]] Communicator& pp() { return *pp_.data; }
+  [[nodiscard]] Communicator& tp() { return *tp_.data; }
 
  private:
+  struct Axis {
+    std::unique_ptr<RankGroup> ranks;
+    std::unique_ptr<Communicator> data;
+  };
+
   GridShape shape_;
   GridCoordinates coordinates_;
-  std::unique_ptr<MpiCommunicator> whole_;
-  std::unique_ptr<MpiCommunicator> dp_;
-  std::unique_ptr<MpiCommunicator> pp_;
-  std::unique_ptr<MpiCommunicator> tp_;
+  std::unique_ptr<RankGroup> whole_;
+  Axis dp_, pp_, tp_;
 };
 
 }  // namespace precis

@@ -14,7 +14,7 @@ namespace precis {
 [[nodiscard]] std::int64_t monotonic_nanoseconds();
 
 /// A short text that one rank writes while others may read. A reader that comes in between sees a
-/// mixture of two texts, which a diagnostic message can bear.
+/// mixture of two texts, which is acceptable in a diagnostic message.
 class SharedText {
  public:
   void store(std::string_view text);
@@ -24,7 +24,7 @@ class SharedText {
   std::array<std::atomic<std::uint64_t>, 8> words_{};
 };
 
-/// How the operating system names one process for ever: pids are used again, start times are not.
+/// What identifies one process for ever: pids are used again, start times are not.
 struct ProcessIdentity {
   std::int64_t pid = 0;
   std::uint64_t start_time = 0;     ///< clock ticks since boot, from /proc/PID/stat
@@ -33,15 +33,15 @@ struct ProcessIdentity {
   friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
 };
 
-/// Of the calling process.
+/// The identity of the calling process.
 [[nodiscard]] ProcessIdentity this_process();
 
 enum class ProcessState { running, stopped, gone, unknown };
 
-/// What became of the process; `unknown` where /proc does not tell (another pid namespace).
+/// The state of the process; `unknown` where /proc does not tell (another pid namespace).
 [[nodiscard]] ProcessState state_of(const ProcessIdentity& process);
 
-/// Lives in shared memory, one a rank; its owner writes, everybody on the node reads. Zero bytes
+/// Lives in shared memory, one per rank; its owner writes, everybody on the node reads. Zero bytes
 /// are a valid record of a rank that has not begun.
 class ProgressRecord {
  public:

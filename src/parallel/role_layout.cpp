@@ -159,9 +159,9 @@ std::string describe(const RoleLayout& layout) {
                      role("reward", layout.reward), role("learner", layout.learner));
 }
 
-std::unique_ptr<ProcessGrid> make_role_grid(MpiCommunicator& world, const RoleRanks& role,
+std::unique_ptr<ProcessGrid> make_role_grid(RankGroup& world, const RoleRanks& role,
                                             const std::string& name) {
-  std::unique_ptr<MpiCommunicator> whole =
+  std::unique_ptr<RankGroup> whole =
       world.split(role.contains(world.rank()) ? 0 : -1, world.rank(), name);
   return whole ? std::make_unique<ProcessGrid>(std::move(whole), role.grid, name) : nullptr;
 }

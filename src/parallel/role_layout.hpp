@@ -39,7 +39,7 @@ struct RoleGrids {
 };
 
 /// colocated: every role on all ranks; a role's grid is its own, else `grid`, else dp = ranks.
-/// dedicated: rollout ranks first, then reward, then learner; `grid` is not taken. Roles without a
+/// dedicated: rollout ranks first, then reward, then learner; `grid` is an error. Roles without a
 /// grid share the ranks that are left: reward and learner a quarter of the world each (at least one
 /// rank), rollout the rest (3 ranks: 1, 1, 1; 4: 2, 1, 1; 8: 4, 2, 2). Throws UsageError with the
 /// arithmetic when the grids do not use up the ranks exactly.
@@ -49,8 +49,7 @@ struct RoleGrids {
 [[nodiscard]] std::string describe(const RoleLayout& layout);
 
 /// Collective over `world`: the grid of one role, named `name`; null on ranks that are not in it.
-[[nodiscard]] std::unique_ptr<ProcessGrid> make_role_grid(MpiCommunicator& world,
-                                                          const RoleRanks& role,
+[[nodiscard]] std::unique_ptr<ProcessGrid> make_role_grid(RankGroup& world, const RoleRanks& role,
                                                           const std::string& name);
 
 }  // namespace precis

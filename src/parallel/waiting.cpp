@@ -32,13 +32,12 @@ void Backoff::pause() {
       std::chrono::nanoseconds(std::min(waited / 20, longest_sleep_nanoseconds)));
 }
 
-void wait_until(Communicator& communicator, std::string_view operation,
-                const std::function<bool()>& done) {
-  const OperationScope scope(communicator.progress(), communicator.name(), operation);
+void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done) {
+  const OperationScope scope(ranks.progress(), ranks.name(), operation);
   Backoff backoff;
   while (!done()) {
     backoff.pause();
-    communicator.progress().beat();
+    ranks.progress().beat();
   }
 }
 

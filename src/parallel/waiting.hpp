@@ -5,16 +5,16 @@
 #include <functional>
 #include <string_view>
 
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
 /// Marks the record as being inside one operation for the life of the object.
 class OperationScope {
  public:
-  OperationScope(ProgressRecord& record, std::string_view communicator, std::string_view operation)
+  OperationScope(ProgressRecord& record, std::string_view ranks, std::string_view operation)
       : record_(record) {
-    record_.enter(communicator, operation);
+    record_.enter(ranks, operation);
   }
   ~OperationScope() { record_.leave(); }
   OperationScope(const OperationScope&) = delete;
@@ -35,9 +35,8 @@ class Backoff {
   std::int64_t began_;
 };
 
-/// Asks `done` until it returns true, as one operation of `communicator` that the watchdog sees.
+/// Asks `done` until it returns true, as one operation of `ranks` that the watchdog sees.
 /// For loops over several mailboxes or over messages and other work; throws what `done` throws.
-void wait_until(Communicator& communicator, std::string_view operation,
-                const std::function<bool()>& done);
+void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done);
 
 }  // namespace precis

@@ -96,8 +96,7 @@ void print_to_stderr(const std::string& text) {
 
 }  // namespace
 
-Watchdog::Watchdog(MpiSession& session, double seconds)
-    : session_(session), seconds_(seconds), exceptions_(std::uncaught_exceptions()) {
+Watchdog::Watchdog(MpiSession& session, double seconds) : session_(session), seconds_(seconds) {
   if (!(seconds >= 0.0) || std::isinf(seconds)) {
     fail_usage("watchdog_seconds is {}; give a number of seconds, or 0 to turn the watchdog off.",
                seconds);
@@ -116,7 +115,7 @@ Watchdog::Watchdog(MpiSession& session, double seconds)
 }
 
 Watchdog::~Watchdog() {
-  if (end_ && std::uncaught_exceptions() == exceptions_) {
+  if (end_ && !unwinding_.now()) {
     try {
       end_->barrier();
     } catch (const std::exception&) {
@@ -141,7 +140,7 @@ void Watchdog::watch() {
   while (!wake_.wait_for(lock, period, [this] { return stop_; })) {
     const std::int64_t claimed = session_.board().report_claimed();
     if (claimed != 0) {
-      // Another rank reports. If it does not come to its end, this one goes by itself.
+      // Another rank reports. If that does not end the job, this rank ends it.
       if (seconds_since(claimed) >
           1.5 * std::chrono::duration<double>(patience_after_abort).count()) {
         std::_Exit(static_cast<int>(ExitStatus::failed));
@@ -176,7 +175,7 @@ std::string Watchdog::find_trouble() const {
       continue;
     }
     const ProcessState process = state_of(record.process());
-    // The state is read again: a rank that finished in between may be gone in peace.
+    // The state is read again: a rank that finished in between is gone without an error.
     if (process == ProcessState::gone && record.state() != ProgressRecord::State::finished) {
       return fmt::format(
           "precis: {} is gone before its work was done; it was last in '{}', and {}, entered "

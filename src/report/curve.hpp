@@ -1,4 +1,4 @@
-// A number over the steps of a run, in bounded memory however long the run.
+// A metric over the steps of a run, in bounded memory however long the run is.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class Curve {
     std::vector<double> y;
   };
 
-  /// A value that is not finite is counted only.
+  /// A value that is not finite is only counted.
   void add(double x, double y);
 
   [[nodiscard]] std::int64_t count() const { return count_; }

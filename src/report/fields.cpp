@@ -50,7 +50,7 @@ void add_fields(const Json& object, const std::string& prefix, int depth, Fields
     } else if (value.is_boolean()) {
       fields.emplace_back(name, value.get<bool>() ? "yes" : "no");
     } else if (value.is_object() && !text_in(value, "reason").empty()) {
-      fields.emplace_back(name, "-");  // the reason stands below the table
+      fields.emplace_back(name, "-");  // the reason is given below the table
     } else if (value.is_object() && depth < 2) {
       add_fields(value, name + " ", depth + 1, fields);
     }
@@ -69,7 +69,7 @@ Fields fields_of(const Json& object) {
 
 std::string readable(std::string name) {
   static const std::map<std::string, std::string> names = {
-      {"kl", "KL, nats a summary"},
+      {"kl", "KL, nats per summary"},
       {"gold", "gold score"},
       {"words", "length, words"},
       {"win_rate_references", "wins against references"},

@@ -21,7 +21,7 @@ using NamedEntries = std::vector<std::pair<std::string, nlohmann::json>>;
 /// An estimate with its interval, in the forms that commands write.
 [[nodiscard]] std::optional<Rate> estimate_in(const nlohmann::json& value);
 
-/// An estimate whose interval stands beside it: accuracy, accuracy_low, accuracy_high.
+/// An estimate whose interval is in fields beside it: accuracy, accuracy_low, accuracy_high.
 [[nodiscard]] std::optional<Rate> bounded_in(const nlohmann::json& object,
                                              const std::string& field);
 
@@ -30,13 +30,13 @@ using NamedEntries = std::vector<std::pair<std::string, nlohmann::json>>;
 /// The name of a field as people read it.
 [[nodiscard]] std::string readable(std::string name);
 
-/// A row an entry, with all its numbers and texts; empty where there are none.
+/// One row per entry, with all its numbers and texts; empty where there are none.
 [[nodiscard]] std::string rows_table(const NamedEntries& entries, const std::string& caption);
 
-/// A column an entry: for few entries with many fields.
+/// One column per entry: for few entries with many fields.
 [[nodiscard]] std::string columns_table(const NamedEntries& entries);
 
-/// Why a number is not there, a line each.
+/// Why a number is missing, one line each.
 [[nodiscard]] std::string reasons_html(const NamedEntries& entries);
 
 }  // namespace precis

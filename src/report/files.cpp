@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <set>
 #include <system_error>
 
 #include "base/error.hpp"
@@ -86,6 +87,16 @@ void look_through(const fs::path& folder, int depth, ReportFiles& files) {
   }
 }
 
+/// A folder may have been given inside another one.
+void keep_first_of_each(std::vector<fs::path>& paths) {
+  std::set<fs::path> seen;
+  std::erase_if(paths, [&](const fs::path& path) {
+    std::error_code error;
+    const fs::path whole = fs::weakly_canonical(path, error);
+    return !seen.insert(error ? path.lexically_normal() : whole).second;
+  });
+}
+
 std::vector<std::string> parts_of(const fs::path& path) {
   std::error_code error;
   fs::path whole = fs::weakly_canonical(path, error);
@@ -116,6 +127,9 @@ ReportFiles find_report_files(const std::vector<std::string>& folders) {
             "down to {} levels.",
             folder, deepest);
   }
+  keep_first_of_each(files.runs);
+  keep_first_of_each(files.tables);
+  keep_first_of_each(files.posts);
   return files;
 }
 

@@ -25,8 +25,8 @@ struct ReportFiles {
 enum class TableKind { policies, best_of_n, agreement, audit, overoptimization };
 
 /// By the file's name: table.json of `evaluate table`, best.json of `evaluate best-of-n`,
-/// agreement.json of `evaluate reward`, audit.json of `label audit`, each also with something
-/// behind the name (table_sampled.json), and overoptimize.jsonl. Nothing for any other name.
+/// agreement.json of `evaluate reward`, audit.json of `label audit`, each also with something after
+/// the name (table_sampled.json), and overoptimize.jsonl. Nothing for any other name.
 [[nodiscard]] std::optional<TableKind> table_kind(std::string_view file_name);
 
 /// Looks through each folder, which is a run or holds runs (three levels deep). Throws Error naming

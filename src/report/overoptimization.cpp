@@ -1,5 +1,5 @@
-// The chart in which reward-model score and gold score part (after Stiennon et al. 2020, figure 5,
-// and Gao, Schulman and Hilton 2022).
+// The chart in which reward-model score and gold score diverge (after Stiennon et al. 2020, figure
+// 5, and Gao, Schulman and Hilton 2022).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,8 +47,9 @@ Measured measured_in(const nlohmann::json& row, const std::string& field) {
 std::vector<std::vector<Policy>> by_method(std::vector<Policy> policies) {
   std::vector<std::vector<Policy>> methods;
   for (Policy& policy : policies) {
-    auto found = std::ranges::find_if(
-        methods, [&](const std::vector<Policy>& of) { return of.front().method == policy.method; });
+    auto found = std::ranges::find_if(methods, [&](const std::vector<Policy>& group) {
+      return group.front().method == policy.method;
+    });
     if (found == methods.end()) {
       found = methods.insert(methods.end(), std::vector<Policy>{});
     }
@@ -64,11 +65,11 @@ Series series_of(const std::vector<Policy>& policies, Measured Policy::*quantity
                  int colour) {
   Series series{.name = std::move(name), .x = {}, .y = {}, .points = true, .colour = colour};
   for (const Policy& policy : policies) {
-    const Measured& of = policy.*quantity;
+    const Measured& measured = policy.*quantity;
     series.x.push_back(std::sqrt(policy.kl));
-    series.y.push_back(of.value);
-    series.low.push_back(of.low);
-    series.high.push_back(of.high);
+    series.y.push_back(measured.value);
+    series.low.push_back(measured.low);
+    series.high.push_back(measured.high);
   }
   return series;
 }
@@ -108,7 +109,7 @@ Series rescaled(Series series) {
 }
 
 std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
-  const std::string x_label = "square root of the KL to the first policy, in nats a summary";
+  const std::string x_label = "square root of the KL to the first policy, in nats per summary";
   LineChart together{.title =
                          "Reward-model score and gold score: rise since the smallest KL, over each "
                          "one's largest rise",
@@ -145,12 +146,12 @@ std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
   return html + to_svg(reward) + to_svg(gold) + "</div>\n";
 }
 
-std::string cell_of(const Measured& of) {
-  if (std::isfinite(of.low) && std::isfinite(of.high)) {
-    return fmt::format("{} ({} to {})", number_text(of.value), number_text(of.low),
-                       number_text(of.high));
+std::string cell_of(const Measured& measured) {
+  if (std::isfinite(measured.low) && std::isfinite(measured.high)) {
+    return fmt::format("{} ({} to {})", number_text(measured.value), number_text(measured.low),
+                       number_text(measured.high));
   }
-  return std::isfinite(of.value) ? number_text(of.value) : "";
+  return std::isfinite(measured.value) ? number_text(measured.value) : "";
 }
 
 }  // namespace
@@ -166,7 +167,8 @@ std::string overoptimization_html(const std::filesystem::path& file) {
                       .gold = measured_in(row, "gold")};
         if (!std::isfinite(policy.kl) ||
             !(std::isfinite(policy.reward.value) || std::isfinite(policy.gold.value))) {
-          throw BadRow(fmt::format("{}: kl, or both of reward and gold, are no numbers.", where));
+          throw BadRow(
+              fmt::format("{}: kl is not a number, or neither reward nor gold is one.", where));
         }
         // An estimate of a KL near zero may come out below it.
         policy.kl = std::max(0.0, policy.kl);

@@ -26,17 +26,19 @@ std::string note(const std::string& text) {
   return fmt::format("<p class=\"note\">{}</p>\n", escaped(text));
 }
 
-/// "2,000 posts, one sample a policy and post at temperature 0, judged by the gold labeler; ..."
+/// "2,000 posts, one sample per policy and post at temperature 0, judged by the gold labeler; ..."
 std::string heading(const Json& table) {
   std::string text = number_text(number_in(table, "posts").value_or(0)) + " posts, ";
   if (const auto samples = number_in(table, "samples")) {
     text += *samples == 1 ? "one sample" : number_text(*samples) + " samples";
-    text += " a policy and post, ";
+    text += " per policy and post, ";
   }
   const std::string at = temperature_text(table);
   text += at.empty() ? "sampled at a temperature that the file does not say, "
                      : fmt::format("sampled at {}, ", at);
-  return text + "judged by the gold labeler; intervals of 95% over posts.";
+  return text +
+         "judged by the gold labeler; intervals of 95% over posts, too narrow for a rate near 0 or "
+         "1 where posts x rate, or posts x (1 - rate), is below 5.";
 }
 
 /// The terminal's lines, as far as a policy has them. Takes what it shows out of the entries.

@@ -10,7 +10,7 @@ namespace precis {
 /// numbers of the file; empty if it has no policies.
 [[nodiscard]] std::string policies_html(const nlohmann::json& table);
 
-/// A line an n, as in the terminal, and the curves over n; empty if it has none.
+/// One line per n, as in the terminal, and the curves over n; empty if it has none.
 [[nodiscard]] std::string best_of_n_html(const nlohmann::json& table);
 
 /// "temperature 0.7", of the samples behind the table; empty if the file does not say it.

@@ -84,7 +84,7 @@ std::string machine_html(const ReportedRun& run) {
   return html;
 }
 
-/// Warnings and errors in sight, all other events folded.
+/// Warnings and errors are visible, all other events folded.
 std::string last_trouble(const ReportedRun& run) {
   for (auto line = run.log.events.rbegin(); line != run.log.events.rend(); ++line) {
     if (line->level == "error") {
@@ -119,25 +119,26 @@ std::string kind_html(const std::vector<const ReportedRun*>& runs) {
     html += "<h3>Where the time went</h3>\n" + time;
   }
   for (const ReportedRun* run : runs) {
-    const std::string of = several ? " of " + run->name : "";
+    const std::string of_run = several ? " of " + run->name : "";
     if (several) {
-      html += details("Machine" + of, machine_html(*run));
+      html += details("Machine" + of_run, machine_html(*run));
     }
     if (!run->log.events.empty()) {
-      html += details(
-          fmt::format("Log{}: {}, {}", of, counted(run->log.warnings, "warning or error", " lines"),
-                      counted(static_cast<std::int64_t>(run->log.events.size()), "event")),
-          log_html(*run));
+      html +=
+          details(fmt::format("Log{}: {}, {}", of_run,
+                              counted(run->log.warnings, "warning or error", " lines"),
+                              counted(static_cast<std::int64_t>(run->log.events.size()), "event")),
+                  log_html(*run));
     }
     if (!run->deck_text.empty()) {
-      html += details("Effective deck" + of,
+      html += details("Effective deck" + of_run,
                       "<pre dir=\"auto\">" + escaped(run->deck_text) + "</pre>\n");
     }
   }
   return html;
 }
 
-/// The first and last samples of a run where it stands alone or is PPO, else the last.
+/// The first and last samples of a run that is the only one or is PPO, else the last.
 std::vector<SampleColumn> sample_columns(const std::vector<ReportedRun>& runs) {
   std::vector<SampleColumn> columns;
   const auto with_samples = std::ranges::count_if(
@@ -188,7 +189,8 @@ std::vector<std::string> sampled_files(const ReportedRun& run) {
   return {};
 }
 
-/// Where the posts of the samples may be: files given, those the decks name, those beside the runs.
+/// Where the posts of the samples may be: the files given, those that the decks name, those beside
+/// the runs.
 std::vector<fs::path> post_files(const ReportOptions& options, const ReportFiles& found,
                                  const std::vector<ReportedRun>& runs) {
   std::vector<fs::path> files(options.posts.begin(), options.posts.end());

@@ -68,7 +68,7 @@ void read_metrics(ReportedRun& run) {
   }
   if (too_many) {
     run.problems.push_back(fmt::format(
-        "metrics.jsonl: more than {} different numbers; the others are left out.", most_metrics));
+        "metrics.jsonl: more than {} different metrics; the others are left out.", most_metrics));
   }
   if (run.steps == 0) {
     run.problems.emplace_back("metrics.jsonl: no step is in it yet.");
@@ -86,7 +86,7 @@ void read_deck_file(ReportedRun& run) {
   run.deck = parse_deck(run.deck_text, "deck.cfg");
 }
 
-/// N of "step 12/N  loss ..."; 0 if that is not in the line.
+/// N of "step 12/N loss ..."; 0 if the line has no such text.
 std::int64_t total_steps_in(std::string_view text) {
   const auto step = text.find("  step ");
   const auto slash = step == std::string_view::npos ? step : text.find('/', step);
@@ -151,7 +151,7 @@ std::optional<RunLog::Line> parse_log_line(std::string_view line) {
 }
 
 void read_log(ReportedRun& run) {
-  std::optional<RunLog::Line> open;  // lines of no form of their own belong to the one before
+  std::optional<RunLog::Line> open;  // lines without that form belong to the one before
   std::int64_t strange = 0;
   for_each_line(run.folder / "log.txt", longest_log_line, [&](std::string_view line, bool) {
     if (auto next = parse_log_line(line)) {

@@ -32,13 +32,13 @@ struct RunLog {
   std::vector<Line> events;      ///< warnings, errors, stops and continuations, the last 40
   std::int64_t left_out = 0;     ///< events before those
   std::int64_t warnings = 0;
-  bool stopped_by_guard = false;  ///< the last that was heard of it
+  bool stopped_by_guard = false;  ///< the last event says so
   bool stopped_early = false;
 };
 
 struct ReportedRun {
   std::filesystem::path folder;
-  std::string name;  ///< set by who knows the others
+  std::string name;  ///< set by the caller, who knows the others
   RunKind kind = RunKind::unknown;
   std::vector<std::pair<std::string, Curve>> metrics;  ///< by step, in the order of the file
   std::int64_t steps = 0;                              ///< rows of metrics.jsonl

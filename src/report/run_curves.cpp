@@ -19,12 +19,12 @@
 namespace precis {
 namespace {
 
-/// Raw numbers are drawn with a smooth line above them from so many steps on.
+/// From this many steps on, raw values are drawn with a smooth line above them.
 constexpr std::int64_t least_for_smoothing = 60;
 constexpr double smoothing = 0.015;  // of the run's length
 constexpr std::size_t most_other_panels = 40;
 
-/// A chart of some of a run's numbers, as far as it has them.
+/// A chart of some of a run's metrics, as far as it has them.
 struct Panel {
   struct Line {
     std::string_view metric;
@@ -44,10 +44,10 @@ const std::vector<Panel>& panels() {
       {"Reward that is optimised (after rules and KL)", {{"rlhf_reward", "reward"}}},
       {"Score of the reward model, before rules and KL", {{"score_mean", "score"}}},
       {"Spread of the score (standard deviation)", {{"score_std", "score"}}},
-      {"KL to the reference policy, nats a summary",
+      {"KL to the reference policy, nats per summary",
        {{"kl_k1", "k1"}, {"kl_k3", "k3"}, {"kl_exact", "exact"}}},
       {"KL coefficient", {{"kl_coefficient", "coefficient"}}, {}, {}, {}, true},
-      {"Entropy of the policy, nats a token", {{"entropy", "entropy"}}},
+      {"Entropy of the policy, nats per token", {{"entropy", "entropy"}}},
       {"Length of responses, tokens", {{"response_tokens_mean", "length"}}},
       {"Share of responses that ended", {{"ended_fraction", "ended"}}},
       {"Loss", {{"loss", "training"}, {"valid_loss", "validation", true}}},
@@ -65,7 +65,7 @@ const std::vector<Panel>& panels() {
       {"Share of clipped tokens",
        {{"clip_fraction_policy", "policy"}, {"clip_fraction_value", "value"}}},
       {"Probability ratio to the old policy", {{"ratio_mean", "mean"}, {"ratio_max", "largest"}}},
-      {"KL of one step's update, nats a token", {{"update_kl", "update"}}},
+      {"KL of one step's update, nats per token", {{"update_kl", "update"}}},
       {"Gradient norm before clipping",
        {{"gradient_norm", "both"},
         {"gradient_norm_policy", "policy"},
@@ -73,13 +73,13 @@ const std::vector<Panel>& panels() {
       {"Learning rate", {{"learning_rate", "rate"}}, {}, {}, {}, true},
       {"Difference of log-probs, rollout and learner",
        {{"logprob_gap_mean", "mean"}, {"logprob_gap_max", "largest"}}},
-      {"Tokens a second", {{"tokens_per_second", "all"}}},
-      {"Tokens a second, by role",
+      {"Tokens per second", {{"tokens_per_second", "all"}}},
+      {"Tokens per second, by role",
        {{"rollout_tokens_per_second", "rollout"},
         {"reward_tokens_per_second", "reward"},
         {"experience_tokens_per_second", "experience"},
         {"update_tokens_per_second", "update"}}},
-      {"Seconds a step", {{"seconds", "all"}}},
+      {"Seconds per step", {{"seconds", "all"}}},
   };
   return all;
 }
@@ -192,8 +192,8 @@ std::span<const Headline> headlines(RunKind kind) {
        {"loss", "training loss, last tenth", false, true}}};
   static constexpr std::array<Headline, 7> ppo = {{{"rlhf_reward", "reward, after rules and KL"},
                                                    {"score_mean", "score, before rules and KL"},
-                                                   {"kl_exact", "KL, nats a summary"},
-                                                   {"entropy", "entropy, nats a token"},
+                                                   {"kl_exact", "KL, nats per summary"},
+                                                   {"entropy", "entropy, nats per token"},
                                                    {"response_tokens_mean", "length, tokens"},
                                                    {"ended_fraction", "ended", true},
                                                    {"explained_variance", "explained variance"}}};
@@ -245,7 +245,7 @@ struct Phase {
   std::string role;
 };
 
-/// What a phase of PPO is the work of.
+/// The role whose work a phase of PPO is.
 std::string role_of(RunKind kind, std::string_view phase) {
   if (kind != RunKind::ppo) {
     return "";
@@ -339,7 +339,7 @@ std::string curves_html(const std::vector<const ReportedRun*>& runs) {
     for (const auto& [name, curve] : run->metrics) {
       if (!is_hidden(name) && !shown.contains(name) && others < most_other_panels) {
         ++others;
-        const std::string title = name;  // the panel views it
+        const std::string title = name;  // the panel keeps a view of it
         charts += panel_html({title, {{title, title}}}, runs, shown);
         shown.insert(name);
       }
@@ -369,7 +369,7 @@ std::string time_html(const std::vector<const ReportedRun*>& runs) {
                           {"role"},
                           {"seconds", true},
                           {"share", true},
-                          {"seconds a step", true}},
+                          {"seconds per step", true}},
               .rows = {}};
   for (const ReportedRun* run : runs) {
     const double total = total_seconds(*run);

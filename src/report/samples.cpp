@@ -70,7 +70,7 @@ PostText post_of(const std::string& title, const std::string& body) {
   return {kept(title), kept(body), read_post(body)};
 }
 
-/// The post that stands in the row itself.
+/// The post that the row itself holds.
 std::optional<PostText> post_in(const nlohmann::json& row) {
   const std::string body = text_in(row, "post");
   return body.empty() ? std::nullopt : std::optional(post_of(text_in(row, "title"), body));

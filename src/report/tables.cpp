@@ -179,7 +179,7 @@ std::string matrix_html(const Json& matrix) {
 std::string workers_html(const Json& workers) {
   Table table{.columns = {{"labeler"},
                           {"judgements", true},
-                          {"accuracy, estimated", true},
+                          {"accuracy, estimated (95% over pairs)", true},
                           {"weight", true},
                           {"with researchers", true},
                           {"with the majority", true},

@@ -6,7 +6,7 @@
 
 namespace precis {
 
-/// How the `batch` episodes of a step are divided; an episode is meant by its index in the batch.
+/// How the `batch` episodes of a step are divided; an episode is named by its index in the batch.
 struct BatchLayout {
   std::int64_t batch = 0;
   std::int64_t reward_group = 0;  ///< consecutive episodes scored together

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/evaluator.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -20,32 +20,28 @@ struct Episode {
   std::vector<float> rollout_logprobs;  ///< a response token, as the rollout recorded it
   std::int64_t weight_version = 0;
 
-  float score_raw = 0;                    ///< the reward model's, shift included
-  std::vector<float> reference_logprobs;  ///< a response token
-  std::vector<float> reference_hidden;  ///< (response tokens, C) of the reference, for the exact KL
+  float score_raw = 0;                  ///< the reward model's, shift included
+  std::vector<float> reference_hidden;  ///< (response tokens, C) of the reference
 
   [[nodiscard]] Sequence sequence() const { return {query, response}; }
 };
 
-/// What the learner makes of a scored episode: experience. Vectors have one number a response
-/// token.
-struct Experience {
-  Episode episode;
-  std::vector<float>
-      logprobs;  ///< the learner's before its first update: the old ones in the ratio
-  std::vector<float> values;
-  std::vector<float> entropies;
-  std::vector<float> exact_kls;
-  float score = 0;  ///< after the missing-end rule
-  std::vector<float> rewards;
-  std::vector<float> advantages;  ///< after whitening
-  std::vector<float> returns;     ///< before whitening
-};
+/// One list of the message's fields serves writing and reading.
+template <class AnEpisode, class Visitor>
+void visit_episode(AnEpisode& e, Visitor& field) {
+  field(e.number);
+  field(e.prompt);
+  field(e.query);
+  field(e.response);
+  field(e.ended);
+  field(e.rollout_logprobs);
+  field(e.weight_version);
+  field(e.score_raw);
+  field(e.reference_hidden);
+}
 
 /// A message between ranks, and back. `unpack` throws Error if the bytes are not a whole one.
 [[nodiscard]] Bytes pack(const Episode& episode);
-[[nodiscard]] Bytes pack(const Experience& experience);
 void unpack(std::span<const std::byte>& bytes, Episode& episode);
-void unpack(std::span<const std::byte>& bytes, Experience& experience);
 
 }  // namespace precis

@@ -7,36 +7,16 @@
 #include "base/random.hpp"
 #include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/exact_sum.hpp"
+#include "rlhf/rewards.hpp"
 #include "train/guard.hpp"
 
 namespace precis {
 namespace {
 
-constexpr auto policy_sums = static_cast<std::int64_t>(PolicySum::count);
-constexpr auto value_sums = static_cast<std::int64_t>(ValueSum::count);
-
 template <class Of>
-double& at(std::vector<double>& sums, Of which) {
-  return sums[static_cast<std::size_t>(which)];
-}
-
-std::vector<Sequence> sequences_of(std::span<const Experience* const> members) {
-  std::vector<Sequence> sequences;
-  for (const Experience* member : members) {
-    sequences.push_back(member->episode.sequence());
-  }
-  return sequences;
-}
-
-/// One list of a per-token field over several episodes.
-std::vector<float> joined(std::span<const Experience* const> members,
-                          std::vector<float> Experience::*field) {
-  std::vector<float> all;
-  for (const Experience* member : members) {
-    const std::vector<float>& of = member->*field;
-    all.insert(all.end(), of.begin(), of.end());
-  }
-  return all;
+double value_of(const std::vector<ExactSum>& sums, Of which) {
+  return sums[static_cast<std::size_t>(which)].value();
 }
 
 std::int64_t tokens_of(std::span<const Experience* const> members) {
@@ -64,17 +44,27 @@ std::vector<std::int64_t> mini_batches_of(std::int64_t batch, std::int64_t mini_
 
 Learner::Learner(const Setup& s)
     : setup_(s),
-      policy_sums_(s.device.allocate({policy_sums}, DType::f64)),
-      value_sums_(s.device.allocate({value_sums}, DType::f64)),
-      policy_stage_(s.device, s.policy.config, s.policy.parameters),
-      value_stage_(s.device, s.value.config, s.value.parameters),
-      policy_head_(s.device, s.policy.parameters),
+      policy_objective_(s.device, s.policy, s.options),
+      value_objective_(s.device, s.value, s.options),
+      policy_pipeline_({.device = s.device,
+                        .model = s.policy,
+                        .ranks = s.ranks.group(),
+                        .micro_batch_tokens = s.train.micro_batch_tokens,
+                        .activity = "policy update",
+                        .arena = s.arena}),
+      value_pipeline_({.device = s.device,
+                       .model = s.value,
+                       .ranks = s.ranks.group(),
+                       .micro_batch_tokens = s.train.micro_batch_tokens,
+                       .activity = "value update",
+                       .arena = s.arena}),
       reference_head_(s.device, s.reference_head),
-      value_head_(s.device, s.value.parameters, s.value.config.reward_shift),
-      policy_evaluator_(s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
-                        [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }),
-      value_evaluator_(s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
-                       [&ranks = s.ranks] { ranks.progress().tick("old values"); }),
+      policy_evaluator_(
+          s.device, s.policy.config, s.policy.parameters, s.train.micro_batch_tokens,
+          [&ranks = s.ranks] { ranks.progress().tick("old log-probs"); }, s.arena),
+      value_evaluator_(
+          s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
+          [&ranks = s.ranks] { ranks.progress().tick("old values"); }, s.arena),
       policy_optimizer_(s.device, s.policy.parameters),
       value_optimizer_(s.device, s.value.parameters) {}
 
@@ -85,7 +75,7 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
     sequences.push_back(episode.sequence());
     reference_hidden.push_back(std::exchange(episode.reference_hidden, {}));
   }
-  TokenStatistics of = policy_evaluator_.statistics(
+  TokenStatistics statistics = policy_evaluator_.statistics(
       setup_.policy.parameters, sequences, setup_.options.temperature,
       Evaluator::Reference{reference_head_, setup_.reference_head, reference_hidden});
   auto values = value_evaluator_.values(setup_.value.parameters, sequences);
@@ -94,9 +84,10 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
   for (std::size_t i = 0; i < mine.size(); ++i) {
     Experience& experience = out.emplace_back();
     experience.episode = std::move(mine[i]);
-    experience.logprobs = std::move(of.logprobs[i]);
-    experience.entropies = std::move(of.entropies[i]);
-    experience.exact_kls = std::move(of.kls[i]);
+    experience.reference_logprobs = std::move(statistics.reference_logprobs[i]);
+    experience.logprobs = std::move(statistics.logprobs[i]);
+    experience.entropies = std::move(statistics.entropies[i]);
+    experience.exact_kls = std::move(statistics.kls[i]);
     experience.values = std::move(values[i]);
     assign_rewards(experience, setup_.options, kl_coefficient);
   }
@@ -133,36 +124,34 @@ UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t ste
 }
 
 bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
-  Device& device = setup_.device;
   const auto [begin, end] =
       part_of(static_cast<std::int64_t>(members.size()), setup_.ranks.rank(), setup_.ranks.size());
   const Members mine(members.begin() + begin, members.begin() + end);
   const std::int64_t tokens = tokens_of(members);
 
-  for (const View sums : {policy_sums_.view(), value_sums_.view()}) {
-    device.backend().fill(device.queue(), sums, 0.0);
-  }
   policy_optimizer_.zero_gradients();
   value_optimizer_.zero_gradients();
-  policy_gradient(mine, tokens, policy_sums_.view());
-  value_gradient(mine, tokens, value_sums_.view());
+  policy_objective_.begin(mine, tokens);
+  policy_pipeline_.accumulate(policy_objective_, policy_optimizer_.gradients());
+  value_objective_.begin(mine, tokens);
+  value_pipeline_.accumulate(value_objective_, value_optimizer_.gradients());
 
-  std::vector<double> policy = device.to_host<double>(policy_sums_.view());
-  std::vector<double> value = device.to_host<double>(value_sums_.view());
-  const double ratio_max = all_max(setup_.ranks, at(policy, PolicySum::ratio_max));
-  setup_.ranks.all_reduce(view_of(policy), Reduction::sum);
-  setup_.ranks.all_reduce(view_of(value), Reduction::sum);
+  auto policy = policy_objective_.sums();
+  auto value = value_objective_.sums();
+  const double ratio_max = all_max(setup_.ranks.group(), policy_objective_.ratio_max());
+  all_reduce(setup_.ranks.group(), policy);
+  all_reduce(setup_.ranks.group(), value);
   const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
   const double value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
 
   const auto count = static_cast<double>(tokens);
-  report.policy_loss += at(policy, PolicySum::loss) / count;
-  report.clip_fraction_policy += at(policy, PolicySum::clipped) / count;
-  report.ratio_mean += at(policy, PolicySum::ratio) / count;
+  report.policy_loss += value_of(policy, PolicySum::loss) / count;
+  report.clip_fraction_policy += value_of(policy, PolicySum::clipped) / count;
+  report.ratio_mean += value_of(policy, PolicySum::ratio) / count;
   report.ratio_max = std::max(report.ratio_max, ratio_max);
-  report.update_kl += at(policy, PolicySum::squared_change) / count;
-  report.value_loss += at(value, ValueSum::loss) / count;
-  report.clip_fraction_value += at(value, ValueSum::clipped) / count;
+  report.update_kl += value_of(policy, PolicySum::squared_change) / count;
+  report.value_loss += value_of(value, ValueSum::loss) / count;
+  report.clip_fraction_value += value_of(value, ValueSum::clipped) / count;
   report.gradient_norm_policy += policy_norm;
   report.gradient_norm_value += value_norm;
   if (!std::isfinite(report.policy_loss + report.value_loss + policy_norm + value_norm)) {
@@ -171,61 +160,6 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
   value_optimizer_.apply(setup_.value.parameters, setup_.train, rates.value);
   return true;
-}
-
-void Learner::for_each_micro_batch(
-    const Members& mine,
-    const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const {
-  const auto sequences = sequences_of(mine);
-  for (const MicroBatch& micro : split_sequences(sequences, setup_.train.micro_batch_tokens)) {
-    const auto first = static_cast<std::size_t>(micro.begin);
-    const auto count = static_cast<std::size_t>(micro.end - micro.begin);
-    visit(MemberSpan(mine).subspan(first, count), std::span(sequences).subspan(first, count));
-  }
-}
-
-void Learner::policy_gradient(const Members& mine, std::int64_t tokens, View sums) {
-  Device& device = setup_.device;
-  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
-    setup_.ranks.progress().tick("policy update");
-    const TokenTargets targets = response_targets(sequences);
-    const Parameters& parameters = setup_.policy.parameters;
-    const ConstView hidden = policy_stage_.forward(parameters, pack_inputs(sequences), 0);
-    Workspace& workspace = policy_stage_.workspace(0);
-    const View old = workspace.upload(joined(members, &Experience::logprobs));
-    const View advantages = workspace.upload(joined(members, &Experience::advantages));
-    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-    const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
-      device.backend().ppo_policy_loss(device.queue(), dlogprob, sums, logprob,
-                                       old.rows(begin, end), advantages.rows(begin, end),
-                                       setup_.options.clip, 1.0 / static_cast<double>(tokens));
-    };
-    (void)policy_head_.forward_backward(parameters, policy_optimizer_.gradients(), workspace,
-                                        hidden, targets, setup_.options.temperature, loss, dhidden);
-    policy_stage_.backward(parameters, policy_optimizer_.gradients(), 0, dhidden);
-  });
-}
-
-void Learner::value_gradient(const Members& mine, std::int64_t tokens, View sums) {
-  Device& device = setup_.device;
-  for_each_micro_batch(mine, [&](MemberSpan members, std::span<const Sequence> sequences) {
-    setup_.ranks.progress().tick("value update");
-    const Parameters& parameters = setup_.value.parameters;
-    const ConstView hidden = value_stage_.forward(parameters, pack_inputs(sequences), 0);
-    Workspace& workspace = value_stage_.workspace(0);
-    const View rows = workspace.upload(response_targets(sequences).positions);
-    const ConstView values = value_head_.forward(parameters, workspace, hidden, rows);
-    const View old = workspace.upload(joined(members, &Experience::values));
-    const View returns = workspace.upload(joined(members, &Experience::returns));
-    View dvalues = workspace.take(values.shape());
-    device.backend().ppo_value_loss(device.queue(), dvalues, sums, values, old, returns,
-                                    setup_.options.value_clip,
-                                    setup_.options.value_coefficient / static_cast<double>(tokens));
-    View dhidden = workspace.zeros(hidden.shape(), hidden.dtype());
-    value_head_.backward(parameters, value_optimizer_.gradients(), workspace, hidden, rows, dvalues,
-                         dhidden);
-    value_stage_.backward(parameters, value_optimizer_.gradients(), 0, dhidden);
-  });
 }
 
 void Learner::write(StateWriter& file) const {

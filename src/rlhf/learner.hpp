@@ -1,7 +1,6 @@
 // The learner role: policy and value network with their optimizers; one PPO update a batch.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -9,7 +8,9 @@
 #include "model/evaluator.hpp"
 #include "rlhf/experience.hpp"
 #include "rlhf/options.hpp"
+#include "rlhf/ppo_objectives.hpp"
 #include "train/optimizer.hpp"
+#include "train/pipeline.hpp"
 
 namespace precis {
 
@@ -39,14 +40,15 @@ class Learner {
     Communicator& ranks;  ///< the learner's, data parallel
     Model& policy;
     Model& value;
-    const Parameters& reference_head;  ///< the reference's output matrix, for the exact KL
+    const Parameters& reference_head;  ///< has the reference's output matrix
     const PpoOptions& options;
     const TrainOptions& train;
     std::uint64_t seed = 0;
+    std::shared_ptr<Arena> arena = nullptr;  ///< null: one for each model
   };
   explicit Learner(const Setup& setup);
 
-  /// Scored episodes of this rank's part become experience, advantages not yet whitened.
+  /// Makes experience of the scored episodes of this rank's part, with advantages not yet whitened.
   [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
                                                    double kl_coefficient);
 
@@ -66,24 +68,14 @@ class Learner {
   [[nodiscard]] std::int64_t updates() const noexcept { return policy_optimizer_.updates(); }
 
  private:
-  using Members = std::vector<const Experience*>;
-  using MemberSpan = std::span<const Experience* const>;
-
-  void for_each_micro_batch(
-      const Members& mine,
-      const std::function<void(MemberSpan, std::span<const Sequence>)>& visit) const;
-  /// Adds the gradients of this rank's episodes, whose mini-batch has `tokens` tokens over all
-  /// ranks, and the sums of PolicySum or ValueSum to `sums` (device, f64).
-  void policy_gradient(const Members& mine, std::int64_t tokens, View sums);
-  void value_gradient(const Members& mine, std::int64_t tokens, View sums);
   /// Adds to the sums of `report`; false if there was no update, since a number is not finite.
   bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
 
   Setup setup_;
-  Tensor policy_sums_, value_sums_;  // (PolicySum::count), (ValueSum::count) f64
-  Stage policy_stage_, value_stage_;
-  LanguageHead policy_head_, reference_head_;
-  ScalarHead value_head_;
+  PolicyObjective policy_objective_;
+  ValueObjective value_objective_;
+  Pipeline policy_pipeline_, value_pipeline_;
+  LanguageHead reference_head_;
   Evaluator policy_evaluator_, value_evaluator_;
   Optimizer policy_optimizer_, value_optimizer_;
 };

@@ -37,11 +37,12 @@ RoleModels planned_models(const PpoPlan& plan, Device& device, int rank) {
   }
   if (learner) {
     models.value = planned_model(plan, device, plan.value);
-    models.reference_head.emplace(device, output_matrix_specs(plan.reference));
   }
   if (plan.layout.reward.contains(rank)) {
     models.reward = planned_model(plan, device, plan.reward);
     models.reference = planned_model(plan, device, plan.reference);
+  } else if (learner) {
+    models.reference_head.emplace(device, output_matrix_specs(plan.reference));
   }
   return models;
 }
@@ -122,7 +123,6 @@ std::vector<Episode> planned_episodes(const PpoPlan& plan, std::int64_t first, s
     episode.number = number;
     const std::size_t tokens = episode.response.size();
     episode.rollout_logprobs.resize(tokens);
-    episode.reference_logprobs.resize(tokens);
     episodes.push_back(std::move(episode));
   }
   return episodes;
@@ -139,9 +139,9 @@ std::vector<Episode> scored(const PpoPlan& plan, std::vector<Episode> episodes) 
 Experience planned_experience(const Episode& episode) {
   Experience experience;
   const std::size_t tokens = episode.response.size();
-  for (auto* numbers :
-       {&experience.logprobs, &experience.values, &experience.entropies, &experience.exact_kls,
-        &experience.rewards, &experience.advantages, &experience.returns}) {
+  for (auto* numbers : {&experience.logprobs, &experience.reference_logprobs, &experience.values,
+                        &experience.entropies, &experience.exact_kls, &experience.rewards,
+                        &experience.advantages, &experience.returns}) {
     numbers->resize(tokens);
   }
   experience.episode = episode;
@@ -185,7 +185,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
 
 std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
                      const std::function<RoleModels()>& load, Log& log) {
-  MpiCommunicator& world = mpi.world();
+  RankGroup& world = mpi.world();
   const MemoryCount mine =
       collectively(world, [&] { return planned_memory(plan, machine.device, mpi.rank()); });
   const MemoryReport memory = report_memory(
@@ -202,18 +202,20 @@ std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
     return text + "time        not measured, since the memory would not suffice\n";
   }
   RoleModels models = collectively(world, load);
-  const RoleSeconds of = measure_roles(plan, machine, world, models);
+  const RoleSeconds seconds = measure_roles(plan, machine, world, models);
   const bool colocated = plan.layout.placement == Placement::colocated;
   // On ranks of their own, scoring goes on beside generation.
   const double step =
-      (colocated ? of.rollout + of.reward : std::max(of.rollout, of.reward)) + of.learner;
+      (colocated ? seconds.rollout + seconds.reward : std::max(seconds.rollout, seconds.reward)) +
+      seconds.learner;
   return text +
          fmt::format(
              "time        about {} a step (rollout {}, reward {}, learner {}), {} in all,\n"
              "            by a few tokens, episodes and micro-batches measured here, if {};\n"
              "            samples, weight sync and checkpoints come on top\n",
-             seconds_text(step), seconds_text(of.rollout), seconds_text(of.reward),
-             seconds_text(of.learner), duration_text(step * static_cast<double>(plan.train.steps)),
+             seconds_text(step), seconds_text(seconds.rollout), seconds_text(seconds.reward),
+             seconds_text(seconds.learner),
+             duration_text(step * static_cast<double>(plan.train.steps)),
              plan.replay != nullptr
                  ? "the replayed summaries are like those of the first step"
                  : fmt::format("every summary has {} tokens", plan.max_response_tokens));

@@ -37,8 +37,8 @@ std::int64_t tokens_of(const std::vector<Episode>& episodes, std::int64_t count)
 
 /// Generation of this rank's part of a batch: taking in prompts, and decode steps with as many
 /// sequences as are generated at a time, from short prompts.
-double rollout_seconds(const PpoPlan& plan, Machine& machine, MpiCommunicator& world,
-                       const Model* policy, const MeanLengths& mean) {
+double rollout_seconds(const PpoPlan& plan, Machine& machine, RankGroup& world, const Model* policy,
+                       const MeanLengths& mean) {
   const std::int64_t part =
       (plan.options.batch + plan.layout.rollout.grid.dp - 1) / plan.layout.rollout.grid.dp;
   const std::int64_t at_once = std::min(part, plan.options.max_sequences);
@@ -94,7 +94,7 @@ double rollout_seconds(const PpoPlan& plan, Machine& machine, MpiCommunicator& w
 
 }  // namespace
 
-RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, MpiCommunicator& world,
+RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, RankGroup& world,
                           RoleModels& models) {
   const MeanLengths mean = mean_lengths(plan);
   const auto learner_grid = make_role_grid(world, plan.layout.learner, "learner");

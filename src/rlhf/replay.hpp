@@ -20,9 +20,10 @@ class Replay {
   void require_episodes(std::int64_t first, std::int64_t last) const;
   /// The episode as it was recorded; the file must have it.
   [[nodiscard]] const Episode& at(std::int64_t number) const;
-  /// Of the episodes before number `end`, which are those that steps before it have used.
+  /// The digest of the episodes before number `end`, which are those that steps before it have
+  /// used.
   [[nodiscard]] std::string digest(std::int64_t end) const;
-  /// Of all episodes.
+  /// The digest of all episodes.
   [[nodiscard]] std::string digest() const {
     return episodes_.empty() ? "" : episodes_.rbegin()->second.digest;
   }

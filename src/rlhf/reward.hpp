@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "model/evaluator.hpp"
@@ -16,15 +17,14 @@ class Reward {
     const Model& reward;
     const Model& reference;
     std::int64_t micro_batch_tokens = 0;
-    double temperature = 1;  ///< of the reference's log-probs
     std::function<void()> between;
+    std::shared_ptr<Arena> arena = nullptr;  ///< null: one for each model
   };
   explicit Reward(const Setup& setup);
 
   /// Adds to each episode of T response tokens: `score_raw`, the reward of the whole sequence with
-  /// the model's shift; `reference_logprobs` (T) at Setup::temperature; `reference_hidden` (T, C),
-  /// the states of the reference, C wide, that predict the response tokens, before its output
-  /// matrix and so at no temperature.
+  /// the model's shift; `reference_hidden` (T, C), the states of the reference, C wide, that
+  /// predict the response tokens, from which the learner has the reference's distributions.
   void score(std::span<Episode> episodes);
 
  private:

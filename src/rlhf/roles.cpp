@@ -3,7 +3,7 @@
 namespace precis {
 namespace {
 
-/// Summaries are of tokens that the tokenizer has, as those of `sample` are.
+/// Summaries consist of tokens that the tokenizer has, as those of `sample` do.
 std::int64_t drawn_from(const Model& policy) {
   if (policy.tokenizer.empty()) {
     return 0;
@@ -32,6 +32,8 @@ BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options) {
 
 PpoRoles make_roles(const RoleSetup& s) {
   PpoRoles roles;
+  const auto arena = std::make_shared<Arena>(s.device);
+  std::shared_ptr<Generator> generator;
   if (s.layout.rollout.contains(s.rank)) {
     GenerationRule rule;
     rule.sampling.seed = s.seed;
@@ -39,9 +41,10 @@ PpoRoles make_roles(const RoleSetup& s) {
     rule.sampling.drawn_from = drawn_from(*s.models.policy);
     rule.max_new_tokens = s.max_response_tokens;
     rule.max_sequences = s.options.max_sequences;
+    generator = std::make_shared<Generator>(s.device, s.models.policy->config,
+                                            s.models.policy->parameters, arena);
     roles.rollout =
-        std::make_unique<Rollout>(Rollout::Setup{.device = s.device,
-                                                 .config = s.models.policy->config,
+        std::make_unique<Rollout>(Rollout::Setup{.generator = generator,
                                                  .policy = s.models.policy->parameters,
                                                  .prompts = s.prompts,
                                                  .seed = s.seed,
@@ -55,8 +58,8 @@ PpoRoles make_roles(const RoleSetup& s) {
                                                .reward = *s.models.reward,
                                                .reference = *s.models.reference,
                                                .micro_batch_tokens = s.train.micro_batch_tokens,
-                                               .temperature = s.options.temperature,
-                                               .between = s.between_scored});
+                                               .between = s.between_scored,
+                                               .arena = arena});
   }
   if (s.learners != nullptr) {
     roles.learner =
@@ -64,15 +67,16 @@ PpoRoles make_roles(const RoleSetup& s) {
                                                  .ranks = *s.learners,
                                                  .policy = *s.models.policy,
                                                  .value = *s.models.value,
-                                                 .reference_head = *s.models.reference_head,
+                                                 .reference_head = s.models.with_reference_head(),
                                                  .options = s.options,
                                                  .train = s.train,
-                                                 .seed = s.seed});
+                                                 .seed = s.seed,
+                                                 .arena = arena});
   }
   // Rank 0 is a rollout rank in either placement.
   if (s.rank == 0) {
     roles.shown =
-        std::make_unique<ShownSamples>(s.device, *s.models.policy, s.shown, s.max_response_tokens);
+        std::make_unique<ShownSamples>(generator, *s.models.policy, s.shown, s.max_response_tokens);
   }
   return roles;
 }

@@ -17,11 +17,17 @@ namespace precis {
 
 /// The models that a rank's roles need; the others are absent.
 struct RoleModels {
-  std::optional<Model> policy;               ///< rollout and learner
-  std::optional<Model> value;                ///< learner
-  std::optional<Model> reward;               ///< reward
-  std::optional<Model> reference;            ///< reward
-  std::optional<Parameters> reference_head;  ///< learner: the reference's output matrix
+  std::optional<Model> policy;     ///< rollout and learner
+  std::optional<Model> value;      ///< learner
+  std::optional<Model> reward;     ///< reward
+  std::optional<Model> reference;  ///< reward
+  /// Learner, unless it has the whole reference: its output matrix.
+  std::optional<Parameters> reference_head;
+
+  /// What has the reference's output matrix, of a learner.
+  [[nodiscard]] const Parameters& with_reference_head() const {
+    return reference ? reference->parameters : *reference_head;
+  }
 };
 
 /// The tensors of `RoleModels::reference_head`, for a language model.
@@ -45,7 +51,7 @@ struct RoleSetup {
   Communicator* learners = nullptr;  ///< data parallel; null: this rank is none of them
   RoleModels& models;
   const std::vector<Example>& prompts;
-  const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
+  const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl shows
   const PpoOptions& options;
   const TrainOptions& train;
   std::uint64_t seed = 0;
@@ -54,6 +60,7 @@ struct RoleSetup {
   std::function<void()> between_decode_steps;
   std::function<void()> between_scored;  ///< micro-batches of the reward role
 };
+/// The roles take their activations from one arena, since a rank plays them one after another.
 [[nodiscard]] PpoRoles make_roles(const RoleSetup& setup);
 
 }  // namespace precis

@@ -5,9 +5,7 @@
 namespace precis {
 
 Rollout::Rollout(const Setup& setup)
-    : setup_(setup),
-      order_(static_cast<std::int64_t>(setup.prompts.size()), setup.seed),
-      generator_(setup.device, setup.config, setup.policy) {}
+    : setup_(setup), order_(static_cast<std::int64_t>(setup.prompts.size()), setup.seed) {}
 
 void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
                        const std::function<void(Episode&&)>& finished) {
@@ -26,16 +24,16 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
     rows[number] = row;
     prompts.push_back({setup_.prompts[static_cast<std::size_t>(row)].query, {number}});
   }
-  generator_.run(
+  setup_.generator->run(
       setup_.policy, prompts, setup_.rule,
-      [&](Generated&& of) {
+      [&](Generated&& generated) {
         Episode episode;
-        episode.number = of.episode;
-        episode.prompt = rows.at(of.episode);
+        episode.number = generated.episode;
+        episode.prompt = rows.at(generated.episode);
         episode.query = setup_.prompts[static_cast<std::size_t>(episode.prompt)].query;
-        episode.response = std::move(of.response);
-        episode.ended = of.ended;
-        episode.rollout_logprobs = std::move(of.logprobs);
+        episode.response = std::move(generated.response);
+        episode.ended = generated.ended;
+        episode.rollout_logprobs = std::move(generated.logprobs);
         episode.weight_version = weight_version;
         finished(std::move(episode));
       },

@@ -17,8 +17,7 @@ namespace precis {
 class Rollout {
  public:
   struct Setup {
-    Device& device;
-    const ModelConfig& config;
+    std::shared_ptr<Generator> generator;
     const Parameters& policy;  ///< this rank's copy; new weights arrive in it
     const std::vector<Example>& prompts;
     std::uint64_t seed = 0;
@@ -38,7 +37,6 @@ class Rollout {
  private:
   Setup setup_;
   PromptOrder order_;
-  Generator generator_;
 };
 
 }  // namespace precis

@@ -1,8 +1,8 @@
 #include "rlhf/step_report.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <type_traits>
 
 #include "base/error.hpp"
@@ -21,18 +21,16 @@ double seconds_of(const PhaseTimer& phases, const char* name) {
 
 }  // namespace
 
-void broadcast(StepReport& report, MpiCommunicator& world, int root) {
+void broadcast(StepReport& report, RankGroup& world, int root) {
   static_assert(std::is_trivially_copyable_v<StepReport>);
-  world.broadcast(view_of(reinterpret_cast<std::uint8_t*>(&report),
-                          Shape{static_cast<std::int64_t>(sizeof report)}),
-                  root);
+  world.broadcast(std::as_writable_bytes(std::span(&report, 1)), root);
 }
 
 void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
                  nlohmann::ordered_json& extra) {
   require(
       options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
-      "Step {}: the policy is {:.4g} nats a summary from the reference; ppo.max_kl allows "
+      "Step {}: the policy is {:.4g} nats per summary from the reference; ppo.max_kl allows "
       "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, in another run folder keeps the "
       "policy closer.",
       step, batch.kl_k1, options.max_kl);
@@ -112,14 +110,14 @@ std::string too_few_ended(const BatchReport& batch, std::int64_t step, const Ppo
       step, 100 * batch.ended_fraction, rule);
 }
 
-void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
                    std::int64_t epochs, Row& row) {
   std::array<double, phase_names.size()> seconds{};
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
     seconds[i] = seconds_of(phases, phase_names[i]);
   }
   const std::array<double, phase_names.size()> mine = seconds;
-  world.all_reduce(view_of(seconds), Reduction::max);
+  world.all_reduce(seconds, Reduction::max);
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
     phases.add(phase_names[i], seconds[i] - mine[i]);
   }
@@ -131,25 +129,6 @@ void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport&
     row[fmt::format("{}_tokens_per_second", phase)] =
         static_cast<double>(count) / seconds_of(phases, phase);
   }
-}
-
-std::vector<Row> episode_rows(std::span<const Experience> batch, std::int64_t step,
-                              std::uint64_t seed, double kl_coefficient, const PpoOptions& options,
-                              const std::function<std::string(const Episode&)>& prompt_id) {
-  const auto logged = static_cast<std::size_t>(std::min(options.log_episodes, options.batch));
-  std::vector<std::vector<std::int64_t>> mini_batches(logged);  // of each episode, by epoch
-  for (std::int64_t epoch = 0; logged > 0 && epoch < options.epochs; ++epoch) {
-    const auto of = mini_batches_of(options.batch, options.mini_batches, seed, step, epoch);
-    for (std::size_t i = 0; i < logged; ++i) {
-      mini_batches[i].push_back(of[i]);
-    }
-  }
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < logged; ++i) {
-    rows.push_back(
-        episode_row(batch[i], step, prompt_id(batch[i].episode), kl_coefficient, mini_batches[i]));
-  }
-  return rows;
 }
 
 }  // namespace precis

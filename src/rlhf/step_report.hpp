@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/progress.hpp"
-#include "parallel/communicator.hpp"
-#include "rlhf/experience.hpp"
+#include "io/metrics.hpp"
+#include "parallel/rank_group.hpp"
+#include "rlhf/batch_report.hpp"
 #include "rlhf/learner.hpp"
+#include "rlhf/options.hpp"
 
 namespace precis {
 
@@ -27,7 +27,7 @@ struct StepReport {
 };
 
 /// From world rank `root` to all.
-void broadcast(StepReport& report, MpiCommunicator& world, int root);
+void broadcast(StepReport& report, RankGroup& world, int root);
 
 /// Before the updates: throws Error with what was seen if the KL is above ppo.max_kl, a number is
 /// not finite or the value loss explodes. `extra` keeps the first value loss for the checkpoints.
@@ -36,7 +36,7 @@ void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& 
 /// After them: throws Error if a number is not finite or the value loss explodes.
 void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra);
 
-/// The step's row of metrics.jsonl (RECIPE, small print), but for what TrainingRun adds.
+/// The step's row of metrics.jsonl (RECIPE, small print), except for what TrainingRun adds.
 [[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);
 
 /// What the progress line says: the reward that is optimised (after rules and KL) first.
@@ -49,12 +49,7 @@ void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::order
 
 /// The longest time of any rank in each phase of the step becomes every rank's; `row` gets the
 /// phases' tokens per second.
-void reduce_phases(PhaseTimer& phases, MpiCommunicator& world, const StepReport& report,
+void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
                    std::int64_t epochs, Row& row);
-
-/// The first ppo.log_episodes rows of episodes.jsonl.
-[[nodiscard]] std::vector<Row> episode_rows(
-    std::span<const Experience> batch, std::int64_t step, std::uint64_t seed, double kl_coefficient,
-    const PpoOptions& options, const std::function<std::string(const Episode&)>& prompt_id);
 
 }  // namespace precis

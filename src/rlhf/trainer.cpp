@@ -4,6 +4,8 @@
 #include <map>
 
 #include "parallel/collectively.hpp"
+#include "rlhf/episode_rows.hpp"
+#include "rlhf/rewards.hpp"
 #include "train/learning_rate.hpp"
 
 namespace precis {
@@ -183,8 +185,9 @@ std::vector<Experience> PpoTrainer::experience(StepReport& report) {
   report.kl_coefficient = kl_coefficient();
   std::vector<Episode> mine = receive_scored();
   const auto timed = setup_.run.phases().phase("experience");
-  std::vector<Experience> batch = whole_batch(
-      learner_grid_->dp(), roles_.learner->experience(std::move(mine), report.kl_coefficient));
+  std::vector<Experience> batch =
+      whole_batch(learner_grid_->dp().group(),
+                  roles_.learner->experience(std::move(mine), report.kl_coefficient));
   if (setup_.options.whiten) {
     whiten(batch);
   }

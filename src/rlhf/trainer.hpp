@@ -22,12 +22,12 @@ class PpoTrainer {
   struct Setup {
     Log& log;
     Machine& machine;
-    MpiCommunicator& world;
+    RankGroup& world;
     TrainingRun& run;
     const RoleLayout& layout;
     RoleModels& models;
     const std::vector<Example>& prompts;
-    const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl is drawn from
+    const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl shows
     const PpoOptions& options;
     const TrainOptions& train;
     std::int64_t max_response_tokens = 0;

@@ -1,23 +1,27 @@
 #include "rlhf/weight_sync.hpp"
 
+#include "parallel/mpi_communicator.hpp"
+
 namespace precis {
 
-WeightSync::WeightSync(MpiCommunicator& world, const RoleLayout& layout) {
+WeightSync::WeightSync(RankGroup& world, const RoleLayout& layout) {
   if (layout.placement == Placement::colocated) {
     return;
   }
   const bool learner = world.rank() == layout.learner.ranks.front();
   const bool member = learner || layout.rollout.contains(world.rank());
-  group_ = world.split(member ? 0 : -1, learner ? 0 : 1, "weight sync");
+  ranks_ = world.split(member ? 0 : -1, learner ? 0 : 1, "weight sync");
+  if (ranks_) {
+    data_ = std::make_unique<MpiCommunicator>(*ranks_);
+  }
 }
 
 void WeightSync::run(Device& device, Parameters& policy) {
-  if (!group_) {
+  if (!data_) {
     return;
   }
-  device.backend().synchronize(device.queue());
-  group_->broadcast(policy.flat(), 0);
-  if (group_->rank() != 0) {
+  data_->broadcast(device.queue(), policy.flat(), 0);
+  if (data_->rank() != 0) {
     policy.changed();
   }
 }

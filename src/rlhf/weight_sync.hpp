@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "model/parameters.hpp"
+#include "parallel/communicator.hpp"
 #include "parallel/role_layout.hpp"
 
 namespace precis {
@@ -13,14 +14,16 @@ namespace precis {
 class WeightSync {
  public:
   /// Collective over `world`.
-  WeightSync(MpiCommunicator& world, const RoleLayout& layout);
+  WeightSync(RankGroup& world, const RoleLayout& layout);
 
   /// Collective over the first learner rank and the rollout ranks; elsewhere nothing happens.
   /// `policy` is this rank's copy.
   void run(Device& device, Parameters& policy);
 
  private:
-  std::unique_ptr<MpiCommunicator> group_;  // the learner first; null: this rank takes no part
+  // The learner first; null: this rank takes no part.
+  std::unique_ptr<RankGroup> ranks_;
+  std::unique_ptr<Communicator> data_;
 };
 
 }  // namespace precis

@@ -1,4 +1,4 @@
-// What a run that has gone wrong is known by; TrainingRun::guard ends it.
+// The signs of a run that has gone wrong; TrainingRun::guard ends it.
 #pragma once
 
 #include <cstdint>

@@ -49,9 +49,11 @@ std::string digest_of_labels(const std::vector<Example>& examples) {
 std::string digest_of_labels(const std::vector<Pair>& pairs) {
   TokenDigest labels;
   for (const Pair& pair : pairs) {
-    const Comparison& of = pair.comparison;
-    for (const std::string* text : {&of.post.id, &of.post.title, &of.post.body, &of.summaries[0],
-                                    &of.summaries[1], &of.policies[0], &of.policies[1]}) {
+    const Comparison& comparison = pair.comparison;
+    for (const std::string* text :
+         {&comparison.post.id, &comparison.post.title, &comparison.post.body,
+          &comparison.summaries[0], &comparison.summaries[1], &comparison.policies[0],
+          &comparison.policies[1]}) {
       labels.add(static_cast<std::int64_t>(digest(*text)));
     }
   }
@@ -95,7 +97,7 @@ std::string digest_of_model(const std::filesystem::path& file) {
 
 std::string digest_of_text(std::string_view text) { return hexadecimal(digest(text)); }
 
-void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests) {
+void agree_on_inputs(RankGroup& ranks, const std::map<std::string, std::string>& digests) {
   std::vector<Fact> facts;
   for (const auto& [key, digest] : digests) {
     facts.push_back({"the digest of " + key, digest});

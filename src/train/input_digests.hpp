@@ -12,7 +12,7 @@
 #include "data/comparisons.hpp"
 #include "data/prompt_rows.hpp"
 #include "data/tldr.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -29,24 +29,24 @@ class TokenDigest {
   std::uint64_t count_ = 0;
 };
 
-/// Of the tokens that are used, whatever the files, their names and their compression.
+/// The digest of the tokens that are used, whatever the files, their names and their compression.
 [[nodiscard]] std::string digest_of(const std::vector<Example>& examples);
-/// Of what results take from rows beside their tokens: ids, and of comparisons the texts and the
-/// policies too. Ranks agree on it; a run that goes on does not ask for it.
+/// The digest of what else of the rows appears in results: ids, and for comparisons also texts and
+/// policies. Ranks agree on it; a run that goes on does not ask for it.
 [[nodiscard]] std::string digest_of_labels(const std::vector<Example>& examples);
 [[nodiscard]] std::string digest_of_labels(const std::vector<Pair>& pairs);
-/// The ids included, which the results show.
+/// The digest of the tokens and of the ids, which the results show.
 [[nodiscard]] std::string digest_of(const std::vector<PromptRow>& rows);
-/// The choices included.
+/// The digest of the tokens and of the choices.
 [[nodiscard]] std::string digest_of(const std::vector<Pair>& pairs);
-/// Of the pairs' weights; "" if all are 1.
+/// The digest of the pairs' weights; "" if all are 1.
 [[nodiscard]] std::string digest_of_weights(const std::vector<Pair>& pairs);
-/// Of a model file's content, from the digests it stores.
+/// The digest of a model file's content, from the digests that it stores.
 [[nodiscard]] std::string digest_of_model(const std::filesystem::path& file);
 [[nodiscard]] std::string digest_of_text(std::string_view text);
 
 /// Collective: throws AgreedError naming key, ranks and hosts unless what each rank has read under
 /// the keys has the same digests.
-void agree_on_inputs(MpiCommunicator& ranks, const std::map<std::string, std::string>& digests);
+void agree_on_inputs(RankGroup& ranks, const std::map<std::string, std::string>& digests);
 
 }  // namespace precis

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "train/options.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 

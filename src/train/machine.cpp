@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "base/system_call.hpp"
@@ -25,12 +28,54 @@ int allowed_cores() {
   return CPU_COUNT(&mine);
 }
 
+constexpr const char* threads_variable = "OMP_NUM_THREADS";
+
+/// The threads that the environment asks for, 0 if it does not. OpenMP's list has one number for
+/// each level of nesting; the first counts.
+std::int64_t threads_of_environment() {
+  const char* const variable = std::getenv(threads_variable);
+  std::string_view text = variable == nullptr ? "" : variable;
+  text = text.substr(0, text.find(','));
+  if (text.empty()) {
+    return 0;
+  }
+  std::int64_t threads = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, threads);
+  if (error != std::errc{} || stop != end || threads < 1) {
+    fail_usage("{} is '{}', expected a number of threads from 1. Unset it, or give --threads.",
+               threads_variable, variable);
+  }
+  return threads;
+}
+
 /// An equal part of the cores that this rank may run on: all of them if it is bound to fewer than
 /// the node has, else those of the node divided among its ranks.
-int threads_for(const MpiSession& mpi) {
+int equal_part_of_cores(const MpiSession& mpi) {
   const int allowed = allowed_cores();
   const auto online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   return std::max(1, allowed < online ? allowed : online / mpi.node_size());
+}
+
+/// The threads of this rank, by the key, else by the environment, else by the cores.
+int choose_threads(std::int64_t key, const MpiSession& mpi, Log& log) {
+  const std::int64_t environment = key > 0 ? 0 : threads_of_environment();
+  const char* const name = environment > 0 ? threads_variable : "threads";
+  const std::int64_t threads = std::max(key, environment);
+  const int cores = allowed_cores();
+  if (const std::int64_t most = std::int64_t{most_threads_a_core} * cores; threads > most) {
+    fail_usage("{} is {}, but this rank may use {}: at most {} are taken, {} a core. {}", name,
+               threads, counted(cores, "core"), counted(most, "thread"), most_threads_a_core,
+               environment > 0 ? "Unset it, or give --threads." : "Give 0 for as many as cores.");
+  }
+  if (threads > cores) {
+    log.warning("{} is {}, but this rank may use {}: more threads than cores are slower.", name,
+                threads, counted(cores, "core"));
+  } else if (environment > 0 && environment < equal_part_of_cores(mpi)) {
+    log.info("{} is {}, of the {} that this rank may use; --threads overrides it.", name,
+             environment, counted(equal_part_of_cores(mpi), "core"));
+  }
+  return threads > 0 ? static_cast<int>(threads) : equal_part_of_cores(mpi);
 }
 
 }  // namespace
@@ -56,19 +101,7 @@ Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
   Device device = open_device(several ? "cpu" : options.device,
                               options.precision.empty() ? "auto" : options.precision);
   options.precision = name_of(device.precision());
-  const int cores = allowed_cores();
-  if (const std::int64_t most = std::int64_t{most_threads_a_core} * cores; options.threads > most) {
-    fail_usage(
-        "threads is {}, but this rank may use {}: at most {} are taken, {} a core. Give 0 for as "
-        "many as cores.",
-        options.threads, counted(cores, "core"), counted(most, "thread"), most_threads_a_core);
-  }
-  const int threads =
-      set_threads(options.threads > 0 ? static_cast<int>(options.threads) : threads_for(mpi));
-  if (options.threads > cores) {
-    log.warning("threads is {}, but this rank may use {}: more threads than cores are slower.",
-                options.threads, counted(cores, "core"));
-  }
+  const int threads = set_threads(choose_threads(options.threads, mpi, log));
   const std::string text = fmt::format("{} ({}), {} each, {} ({}), {}", counted(mpi.size(), "rank"),
                                        layout, counted(threads, "thread"), device.backend().name,
                                        device.backend().describe(), options.precision);
@@ -76,7 +109,7 @@ Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
   return {std::move(device), threads, text};
 }
 
-void log_peak_memory(Log& log, MpiCommunicator& world, const Memory& memory) {
+void log_peak_memory(Log& log, RankGroup& world, const Memory& memory) {
   const MemoryCount& mine = memory.peak();
   const std::int64_t most = all_max(world, mine.total());
   const std::int64_t rank =

@@ -7,7 +7,7 @@
 #include "device/device.hpp"
 #include "parallel/mpi_session.hpp"
 #include "parallel/process_grid.hpp"
-#include "train/options.hpp"
+#include "train/machine_options.hpp"
 
 namespace precis {
 
@@ -26,7 +26,7 @@ struct Machine {
                                     const std::string& layout);
 
 /// Collective: says how much memory the rank that held the most held at its peak, and what for.
-void log_peak_memory(Log& log, MpiCommunicator& world, const Memory& memory);
+void log_peak_memory(Log& log, RankGroup& world, const Memory& memory);
 
 /// The grid of a command with one role: `grid`, or dp = number of ranks. Throws UsageError unless
 /// it fits the ranks, data parallel only.

@@ -33,12 +33,12 @@ std::vector<RankMemory> gather(MpiSession& mpi, const Memory& memory, const Plan
                                .dump();
   std::vector<RankMemory> ranks;
   for (const Bytes& bytes : mpi.world().all_gather(std::as_bytes(std::span(text)))) {
-    const auto of = nlohmann::json::parse(
+    const auto told = nlohmann::json::parse(
         std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-    ranks.push_back({.planned = {of["role"], {of["bytes"]}},
-                     .host = of["host"],
-                     .space = {of["free"], of["total"]},
-                     .held = of["held"]});
+    ranks.push_back({.planned = {told["role"], {told["bytes"]}},
+                     .host = told["host"],
+                     .space = {told["free"], told["total"]},
+                     .held = told["held"]});
   }
   return ranks;
 }
@@ -107,7 +107,7 @@ std::string table_of(const std::vector<RankMemory>& ranks) {
   return text + line("together", [&](std::size_t i) { return text_of(kinds[i].most.total()); });
 }
 
-/// What the ranks of one host need together, and what is there.
+/// What the ranks of one host need together, and what the host has.
 struct HostPlan {
   std::int64_t ranks = 0;
   std::int64_t needed = 0;

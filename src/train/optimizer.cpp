@@ -1,15 +1,17 @@
 #include "train/optimizer.hpp"
 
+#include "kernels/exact_sum.hpp"
 #include "model/model.hpp"
 
 namespace precis {
 
 Optimizer::Optimizer(Device& device, const Parameters& layout)
     : device_(&device),
-      gradients_(device, layout.specs(), MemoryUse::gradients),
+      gradients_(device, gradient_specs(layout.specs()), MemoryUse::gradients),
       first_(device, layout.specs(), MemoryUse::optimizer_state),
       second_(device, layout.specs(), MemoryUse::optimizer_state),
-      sum_of_squares_(device.allocate({1}, DType::f64)),
+      sum_of_squares_(device.allocate({exact_sum_words}, DType::i64)),
+      rounded_sum_of_squares_(device.allocate({1}, DType::f64)),
       norm_(device.allocate({1}, DType::f64)),
       scale_(device.allocate({1})) {}
 
@@ -17,13 +19,25 @@ void Optimizer::zero_gradients() {
   device_->backend().fill(device_->queue(), gradients_.flat(), 0.0);
 }
 
+View Optimizer::joined_gradients() {
+  const int rows = gradients_.find(embedded_rows_gradient);
+  if (rows < 0) {
+    return gradients_.flat();
+  }
+  device_->backend().add(device_->queue(), gradients_.at("embedding/token"), gradients_.at(rows));
+  const View all = gradients_.flat();
+  return all.rows(0, all.numel() - gradients_.flat_part(rows).numel());
+}
+
 double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
-  kernels.synchronize(queue);
-  data_parallel.all_reduce(gradients_.flat(), Reduction::sum);
-  kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients_.flat(), Write::overwrite);
-  kernels.clip_scale(queue, scale_.view(), norm_.view(), sum_of_squares_.view(), clip_norm);
+  const View gradients = joined_gradients();
+  data_parallel.all_reduce(queue, gradients, Reduction::sum);
+  kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients, Write::overwrite);
+  const ExactSum squares(device_->to_host<std::int64_t>(sum_of_squares_.view()));
+  kernels.fill(queue, rounded_sum_of_squares_.view(), squares.value());
+  kernels.clip_scale(queue, scale_.view(), norm_.view(), rounded_sum_of_squares_.view(), clip_norm);
   return device_->to_host<double>(norm_.view())[0];
 }
 

@@ -4,7 +4,7 @@
 #include "io/model_file.hpp"
 #include "model/parameters.hpp"
 #include "parallel/communicator.hpp"
-#include "train/options.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 
@@ -13,7 +13,7 @@ class Optimizer {
  public:
   Optimizer(Device& device, const Parameters& layout);
 
-  /// Where backward passes add to; zero after zero_gradients().
+  /// What backward passes add to (gradient_specs); zero after zero_gradients().
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
   void zero_gradients();
 
@@ -30,9 +30,13 @@ class Optimizer {
   void read(const StateReader& file, std::string_view part, std::int64_t updates);
 
  private:
+  /// All tensors of gradients, with nothing left to be added to them.
+  [[nodiscard]] View joined_gradients();
+
   Device* device_;
   Parameters gradients_, first_, second_;
-  Tensor sum_of_squares_, norm_, scale_;  // (1) f64, f64, f32
+  Tensor sum_of_squares_;                         // (exact_sum_words) i64
+  Tensor rounded_sum_of_squares_, norm_, scale_;  // (1) f64, f64, f32
   std::int64_t updates_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "data/step_rows.hpp"
 #include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/planned_ranks.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
@@ -47,27 +48,37 @@ std::int64_t tokens_of(const TrainingPlan& plan, const RowList& rows) {
   return tokens;
 }
 
-/// The rank's micro-batches, in their order, that are larger than all before them in tokens, rows
-/// or tokens of the loss: only with these do workspaces grow.
-std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const SupervisedTask& task,
-                                           int rank, int ranks) {
-  // Later ones are seldom larger, and a run may have millions.
+/// What the memory of a micro-batch grows with.
+struct MicroBatchSize {
+  std::int64_t tokens = 0;
+  std::size_t rows = 0;
+  double weight = 0;  ///< rows at which the output is read, or proportional to rows
+
+  [[nodiscard]] bool fits_into(const MicroBatchSize& other) const {
+    return tokens <= other.tokens && rows <= other.rows && weight <= other.weight;
+  }
+};
+
+/// The rank's micro-batches, in their order, that do not fit into one before them: only with these
+/// do workspaces grow.
+std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
+                                           const SupervisedObjective& objective, int rank,
+                                           int ranks) {
+  // Later ones are seldom larger, and a run may have millions of them.
   constexpr std::int64_t most_steps = 10'000;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   StepRows step_rows(rows, plan.train.batch, plan.seed);
   const std::int64_t steps = std::min(total_steps(plan.train, rows), most_steps);
   std::vector<RowList> growing;
-  std::int64_t most_tokens = 0;
-  std::size_t most_rows = 0;
-  double most_weight = 0;
+  std::vector<MicroBatchSize> largest;  // none fits into another
   for (std::int64_t step = 0; step < steps; ++step) {
     for (RowList& micro : micro_batches_of(plan, step_rows.of(step), rank, ranks)) {
-      const std::int64_t tokens = tokens_of(plan, micro);
-      const double weight = task.weight(micro);
-      if (tokens > most_tokens || micro.size() > most_rows || weight > most_weight) {
-        most_tokens = std::max(most_tokens, tokens);
-        most_rows = std::max(most_rows, micro.size());
-        most_weight = std::max(most_weight, weight);
+      const MicroBatchSize size{.tokens = tokens_of(plan, micro),
+                                .rows = micro.size(),
+                                .weight = objective.weight(micro)};
+      if (std::ranges::none_of(largest, [&](const auto& other) { return size.fits_into(other); })) {
+        std::erase_if(largest, [&](const auto& other) { return other.fits_into(size); });
+        largest.push_back(size);
         growing.push_back(std::move(micro));
       }
     }
@@ -75,11 +86,15 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan, const Super
   return growing;
 }
 
-/// Collective, of the rank that takes longest: by a micro-batch of one row and one of as many as
-/// take some seconds, each with an update.
-double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicator& world) {
+/// Collective: the seconds of the slowest rank, measured on a micro-batch of one row and on one
+/// that takes some seconds, each with an update.
+double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& world) {
   Model& model = plan.model;
-  const PlannedTask planned = plan.make_task(machine, model, world);
+  const auto objective = plan.make_objective(machine, model, world);
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = world,
+                     .micro_batch_tokens = plan.train.micro_batch_tokens});
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
@@ -90,21 +105,23 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, MpiCommunicat
     }
   }
   Optimizer optimizer(machine.device, model.parameters);
+  MpiCommunicator data_parallel(world);
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
-  const WorkCost cost = measure_cost(
-      world, machine.device,
-      {.run =
-           [&](std::int64_t count) {
-             const RowList part = first(count);
-             optimizer.zero_gradients();
-             (void)planned.task.accumulate(part, planned.task.weight(part), optimizer.gradients());
-             (void)optimizer.reduce(world, plan.train.clip_norm);
-             optimizer.apply(model.parameters, plan.train, 0.0);
-           },
-       .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
-       .most = std::ssize(measured)});
+  const WorkCost cost =
+      measure_cost(world, machine.device,
+                   {.run =
+                        [&](std::int64_t count) {
+                          const RowList part = first(count);
+                          optimizer.zero_gradients();
+                          (void)accumulate(pipeline, *objective, part, objective->weight(part),
+                                           optimizer.gradients());
+                          (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
+                          optimizer.apply(model.parameters, plan.train, 0.0);
+                        },
+                    .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
+                    .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
   const auto mine = part_of(std::min(plan.train.batch, rows), 0, world.size());
   return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
@@ -148,20 +165,24 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
   Model model{.config = config,
               .tokenizer = plan.model.tokenizer,
               .parameters = Parameters(machine.device, parameter_specs(config))};
-  const PlannedTask planned = plan.make_task(machine, model, group);
+  const auto objective = plan.make_objective(machine, model, group.group());
+  Pipeline pipeline({.device = machine.device,
+                     .model = model,
+                     .ranks = group.group(),
+                     .micro_batch_tokens = plan.train.micro_batch_tokens});
   Optimizer optimizer(machine.device, model.parameters);
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {
     best.emplace(machine.device, model.parameters.specs());
   }
-  for (const RowList& micro : growing_micro_batches(plan, planned.task, rank, ranks)) {
-    (void)planned.task.accumulate(micro, 1.0, optimizer.gradients());
+  for (const RowList& micro : growing_micro_batches(plan, *objective, rank, ranks)) {
+    (void)accumulate(pipeline, *objective, micro, 1.0, optimizer.gradients());
   }
-  if (planned.task.has_validation) {
-    (void)planned.task.validate();
+  if (objective->facts().has_validation) {
+    (void)objective->validate();
   }
-  if (planned.task.sample) {
-    (void)planned.task.sample(1);
+  if (objective->facts().has_samples) {
+    (void)objective->sample(1);
   }
   return machine.device.memory().peak();
 }

@@ -11,16 +11,10 @@
 #include "model/model.hpp"
 #include "parallel/mpi_session.hpp"
 #include "train/machine.hpp"
-#include "train/options.hpp"
 #include "train/supervised.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
-
-/// An objective and what it asks of the training loop; `task` is valid as long as `objective`.
-struct PlannedTask {
-  std::shared_ptr<void> objective;
-  SupervisedTask task;
-};
 
 struct TrainingPlan {
   Model& model;  ///< the one that training would start from; of no use after `describe`
@@ -28,8 +22,10 @@ struct TrainingPlan {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> lengths;  ///< tokens of each training row, as micro-batches count them
   std::int64_t validation_rows = 0;
-  /// The objective of the run, for a machine, a model on it, and ranks to share the rows with.
-  std::function<PlannedTask(Machine&, const Model&, Communicator&)> make_task;
+  /// The objective of the run, on a machine, for a model there, and for the ranks that share the
+  /// rows.
+  std::function<std::unique_ptr<SupervisedObjective>(Machine&, const Model&, RankGroup&)>
+      make_objective;
 };
 
 /// The tensors that rank `rank` of `ranks` holds at its peak on a device like this one: the run

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 /// What the commands write at the end of a run.
 constexpr std::array<const char*, 3> all_final_files{"model.h5", "policy.h5", "value.h5"};
-/// More changes than these say that it is another run, not which.
+/// With more changes than this it is clearly another run, and naming them all helps nobody.
 constexpr std::size_t most_named = 5;
 
 }  // namespace

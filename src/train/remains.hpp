@@ -1,4 +1,4 @@
-// What a run folder without checkpoints still holds of a run, which nothing less may replace.
+// What a run folder without checkpoints still holds of a run, and must not lose to a new run.
 #pragma once
 
 #include <cstdint>

@@ -14,29 +14,33 @@ namespace precis {
 /// loss(theta) = -log sigmoid(r(x, y_chosen) - r(x, y_rejected)), a mean over pairs (Stiennon 2020,
 /// section 3.4), r read at the end token; over pairs by their weights, if they have some. Accuracy
 /// in training is weighted alike, validation is not.
-class RewardObjective {
+class RewardObjective final : public SupervisedObjective {
  public:
-  RewardObjective(Machine& machine, const Model& model, Communicator& ranks,
+  RewardObjective(Machine& machine, const Model& model, RankGroup& ranks,
                   const std::vector<Pair>& train, const std::vector<Pair>& valid,
                   std::int64_t micro_batch_tokens);
 
-  /// Valid as long as this object.
-  [[nodiscard]] SupervisedTask task();
+  [[nodiscard]] std::vector<std::int64_t> lengths() const override;
+  [[nodiscard]] PackedBatch pack(const MicroBatch& rows) const override;
+  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
+                                     Parameters& gradients) override;
+  [[nodiscard]] double weight(std::span<const std::int64_t> rows) const override;
+  void begin(std::span<const std::int64_t> rows, double weight) override;
+  [[nodiscard]] LossSums sums() override;
+  [[nodiscard]] LossSums validate() override;
 
  private:
-  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, double weight,
-                                    Parameters& gradients);
-  [[nodiscard]] LossSums validate();
+  /// The step's pairs of a micro-batch.
+  [[nodiscard]] std::span<const Pair* const> pairs(const MicroBatch& rows) const;
 
   Machine& machine_;
   const Model& model_;
-  Communicator& ranks_;
-  std::int64_t micro_batch_tokens_;
+  RankGroup& ranks_;
   const std::vector<Pair>& train_;
   const std::vector<Pair>& valid_;
-  std::vector<double> weights_;  // the different ones of the training pairs, rising
-  Tensor sums_;                  // (weights, PreferenceSum::count) f64
-  Stage stage_;
+  std::vector<const Pair*> step_;  // the step's rows
+  double step_weight_ = 1;
+  Tensor sums_;  // (PreferenceSum::count, exact_sum_words) i64
   ScalarHead head_;
   Evaluator evaluator_;
 };
@@ -44,7 +48,7 @@ class RewardObjective {
 /// Rewards of both summaries of each pair, summary 0 first, on every rank; `model`'s shift
 /// included.
 [[nodiscard]] std::vector<std::array<float, 2>> pair_rewards(
-    Device& device, const ModelConfig& config, const Parameters& parameters, MpiCommunicator& ranks,
+    Device& device, const ModelConfig& config, const Parameters& parameters, RankGroup& ranks,
     std::span<const Pair> pairs, std::int64_t micro_batch_tokens);
 
 /// The mean reward of the summaries of policy `ref`, each distinct (post, summary) once, summed in

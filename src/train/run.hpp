@@ -1,12 +1,10 @@
-// The life of a training run: folder and lock, where it goes on, metrics, checkpoints, when it
-// stops.
+// The life of a training run: where it goes on, its steps, when it stops.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,35 +13,25 @@
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/progress.hpp"
-#include "base/signals.hpp"
-#include "io/checkpoint.hpp"
 #include "io/metrics.hpp"
 #include "io/run_folder.hpp"
-#include "io/tensorboard.hpp"
-#include "parallel/communicator.hpp"
-#include "train/options.hpp"
+#include "parallel/rank_group.hpp"
+#include "train/checkpoint_options.hpp"
 #include "train/remains.hpp"
-#include "train/stopping.hpp"
-#include "train/trace.hpp"
+#include "train/run_checkpoints.hpp"
+#include "train/run_options.hpp"
+#include "train/run_record.hpp"
+#include "train/run_state.hpp"
+#include "train/stop_wishes.hpp"
 
 namespace precis {
-
-/// What every checkpoint says about the run beside its tensors, as the JSON text `state`.
-struct RunState {
-  std::string command;  ///< "sft", "reward", "ppo"
-  std::int64_t step = 0;
-  std::int64_t tokens = 0;
-  std::string
-      layout;  ///< ranks, threads, instruction set: reproducible to the bit where it is equal
-  nlohmann::ordered_json extra = nlohmann::ordered_json::object();  ///< the command's own counters
-};
 
 class TrainingRun {
  public:
   struct Setup {
     Log& log;
     OptionTable& options;
-    MpiCommunicator& world;
+    RankGroup& world;
     const RunOptions& run;
     const CheckpointOptions& checkpoint;
     std::int64_t stop_after = 0;
@@ -52,13 +40,14 @@ class TrainingRun {
     std::vector<std::string> final_files;  ///< in the run folder, written when the run is complete
   };
 
-  /// Collective, and quick: it comes before data and models are read. Creates or opens the folder,
-  /// takes its lock and finds the newest whole checkpoint. Throws on all ranks if one of these
-  /// fails.
+  /// Collective, and quick: to be called before data and models are read. Creates or opens the
+  /// folder, takes its lock and finds the newest whole checkpoint. Throws on all ranks if one of
+  /// these fails.
   explicit TrainingRun(const Setup& setup);
 
   /// Collective, when all keys have their values: throws UsageError if the folder holds something
-  /// of this run already and a key has changed that may not, lest less takes its place.
+  /// of this run already and a key has changed that must not: a new run must not replace what is
+  /// there.
   void check_deck();
   /// Collective: notes what the inputs under these keys hold (a digest; "" for none), for the
   /// checkpoints. Throws UsageError naming the keys whose inputs are not those that the run was
@@ -67,9 +56,9 @@ class TrainingRun {
 
   /// The checkpoint that the run goes on from, verified; nothing for a new run.
   [[nodiscard]] const std::optional<std::filesystem::path>& checkpoint() const noexcept {
-    return checkpoint_;
+    return checkpoints_.newest();
   }
-  /// Whether there is no checkpoint, but the final files are there: nothing can be added to them.
+  /// Whether there are final files but no checkpoint: such a run cannot go on.
   [[nodiscard]] bool is_finished() const noexcept { return remains_ == Remains::final_files; }
   [[nodiscard]] const RunState& state() const noexcept { return state_; }
   [[nodiscard]] RunState& state() noexcept { return state_; }
@@ -87,7 +76,7 @@ class TrainingRun {
 
   /// After a step, on every rank: counts it and, on rank 0, writes its row. `metrics` comes after
   /// `step` and `tokens`; phase times and rates are added. `progress` goes to the progress line.
-  void record(std::int64_t tokens, Row metrics, ProgressNumbers progress);
+  void record(std::int64_t tokens, const Row& metrics, const ProgressNumbers& progress);
   /// Appends rows to RUN/samples.jsonl and RUN/episodes.jsonl, on rank 0.
   void add_samples(const std::vector<Row>& rows);
   void add_episodes(const std::vector<Row>& rows);
@@ -96,7 +85,7 @@ class TrainingRun {
   [[nodiscard]] PhaseTimer& phases() noexcept { return phases_; }
 
   /// What fills a checkpoint after its `state` and `deck`: the parts, on the writing rank.
-  using Describe = std::function<void(StateWriter&)>;
+  using Describe = RunCheckpoints::Describe;
   /// At the safe point after a step, collective: writes a checkpoint if one is due, the run is
   /// complete or it must stop. Returns true if the run must stop now (a signal, stop_after, the end
   /// of the allocation): the command returns stopped_early. Throws Error if the checkpoint cannot
@@ -107,56 +96,40 @@ class TrainingRun {
   void save_again(const Describe& describe);
   /// Collective: runs `check`, which throws if the run has gone wrong. Then the state after the
   /// last whole step is saved, if no checkpoint has it yet and it is still `intact`: no update of
-  /// the present step has changed it. No older checkpoint goes, as that state may be the cause. The
-  /// Error says which checkpoint is the last.
+  /// the present step has changed it. No older checkpoint is removed, as that state may be the
+  /// cause. The Error says which checkpoint is the last.
   void guard(const std::function<void()>& check, const Describe& describe, bool intact = true);
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
-  [[nodiscard]] bool resave() const noexcept { return checkpoint_options_.resave; }
+  [[nodiscard]] bool resave() const noexcept { return resave_; }
 
   /// The rank that writes checkpoints (ppo: the first learner); 0 unless set before the first save.
-  void set_writer(int world_rank) noexcept { writer_ = world_rank; }
+  void set_writer(int world_rank) noexcept { checkpoints_.set_writer(world_rank); }
 
  private:
-  void find_checkpoint();
-  void tell_how_it_stops();
-  /// Collective: writes a checkpoint of the present state. The message of its Error says which
-  /// checkpoint is the last.
-  void save(const Describe& describe, OldCheckpoints old = OldCheckpoints::remove);
-  [[nodiscard]] std::string keep_last_state(const Describe& describe, bool intact);
-  [[nodiscard]] std::string last_checkpoint() const;
-  /// What this rank wants at a safe point: nothing (0), a checkpoint, or a stop with its cause.
-  [[nodiscard]] std::int64_t wish() const;
-  /// The cause that the ranks have agreed on, in words.
-  [[nodiscard]] std::string cause_of(std::int64_t wish) const;
-  [[nodiscard]] bool checkpoint_is_due() const;
-  [[nodiscard]] bool is_writer() const { return world_.rank() == writer_; }
+  /// Makes a signal report that nothing is lost, and what the run has reached.
+  void stand_still();
+  void open_folder(const std::string& command);
+  void take_state_of_checkpoint(RunState stored);
 
   Log& log_;
   OptionTable& options_;
-  MpiCommunicator& world_;
+  RankGroup& world_;
   RunOptions run_options_;
-  CheckpointOptions checkpoint_options_;
-  std::int64_t stop_after_;
+  bool resave_;
   std::vector<std::string> final_files_;
   std::filesystem::path folder_;
-  std::optional<AllocationEnd> allocation_end_;
-  std::unique_ptr<RunFolder> run_folder_;  // rank 0
-  CheckpointFolder checkpoints_;
-  std::optional<std::filesystem::path> checkpoint_;
+  std::optional<RunFolder> run_folder_;  // rank 0
+  RunCheckpoints checkpoints_;
   Remains remains_ = Remains::nothing;  // with a checkpoint: nothing
   RunState state_;
-  std::int64_t saved_step_ = 0;  // of the last checkpoint
-  int writer_ = 0;
   std::int64_t total_steps_ = 0;
-  std::int64_t first_step_ = 0;                            // steps done when this launch began
-  std::unique_ptr<RowFile> metrics_, samples_, episodes_;  // rank 0
-  std::unique_ptr<TensorboardFile> tensorboard_;           // rank 0, with log.tensorboard
-  std::unique_ptr<Progress> progress_;                     // rank 0
-  std::unique_ptr<TraceFile> trace_;                       // rank 0, with `trace`
+  std::int64_t first_step_ = 0;      // steps done when this launch began
+  std::optional<RunRecord> record_;  // rank 0, from `begin`
   PhaseTimer phases_;
-  Stopwatch step_watch_, checkpoint_watch_;
-  double longest_step_ = 0, longest_save_ = 0, last_save_ = 0;
-  std::optional<StopSignals> signals_;  // from `begin` to the last step: around it nothing is lost
+  Stopwatch step_watch_;
+  double longest_step_ = 0;
+  std::optional<EndsWithoutLoss> standstill_;  // but from `begin` to the last step
+  StopWishes stop_wishes_;  // watched from `begin` to the last step: around it nothing is lost
 };
 
 }  // namespace precis

@@ -10,86 +10,89 @@ constexpr std::int64_t shown_tokens = 48;
 
 }  // namespace
 
-SftObjective::SftObjective(Machine& machine, const Model& model, Communicator& ranks,
+SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
                            const std::vector<Example>& train, const std::vector<Example>& valid,
                            SftLoss loss, std::int64_t micro_batch_tokens)
-    : machine_(machine),
+    : SupervisedObjective({.rows = std::ssize(train),
+                           .has_accuracy = false,
+                           .has_validation = !valid.empty(),
+                           .has_samples = true}),
+      machine_(machine),
       model_(model),
       ranks_(ranks),
-      loss_(loss),
-      micro_batch_tokens_(micro_batch_tokens),
-      train_(rows_of(train)),
-      valid_(rows_of(valid)),
-      sum_(machine.device.allocate({1}, DType::f64)),
-      stage_(machine.device, model.config, model.parameters),
+      train_(texts_of(train, loss)),
+      valid_(texts_of(valid, loss)),
+      sum_(machine.device.allocate({exact_sum_words}, DType::i64)),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }),
-      shown_(machine.device, model, valid.empty() ? train : valid, shown_tokens) {}
+      shown_(std::make_shared<Generator>(machine.device, model.config, model.parameters), model,
+             valid.empty() ? train : valid, shown_tokens) {}
 
 Sequence SftObjective::Text::sequence() const {
   const std::span<const std::int32_t> all(tokens);
   return {all.first(given), all.subspan(given)};
 }
 
-std::vector<SftObjective::Text> SftObjective::rows_of(const std::vector<Example>& examples) const {
-  std::vector<Text> rows;
+std::vector<SftObjective::Text> SftObjective::texts_of(const std::vector<Example>& examples,
+                                                       SftLoss loss) {
+  std::vector<Text> texts;
   for (const Example& example : examples) {
-    Text row{example.query, loss_ == SftLoss::response ? example.query.size() : 1};
-    row.tokens.insert(row.tokens.end(), example.response.begin(), example.response.end());
-    rows.push_back(std::move(row));
+    Text text{example.query, loss == SftLoss::response ? example.query.size() : 1};
+    text.tokens.insert(text.tokens.end(), example.response.begin(), example.response.end());
+    texts.push_back(std::move(text));
   }
-  return rows;
+  return texts;
 }
 
-SupervisedTask SftObjective::task() {
-  SupervisedTask task;
-  task.rows = static_cast<std::int64_t>(train_.size());
-  task.has_validation = !valid_.empty();
-  task.weight = [this](std::span<const std::int64_t> rows) {
-    std::int64_t count = 0;
-    for (const std::int64_t row : rows) {
-      const Text& of = train_[static_cast<std::size_t>(row)];
-      count += static_cast<std::int64_t>(of.tokens.size() - of.given);
-    }
-    return static_cast<double>(count);
-  };
-  task.accumulate = [this](std::span<const std::int64_t> rows, double weight,
-                           Parameters& gradients) { return accumulate(rows, weight, gradients); };
-  task.validate = [this] { return validate(); };
-  task.sample = [this](std::int64_t step) { return sample(step); };
-  return task;
-}
-
-LossSums SftObjective::accumulate(std::span<const std::int64_t> rows, double weight,
-                                  Parameters& gradients) {
-  std::vector<Sequence> sequences;
+double SftObjective::weight(std::span<const std::int64_t> rows) const {
+  std::int64_t count = 0;
   for (const std::int64_t row : rows) {
-    sequences.push_back(train_[static_cast<std::size_t>(row)].sequence());
+    const Text& text = train_[static_cast<std::size_t>(row)];
+    count += static_cast<std::int64_t>(text.tokens.size() - text.given);
   }
+  return static_cast<double>(count);
+}
+
+void SftObjective::begin(std::span<const std::int64_t> rows, double weight) {
+  step_.clear();
+  for (const std::int64_t row : rows) {
+    step_.push_back(train_[static_cast<std::size_t>(row)].sequence());
+  }
+  step_weight_ = weight;
+  machine_.device.backend().fill(machine_.device.queue(), sum_.view(), 0.0);
+}
+
+std::vector<std::int64_t> SftObjective::lengths() const { return lengths_of(step_); }
+
+std::span<const Sequence> SftObjective::sequences(const MicroBatch& rows) const {
+  return rows.of(std::span<const Sequence>(step_));
+}
+
+PackedBatch SftObjective::pack(const MicroBatch& rows) const {
+  return pack_for_responses(sequences(rows));
+}
+
+View SftObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
+                                   Parameters& gradients) {
   Device& device = machine_.device;
-  device.backend().fill(device.queue(), sum_.view(), 0.0);
+  const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
+    device.backend().fill(device.queue(), dlogprob, -1.0 / step_weight_);
+  };
+  const auto loss =
+      head_.forward_backward(model_.parameters, gradients, workspace, hidden,
+                             response_targets(sequences(rows)).targets, 1.0, loss_gradient);
+  device.backend().sum(device.queue(), sum_.view(), loss.logprob, Write::accumulate);
+  return loss.dhidden;
+}
+
+LossSums SftObjective::sums() {
   LossSums out;
-  for (const MicroBatch& micro : split_sequences(sequences, micro_batch_tokens_)) {
-    ranks_.progress().tick("gradient");
-    const auto part = std::span<const Sequence>(sequences).subspan(
-        static_cast<std::size_t>(micro.begin), static_cast<std::size_t>(micro.end - micro.begin));
-    const PackedBatch batch = pack_inputs(part);
-    const TokenTargets targets = response_targets(part);
-    const ConstView hidden = stage_.forward(model_.parameters, batch, 0);
-    View dhidden = stage_.workspace(0).zeros(hidden.shape(), hidden.dtype());
-    const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
-      device.backend().fill(device.queue(), dlogprob, -1.0 / weight);
-    };
-    const ConstView logprob =
-        head_.forward_backward(model_.parameters, gradients, stage_.workspace(0), hidden, targets,
-                               1.0, loss_gradient, dhidden);
-    device.backend().sum(device.queue(), sum_.view(), logprob, Write::accumulate);
-    stage_.backward(model_.parameters, gradients, 0, dhidden);
-    out.weight += static_cast<double>(targets.size());
-    out.tokens += batch.size() + batch.sequences();
+  for (const Sequence& sequence : step_) {
+    out.weight += static_cast<double>(sequence.response.size());
+    out.tokens += sequence.size();
   }
-  out.loss = -device.to_host<double>(sum_.view())[0];
+  out.loss = ExactSum(machine_.device.to_host<std::int64_t>(sum_.view())).negated();
   return out;
 }
 
@@ -102,11 +105,10 @@ LossSums SftObjective::validate() {
   }
   LossSums out;
   for (const auto& logprobs : evaluator_.statistics(model_.parameters, sequences, 1.0).logprobs) {
-    for (const float logprob : logprobs) {
-      out.loss -= static_cast<double>(logprob);
-    }
+    out.loss.add(logprobs);
     out.weight += static_cast<double>(logprobs.size());
   }
+  out.loss = out.loss.negated();
   return out;
 }
 

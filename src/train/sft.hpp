@@ -1,4 +1,4 @@
-// Supervised fine-tuning: next-token loss on the summaries people wrote.
+// Supervised fine-tuning: next-token loss on the summaries that people wrote.
 #pragma once
 
 #include <vector>
@@ -14,15 +14,23 @@ namespace precis {
 /// Which tokens the loss is on: the response (Stiennon 2020), or query and response.
 enum class SftLoss { response, all };
 
-class SftObjective {
+/// The mean negative log-prob of the tokens that follow what is given.
+class SftObjective final : public SupervisedObjective {
  public:
   /// `ranks` share each step's rows; the progress record is ticked between micro-batches.
-  SftObjective(Machine& machine, const Model& model, Communicator& ranks,
+  SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
                const std::vector<Example>& train, const std::vector<Example>& valid, SftLoss loss,
                std::int64_t micro_batch_tokens);
 
-  /// Valid as long as this object.
-  [[nodiscard]] SupervisedTask task();
+  [[nodiscard]] std::vector<std::int64_t> lengths() const override;
+  [[nodiscard]] PackedBatch pack(const MicroBatch& rows) const override;
+  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
+                                     Parameters& gradients) override;
+  [[nodiscard]] double weight(std::span<const std::int64_t> rows) const override;
+  void begin(std::span<const std::int64_t> rows, double weight) override;
+  [[nodiscard]] LossSums sums() override;
+  [[nodiscard]] LossSums validate() override;
+  [[nodiscard]] std::vector<Row> sample(std::int64_t step) override;
 
  private:
   /// Query and response end to end, and how many of the tokens are given, not predicted.
@@ -32,20 +40,18 @@ class SftObjective {
     [[nodiscard]] Sequence sequence() const;
   };
 
-  [[nodiscard]] std::vector<Text> rows_of(const std::vector<Example>& examples) const;
-  [[nodiscard]] LossSums accumulate(std::span<const std::int64_t> rows, double weight,
-                                    Parameters& gradients);
-  [[nodiscard]] LossSums validate();
-  [[nodiscard]] std::vector<Row> sample(std::int64_t step);
+  [[nodiscard]] static std::vector<Text> texts_of(const std::vector<Example>& examples,
+                                                  SftLoss loss);
+  /// The step's sequences of a micro-batch.
+  [[nodiscard]] std::span<const Sequence> sequences(const MicroBatch& rows) const;
 
   Machine& machine_;
   const Model& model_;
-  Communicator& ranks_;
-  SftLoss loss_;
-  std::int64_t micro_batch_tokens_;
+  RankGroup& ranks_;
   std::vector<Text> train_, valid_;
-  Tensor sum_;  // (1) f64: of the step's log-probs
-  Stage stage_;
+  std::vector<Sequence> step_;  // the step's rows
+  double step_weight_ = 1;
+  Tensor sum_;  // (exact_sum_words) i64: of the step's log-probs
   LanguageHead head_;
   Evaluator evaluator_;
   ShownSamples shown_;

@@ -1,6 +1,7 @@
 #include "train/shown_samples.hpp"
 
 #include <string_view>
+#include <utility>
 
 #include "data/response_text.hpp"
 
@@ -11,9 +12,9 @@ constexpr std::size_t shown_posts = 4;
 
 }  // namespace
 
-ShownSamples::ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples,
-                           std::int64_t max_new_tokens)
-    : max_new_tokens_(max_new_tokens), generator_(device, model.config, model.parameters) {
+ShownSamples::ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
+                           const std::vector<Example>& examples, std::int64_t max_new_tokens)
+    : max_new_tokens_(max_new_tokens), generator_(std::move(generator)) {
   if (model.tokenizer.empty()) {
     return;
   }
@@ -42,18 +43,18 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
     prompts.push_back({shown_[i].query, {static_cast<std::int64_t>(i)}});
   }
   std::vector<Row> rows(prompts.size());
-  generator_.run(
+  generator_->run(
       parameters, prompts, rule,
-      [&](Generated&& of) {
-        const Shown& shown = shown_[static_cast<std::size_t>(of.episode)];
-        const char* finish = of.ended ? "eos" : "length";
-        if (of.ended) {
-          of.response.pop_back();
+      [&](Generated&& generated) {
+        const Shown& shown = shown_[static_cast<std::size_t>(generated.episode)];
+        const char* finish = generated.ended ? "eos" : "length";
+        if (generated.ended) {
+          generated.response.pop_back();
         }
-        rows[static_cast<std::size_t>(of.episode)] = {
+        rows[static_cast<std::size_t>(generated.episode)] = {
             {"step", step},
             {"id", shown.id},
-            {"response", response_text(*tokenizer_, of.response)},
+            {"response", response_text(*tokenizer_, generated.response)},
             {"finish", finish},
             {"reference", shown.reference},
             {"title", shown.post.title},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -17,8 +18,8 @@ class ShownSamples {
  public:
   /// Shows the first four of `examples` whose summaries may have `max_new_tokens` tokens in the
   /// model's context. A model without a tokenizer shows nothing.
-  ShownSamples(Device& device, const Model& model, const std::vector<Example>& examples,
-               std::int64_t max_new_tokens);
+  ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
+               const std::vector<Example>& examples, std::int64_t max_new_tokens);
 
   /// The model's summaries at temperature 0, a row each. `tick` is called between decode steps.
   [[nodiscard]] std::vector<Row> rows(const Parameters& parameters, std::int64_t step,
@@ -37,7 +38,7 @@ class ShownSamples {
   std::int64_t drawn_from_ = 0;
   std::optional<Tokenizer> tokenizer_;
   std::vector<Shown> shown_;
-  Generator generator_;
+  std::shared_ptr<Generator> generator_;
 };
 
 }  // namespace precis

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <utility>
 
 #include "base/error.hpp"
+#include "io/partial_output.hpp"
 
 namespace precis {
 namespace {
@@ -67,6 +70,24 @@ std::string acknowledgement(const StopSignals::Wish& wish, const std::optional<M
   }
   return text;
 }
+
+std::string received_text(int signal, bool under_mpirun) {
+  const bool is_mpiruns = under_mpirun && signal == SIGTERM;
+  return fmt::format(
+      "{} was received{}", signal_name(signal),
+      is_mpiruns ? ", which mpirun also sends for Ctrl-C or when a rank has ended" : "");
+}
+
+EndsWithoutLoss::EndsWithoutLoss(Log& log, Standstill standstill)
+    : watch_([&log, standstill = std::move(standstill),
+              under_mpirun = find_mpirun().has_value()](const SignalWatch::Received& received) {
+        log.info("{}. No step was under way: nothing is lost. The same command {}.",
+                 received_text(received.signal, under_mpirun), standstill.next);
+        if (standstill.has_deck) {
+          end_without_partial_outputs(ExitStatus::stopped_early);
+        }
+        end_without_partial_outputs(received.signal);
+      }) {}
 
 std::string how_to_stop(const Mpirun& mpirun) {
   return fmt::format(

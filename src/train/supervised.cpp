@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "base/error.hpp"
 #include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/exact_sum.hpp"
 #include "train/guard.hpp"
 #include "train/learning_rate.hpp"
 
@@ -16,11 +16,12 @@ namespace {
 constexpr const char* best_name = "best";
 constexpr const char* rows_key = "rows";
 
-LossSums sum_over_ranks(Communicator& ranks, const LossSums& mine) {
-  std::array<double, 4> sums{mine.loss, mine.correct, mine.weight,
-                             static_cast<double>(mine.tokens)};
-  ranks.all_reduce(view_of(sums), Reduction::sum);
-  return {sums[0], sums[1], sums[2], static_cast<std::int64_t>(sums[3])};
+LossSums sum_over_ranks(RankGroup& ranks, const LossSums& mine) {
+  std::array<ExactSum, 2> exact{mine.loss, mine.correct};
+  all_reduce(ranks, exact);
+  std::array<double, 2> sums{mine.weight, static_cast<double>(mine.tokens)};
+  ranks.all_reduce(sums, Reduction::sum);
+  return {exact[0], exact[1], sums[0], static_cast<std::int64_t>(sums[1])};
 }
 
 }  // namespace
@@ -36,29 +37,40 @@ bool is_complete(TrainingRun& run, const TrainOptions& options) {
   return (run.is_finished() || extra.contains(rows_key)) && run.is_complete(steps);
 }
 
+LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
+                    std::span<const std::int64_t> rows, double weight, Parameters& gradients) {
+  objective.begin(rows, weight);
+  pipeline.accumulate(objective, gradients);
+  return objective.sums();
+}
+
 SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
-                                       MpiCommunicator& data_parallel, Model& model,
-                                       SupervisedTask task, const TrainOptions& options)
+                                       Communicator& data_parallel, Model& model,
+                                       SupervisedObjective& objective, const TrainOptions& options)
     : machine_(machine),
       run_(run),
       data_parallel_(data_parallel),
       model_(model),
-      task_(std::move(task)),
+      objective_(objective),
       options_(options),
-      step_rows_(task_.rows, options.batch, run.seed()),
-      total_steps_(precis::total_steps(options, task_.rows)),
+      pipeline_({.device = machine.device,
+                 .model = model,
+                 .ranks = data_parallel.group(),
+                 .micro_batch_tokens = options.micro_batch_tokens}),
+      step_rows_(objective.facts().rows, options.batch, run.seed()),
+      total_steps_(precis::total_steps(options, objective.facts().rows)),
       optimizer_(machine.device, model.parameters) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
   }
-  run.state().extra[rows_key] = task_.rows;
+  run.state().extra[rows_key] = objective.facts().rows;
 }
 
 void SupervisedTraining::load() {
   if (!run_.checkpoint()) {
     return;
   }
-  collectively(data_parallel_, [&] {
+  collectively(data_parallel_.group(), [&] {
     const StateReader file(*run_.checkpoint());
     optimizer_.read(file, trained_part, run_.state().step);
     if (best_ && has_best()) {
@@ -110,19 +122,21 @@ void SupervisedTraining::step() {
   const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
   const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
 
+  // Every rank adds up the weights of all rows: in one order on every layout.
+  const double weight = objective_.weight(rows);
   optimizer_.zero_gradients();
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    sums = task_.accumulate(mine, task_.weight(rows), optimizer_.gradients());
+    sums = accumulate(pipeline_, objective_, mine, weight, optimizer_.gradients());
   }
   double norm = 0;
   {
     const auto timed = run_.phases().phase("update");
-    sums = sum_over_ranks(data_parallel_, sums);
+    sums = sum_over_ranks(data_parallel_.group(), sums);
     norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
   }
-  const double loss = sums.loss / sums.weight;
+  const double loss = sums.loss.value() / weight;
   run_.guard(
       [&] {
         guard_loss(step + 1, "the loss", loss, run_.state().extra);
@@ -135,20 +149,20 @@ void SupervisedTraining::step() {
   }
 
   Row metrics{{"loss", loss}, {"learning_rate", rate}, {"gradient_norm", norm}};
-  if (task_.has_accuracy) {
-    metrics["accuracy"] = sums.correct / sums.weight;
+  if (objective_.facts().has_accuracy) {
+    metrics["accuracy"] = sums.correct.value() / weight;
   }
   if (validation_due()) {
     const auto timed = run_.phases().phase("validation");
-    if (task_.has_validation) {
+    if (objective_.facts().has_validation) {
       const Validation validation = validate(step + 1);
       metrics["valid_loss"] = validation.loss;
-      if (task_.has_accuracy) {
+      if (objective_.facts().has_accuracy) {
         metrics["valid_accuracy"] = validation.accuracy;
       }
     }
-    if (task_.sample) {
-      run_.add_samples(task_.sample(step + 1));
+    if (objective_.facts().has_samples) {
+      run_.add_samples(objective_.sample(step + 1));
     }
   }
   run_.record(sums.tokens, metrics, {.values = progress_values(loss, metrics)});
@@ -157,12 +171,12 @@ void SupervisedTraining::step() {
 std::vector<ProgressNumbers::Value> SupervisedTraining::progress_values(double loss,
                                                                         const Row& metrics) const {
   std::vector<ProgressNumbers::Value> values{{.name = "loss", .value = loss}};
-  if (task_.has_accuracy) {
+  if (objective_.facts().has_accuracy) {
     values.push_back({.name = "accuracy", .value = metrics["accuracy"], .decimals = 3});
   }
   if (last_validation_) {
     values.push_back({.name = "valid_loss", .value = last_validation_->loss});
-    if (task_.has_accuracy) {
+    if (objective_.facts().has_accuracy) {
       values.push_back(
           {.name = "valid_accuracy", .value = last_validation_->accuracy, .decimals = 3});
     }
@@ -176,9 +190,9 @@ bool SupervisedTraining::validation_due() const {
 }
 
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
-  const LossSums sums = sum_over_ranks(data_parallel_, task_.validate());
+  const LossSums sums = sum_over_ranks(data_parallel_.group(), objective_.validate());
   const double weight = std::max(1.0, sums.weight);
-  const Validation now{sums.loss / weight, sums.correct / weight};
+  const Validation now{sums.loss.value() / weight, sums.correct.value() / weight};
   // The parameters that gave this loss are not worth a checkpoint.
   const bool intact = false;
   run_.guard([&] { guard_finite(step, "the validation loss", now.loss); }, describe(), intact);
@@ -195,7 +209,7 @@ void SupervisedTraining::keep_if_best(std::int64_t step, const Validation& now) 
   if (!better) {
     const double best_accuracy = extra["best_accuracy"];
     const double best_loss = extra["best_loss"];
-    // Without accuracies these are equal, so that the loss decides; ties go to the earlier model.
+    // Without accuracies both are equal, and the loss decides; ties go to the earlier model.
     better =
         now.accuracy > best_accuracy || (now.accuracy == best_accuracy && now.loss < best_loss);
   }

@@ -2,43 +2,62 @@
 // rows, global means, validation, the best model kept.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "data/step_rows.hpp"
+#include "kernels/exact_sum.hpp"
 #include "model/model.hpp"
 #include "train/machine.hpp"
+#include "train/objective.hpp"
 #include "train/optimizer.hpp"
+#include "train/pipeline.hpp"
 #include "train/run.hpp"
 
 namespace precis {
 
 /// Sums over this rank's rows, which the loop adds up over the ranks.
 struct LossSums {
-  double loss = 0;
-  double correct = 0;
+  ExactSum loss;
+  ExactSum correct;
   double weight = 0;        ///< what both are divided by: response tokens, or weights of pairs
   std::int64_t tokens = 0;  ///< that passed through the model
 };
 
-/// What differs between the two trainings.
-struct SupervisedTask {
-  std::int64_t rows = 0;
-  bool has_accuracy = false;
-  bool has_validation = false;
+/// What differs between the two trainings: the loss of numbered rows, and how the model in training
+/// is judged on rows held out.
+class SupervisedObjective : public Objective {
+ public:
+  /// What the loop has to know of it.
+  struct Facts {
+    std::int64_t rows = 0;  ///< for training
+    bool has_accuracy = false;
+    bool has_validation = false;
+    bool has_samples = false;
+  };
+  explicit SupervisedObjective(Facts facts) : facts_(facts) {}
+  [[nodiscard]] const Facts& facts() const noexcept { return facts_; }
+
   /// What the loss of these rows is divided by, to be a mean: their response tokens, or the sum of
   /// the weights of their pairs.
-  std::function<double(std::span<const std::int64_t> rows)> weight;
-  /// Adds the gradient of (weighted sum of the losses of `rows`) / `weight` to `gradients`.
-  std::function<LossSums(std::span<const std::int64_t> rows, double weight, Parameters& gradients)>
-      accumulate;
+  [[nodiscard]] virtual double weight(std::span<const std::int64_t> rows) const = 0;
+  /// The next step's loss is (weighted sum of the losses of `rows`) / `weight`.
+  virtual void begin(std::span<const std::int64_t> rows, double weight) = 0;
+  /// The sums over the rows of the step, once all have been through the pipeline.
+  [[nodiscard]] virtual LossSums sums() = 0;
   /// The sums over this rank's part of the validation rows.
-  std::function<LossSums()> validate;
-  /// Rows for samples.jsonl at a validation, on rank 0; may be empty.
-  std::function<std::vector<Row>(std::int64_t step)> sample;
+  [[nodiscard]] virtual LossSums validate() = 0;
+  /// Rows for samples.jsonl at a validation, on rank 0.
+  [[nodiscard]] virtual std::vector<Row> sample(std::int64_t /*step*/) { return {}; }
+
+ private:
+  Facts facts_;
 };
+
+/// Adds the gradient of (weighted sum of the losses of `rows`) / `weight` to `gradients`.
+LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
+                    std::span<const std::int64_t> rows, double weight, Parameters& gradients);
 
 /// The part of a checkpoint that holds the model in training.
 inline constexpr const char* trained_part = "model";
@@ -54,8 +73,8 @@ inline constexpr const char* trained_part = "model";
 class SupervisedTraining {
  public:
   /// `model` is the one to start from: of the run's checkpoint, if there is one.
-  SupervisedTraining(Machine& machine, TrainingRun& run, MpiCommunicator& data_parallel,
-                     Model& model, SupervisedTask task, const TrainOptions& options);
+  SupervisedTraining(Machine& machine, TrainingRun& run, Communicator& data_parallel, Model& model,
+                     SupervisedObjective& objective, const TrainOptions& options);
 
   /// What the run asks for: resaves a checkpoint, or trains. Returns the command's exit status;
   /// nothing if the training is at its end and its final model is to be written.
@@ -85,10 +104,11 @@ class SupervisedTraining {
 
   Machine& machine_;
   TrainingRun& run_;
-  MpiCommunicator& data_parallel_;
+  Communicator& data_parallel_;
   Model& model_;
-  SupervisedTask task_;
+  SupervisedObjective& objective_;
   TrainOptions options_;
+  Pipeline pipeline_;
   StepRows step_rows_;
   std::int64_t total_steps_;
   Optimizer optimizer_;

@@ -47,7 +47,7 @@ void TraceFile::append(std::int64_t step, const PhaseTimer& phases) {
 }
 
 void TraceFile::write(const std::string& text) {
-  errno = 0;  // what is there is not of this file
+  errno = 0;  // an earlier value would not be about this file
   file_ << text << std::flush;
   require_system(file_.good(), "cannot write {}", path_.string());
 }

@@ -9,8 +9,8 @@
 
 namespace precis {
 
-/// Writes a JSON array of complete events ("ph": "X", microseconds), one a phase and one a step,
-/// that chrome://tracing and Perfetto read. The file is whole after every `append`.
+/// Writes a JSON array of complete events ("ph": "X", microseconds), one per phase and one per
+/// step, that chrome://tracing and Perfetto read. The file is whole after every `append`.
 class TraceFile {
  public:
   /// Replaces what is there. Throws Error if it cannot be written.
@@ -24,7 +24,7 @@ class TraceFile {
 
   std::filesystem::path path_;
   std::ofstream file_;
-  std::streampos end_;  // where the array's closing bracket stands
+  std::streampos end_;  // where the array's closing bracket is
   bool empty_ = true;
   double step_begin_ = 0;
 };

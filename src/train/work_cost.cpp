@@ -13,7 +13,7 @@ namespace {
 /// Seconds that the larger measurement is to take.
 constexpr double target_seconds = 2;
 
-std::int64_t least(Communicator& ranks, std::int64_t mine) { return -all_max(ranks, -mine); }
+std::int64_t least(RankGroup& ranks, std::int64_t mine) { return -all_max(ranks, -mine); }
 
 }  // namespace
 
@@ -21,7 +21,7 @@ std::string seconds_text(double seconds) {
   return seconds < 10 ? fmt::format("{:.2g} s", seconds) : duration_text(seconds);
 }
 
-WorkCost measure_cost(Communicator& ranks, Device& device, const MeasuredWork& work) {
+WorkCost measure_cost(RankGroup& ranks, Device& device, const MeasuredWork& work) {
   const auto seconds_of = [&](std::int64_t rows) {
     double seconds = 0;
     for (int time = 0; time < 2; ++time) {

@@ -1,4 +1,4 @@
-// How long work takes that begins with something fixed and grows with its tokens, measured on it.
+// The time of work as a fixed part and a part that grows with its tokens, from measurements.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "device/device.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/rank_group.hpp"
 
 namespace precis {
 
@@ -28,6 +28,6 @@ struct MeasuredWork {
 
 /// Collective: the work on one row and on as many as take a few seconds, each after a first time
 /// that does not count. All ranks run as many rows; a rank with nothing to do may have `run` empty.
-[[nodiscard]] WorkCost measure_cost(Communicator& ranks, Device& device, const MeasuredWork& work);
+[[nodiscard]] WorkCost measure_cost(RankGroup& ranks, Device& device, const MeasuredWork& work);
 
 }  // namespace precis

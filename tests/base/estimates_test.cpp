@@ -55,6 +55,7 @@ TEST(Estimates, NineteenOfTwentyRatesOfCorrelatedRowsAreHeld) {
                            Made{.posts = 50, .rate = 0.75, .resemblance = 0.8},
                            Made{.posts = 50, .most_rows = 16, .rate = 0.5, .resemblance = 0},
                            Made{.posts = 200, .most_rows = 4, .rate = 0.1, .resemblance = 0.5},
+                           Made{.posts = 200, .rate = 0.05, .resemblance = 0.5},
                            Made{.posts = 200, .most_rows = 1, .rate = 0.3}}) {
     SCOPED_TRACE(made.posts);
     expect_coverage(held_rates(made, Weight::posts));
@@ -90,6 +91,18 @@ TEST(Estimates, RowsOfAPostAreNotTakenToBeIndependent) {
   const Rate rate = rate_over_posts(values, Weight::posts);
   const Rate independent = wilson_interval(rate.rate * 800, 800);
   EXPECT_GT(rate.high - rate.low, 2 * (independent.high - independent.low));
+}
+
+// Their small variance would tell of more trials than there were rows.
+TEST(Estimates, RatesNearZeroHaveNoMoreTrialsThanRows) {
+  std::vector<PostValue> values;
+  for (std::uint64_t post = 0; post < 20; ++post) {
+    values.push_back({.post = post, .value = post == 0 ? 2e-4 : 1e-4});
+  }
+  const Rate rate = rate_over_posts(values, Weight::posts);
+  EXPECT_NEAR(rate.rate, 1.05e-4, 1e-12);
+  EXPECT_GT(rate.high, wilson_interval(0, 20).high);
+  EXPECT_LT(rate.high, 0.2);
 }
 
 TEST(Estimates, OneOutcomeAPostGivesWilsonsInterval) {

@@ -74,6 +74,15 @@ TEST(Hints, AliasesPointOnlyToWhatIsThere) {
   EXPECT_THAT(meant_by("lr", Words{"seed"}, aliases).words, IsEmpty());
 }
 
+TEST(Hints, SlipsInAliasesComeLast) {
+  const std::vector<Alias> aliases{{"dataset", "seed", "Not the same."}, {"traim", "run"}};
+  const Hint hint = meant_by("datasett", keys, aliases);
+  EXPECT_THAT(hint.words, ElementsAre("seed"));
+  EXPECT_EQ(hint.note, "Not the same.");
+  EXPECT_THAT(meant_by("train.setps", keys, aliases).words, ElementsAre("train.steps"));
+  EXPECT_THAT(meant_by("datum", keys, aliases).words, IsEmpty());
+}
+
 TEST(Hints, ANameAsItStandsComesBeforeASectionAndAName) {
   const std::vector<Alias> aliases{{"model", "policy"}, {"ppo_model", "reward"}};
   const Words words{"policy", "reward", "ppo.batch"};

@@ -156,6 +156,42 @@ TEST(Options, OtherMistakesOnTheCommandLine) {
               AllOf(HasSubstr("no_such.cfg"), HasSubstr("No such file")));
 }
 
+TEST(Options, AWordBehindAValueIsAPatternThatTheShellHasExpanded) {
+  for (const Words& words : {Words{"--data.train", "x/a.jsonl", "x/b.jsonl"},
+                             Words{"--data.train", "a.jsonl.gz", "b.jsonl", "c.jsonl.gz"}}) {
+    EXPECT_THAT(Options{}.usage_message(words),
+                AllOf(HasSubstr("b.jsonl is not a deck. It follows --data.train "),
+                      HasSubstr("put a pattern in quotes"), HasSubstr("separated by commas")));
+  }
+  const DeckFile deck("seed = 3\n");
+  Options o;
+  o.parse({"--run", "x", deck.path()});
+  EXPECT_EQ(o.seed, 3);
+}
+
+TEST(Options, KeysWithoutDashesAreShownWithThem) {
+  EXPECT_EQ(Options{}.usage_message({"train.learning_rate=1e-5"}),
+            "train.learning_rate=1e-5 is not an option: write --train.learning_rate 1e-5.");
+  EXPECT_THAT(Options{}.usage_message({"seed=3"}), HasSubstr("write --seed 3."));
+  EXPECT_THAT(Options{}.usage_message({"what=3"}), HasSubstr("No such file"));
+}
+
+TEST(Options, ADashIsNoFile) {
+  OptionTable table;
+  std::string input, output, text;
+  table.add("input", &input, {.meaning = "rows", .file = FileUse::input});
+  table.add("output", &output, {.meaning = "rows", .file = FileUse::output});
+  table.add("prompt", &text, {.meaning = "text"});
+  const auto message = [&](const Words& words) {
+    return message_of<UsageError>([&] { table.parse(words); });
+  };
+  EXPECT_EQ(message({"--input", "-"}),
+            "--input is -, which is no file: standard input is named /dev/stdin here.");
+  EXPECT_THAT(message({"--output=-"}), HasSubstr("standard output is named /dev/stdout here."));
+  table.parse(Words{"--prompt", "-"});
+  EXPECT_EQ(text, "-");
+}
+
 TEST(Options, TheLastValueOnTheCommandLineCounts) {
   const DeckFile deck("[data]\ntrain = x.jsonl\n");
   Options o;

@@ -150,7 +150,7 @@ TEST_F(DataCommands, MistakesOnTheCommandLine) {
          {"tokenizer", "--input", file("none"), "--vocab", "300", "--output", file("out")});
   refuse(1, "no file matches",
          {"tokenizer", "--input", file("none*"), "--vocab", "300", "--output", file("out")});
-  refuse(1, "no row has a text field",
+  refuse(1, "/dev/null holds no rows",
          {"tokenizer", "--input", "/dev/null", "--vocab", "300", "--output", file("out")});
   refuse(1, "is a folder",
          {"tokenizer", "--input", rows, "--vocab", "300", "--output", file("data")});

@@ -100,17 +100,18 @@ TEST_F(EvaluateCommands, RougeWritesARowForEachRow) {
   }
 }
 
-TEST_F(EvaluateCommands, RougeNamesBadRowsAndTakesEmptyFiles) {
+TEST_F(EvaluateCommands, RougeNamesBadRowsAndEmptyFiles) {
   write("in", "{\"prediction\":\"a\",\"reference\":\"a\"}\n{\"prediction\":\"a\"}\n");
   refuse(1, "in:2: the field `reference` is missing", {"evaluate", "rouge", "--input", file("in")});
-  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out"),
+  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("rows"),
                        "--data.skip_bad"}),
               HasSubstr("1 row could not be read"));
-  EXPECT_EQ(lines_of(file("out")), 1);
+  EXPECT_EQ(lines_of(file("rows")), 1);
   write("in", "");
-  EXPECT_THAT(succeed({"evaluate", "rouge", "--input", file("in"), "--output", file("out")}),
-              HasSubstr("no rows"));
-  EXPECT_EQ(text_of(file("out")), "");
+  refuse(1, "in holds no rows.", {"evaluate", "rouge", "--input", file("in")});
+  write("in", "{\"prediction\":\"a\"}\n");
+  refuse(1, "in: no row could be read.",
+         {"evaluate", "rouge", "--input", file("in"), "--data.skip_bad"});
 }
 
 TEST_F(EvaluateCommands, RougeOfSamplesIsAgainstTheirRowsSummaries) {
@@ -165,17 +166,17 @@ TEST_F(EvaluateCommands, TablesKeepTheTemperatureOfTheirSamples) {
     return words;
   };
   EXPECT_THAT(succeed(table({"--json", file("table")})),
-              HasSubstr("4 samples a policy and post, judged"));
+              HasSubstr("4 samples per policy and post, judged"));
   EXPECT_FALSE(json("table").contains("temperature"));
   EXPECT_THAT(succeed(table({"--json", file("table"), "--temperature", "0.7"})),
-              HasSubstr("4 samples a policy and post at temperature 0.7, judged"));
+              HasSubstr("4 samples per policy and post at temperature 0.7, judged"));
   EXPECT_EQ(json("table")["temperature"], 0.7);
   EXPECT_EQ(json("table")["policies"][1]["name"], "SFT");
   succeed({"evaluate", "best-of-n", "--samples", file("samples"), "--rewards", file("rewards"),
            "--temperature", "1", "--json", file("table")});
   EXPECT_EQ(json("table")["temperature"], 1);
   for (const std::string wrong : {"hot", "-1", "1x"}) {
-    refuse(2, "--temperature is '" + wrong + "', a number of at least 0 was expected",
+    refuse(2, "--temperature is '" + wrong + "'; expected a number of at least 0",
            table({"--temperature", wrong}), "--json");
   }
 }

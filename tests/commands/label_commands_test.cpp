@@ -191,8 +191,11 @@ TEST_F(LabelCommands, MistakesAreNamed) {
                                   "\n")
                 .string();
           }()});
-  refuse(1, "/dev/null: the file has no pairs",
+  refuse(1, "/dev/null holds no rows",
          {"label", "simulate", "--output", file("out"), "--pairs", "/dev/null"});
+  const std::string empty = folder_.file("empty", "").string();
+  refuse(1, empty + ": the file has no pairs",
+         {"label", "simulate", "--output", file("out"), "--pairs", empty});
 }
 
 TEST_F(LabelCommands, RealPostsAreForPeople) {

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "feedback/made_pairs.hpp"
 #include "run/ppo_run.hpp"
 
@@ -97,6 +101,39 @@ TEST_F(LabelPeople, SeveralLabelersAreMergedAndWhatIsMissingIsNamed) {
   EXPECT_EQ(rows[0]["worker"], "ann");
   EXPECT_EQ(rows[1]["worker"], "bob");
   EXPECT_EQ(rows[0]["info"], rows[1]["info"]);
+}
+
+TEST_F(LabelPeople, PreferenceRowsGoOutAndComeBackAsComparisons) {
+  std::vector<json> rows;
+  for (int i = 0; i < 5; ++i) {
+    const std::string n = std::to_string(i);
+    rows.push_back({{"prompt", "What is " + n + "?"},
+                    {"chosen", " It is " + n + "."},
+                    {"rejected", " Nobody knows " + n + "."}});
+  }
+  (void)folder_.file("pairs.jsonl", to_lines(rows));
+  const std::string eve = answers("eve", 0, false);
+  const Outcome outcome = import_answers(eve);
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  const Rows answered = read_rows(eve);
+  const Rows comparisons = read_rows(file("out"));
+  ASSERT_EQ(comparisons.size(), 5U);
+  std::map<std::string, json> by_prompt;
+  for (const json& row : comparisons) {
+    EXPECT_EQ(row["worker"], "eve");
+    by_prompt[row["info"]["prompt"]] = row;
+  }
+  for (const json& row : rows) {
+    const json& back = by_prompt.at(row["prompt"]);
+    const auto side = [&](int k) { return back["summaries"][static_cast<std::size_t>(k)]["text"]; };
+    EXPECT_EQ((std::set<std::string>{side(0), side(1)}),
+              (std::set<std::string>{row["chosen"], row["rejected"]}));
+  }
+  // Judged anew: what the scale says counts, not which text was the chosen one.
+  EXPECT_TRUE(std::ranges::all_of(
+      comparisons, [](const json& row) { return row["extra"]["confidence"].is_number_integer(); }));
+  // And they are what `label audit` reads.
+  EXPECT_EQ(label({"audit", "--input", file("out")}).status, 0);
 }
 
 TEST_F(LabelPeople, RatingsAreWrittenWhereAsked) {

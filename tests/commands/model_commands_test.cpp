@@ -446,9 +446,7 @@ void poison(const Path& file, const std::string& path) {
     if (info.dtype == "text") {
       to.text(info.path, from.text(info.path));
     } else if (info.dtype == "u8") {
-      std::vector<std::uint8_t> bytes;
-      from.bytes(info.path, bytes);
-      to.bytes(info.path, bytes);
+      to.bytes(info.path, from.bytes(info.path));
     } else {
       ASSERT_EQ(info.dtype, "f32") << info.path;
       Shape shape;

@@ -188,7 +188,7 @@ TEST(Program, ThatASignalEndsSaysSoAndLeavesNothingUnfinished) {
     EXPECT_GT(outcome.status, 128) << outcome.output;
     EXPECT_THAT(outcome.output, AllOf(HasSubstr(file + ".partial\n"), HasSubstr(".partial/a\n"),
                                       HasSubstr("precis: SIG" + std::string(signal)),
-                                      HasSubstr("was received: ended")));
+                                      HasSubstr("was received: the program ends")));
     EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << outcome.output;
   }
 }

@@ -101,6 +101,19 @@ TEST(Comparisons, SplitsAndLongResponses) {
               HasSubstr("`split`"));
 }
 
+TEST(Comparisons, ASplitThatIsNotThereIsAnsweredWithThoseThatAre) {
+  json other = comparison();
+  other["split"] = "valid1";
+  const std::string rows =
+      comparison().dump() + "\n" + comparison().dump() + "\n" + other.dump() + "\n";
+  for (const RowUse use : {RowUse::training, RowUse::validation}) {
+    EXPECT_THAT(message_of<Error>([&] { (void)read(rows, {}, "test", use); }),
+                HasSubstr("c.jsonl: no comparison is of the split \"test\". There are: \"train\" "
+                          "(2 rows), \"valid1\" (1 row)."));
+  }
+  EXPECT_EQ(read(rows, {}, "valid1").pairs.size(), 1U);
+}
+
 TEST(Comparisons, FiltersLookAtThePostAndLetItRepeat) {
   json edit = comparison();
   edit["info"]["title"] = "Edit: a title";
@@ -171,14 +184,14 @@ TEST(Comparisons, APromptWithAChosenAndARejectedText) {
   DataOptions framed;
   framed.query_template = QueryTemplate::tldr;
   EXPECT_THAT(message_of<Error>([&] { (void)read(line, framed); }),
-              HasSubstr("a `prompt` stands as it is"));
+              HasSubstr("a `prompt` is used as it is"));
 }
 
 TEST(Comparisons, RowsOfNoKnownKindAreShownTheKinds) {
   const std::string message =
       message_of<Error>([&] { (void)read(R"({"question":"a","response_j":"b","x":null})"); });
   EXPECT_THAT(message,
-              AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`,"),
+              AllOf(HasSubstr("c.jsonl:1: the row has the fields `question`, `response_j`;"),
                     HasSubstr(R"("summaries": [{"text": " ..."}, {"text": " ..."}])"),
                     HasSubstr(R"({"prompt": "...", "chosen": " ...", "rejected": " ..."})"),
                     HasSubstr("\nCorrect the row")));

@@ -1,6 +1,7 @@
 #include "io/jsonl.hpp"
 
 #include "io/output_file.hpp"
+#include "io/row_file.hpp"
 #include "io/row_id.hpp"
 #include "io/text_file.hpp"
 #include "support/expect_error.hpp"
@@ -181,6 +182,19 @@ TEST(TextFile, ANameWithACommaIsPointedOut) {
               HasSubstr("/a\\,b\\, c.jsonl'")))
         << parts.size();
   }
+}
+
+TEST(TextFile, ANameWithACommaIsPointedOutBesideAStream) {
+  const TemporaryFolder folder;
+  (void)folder.file("a,b.jsonl", "");
+  const auto is_stream_of_rank_0 = [](const std::string& name) { return name == "/no/pipe"; };
+  EXPECT_THAT(expand_files({"/no/pipe"}, is_stream_of_rank_0), ElementsAre("/no/pipe"));
+  EXPECT_THAT(message_of<Error>([&] {
+                (void)expand_files({"/no/pipe", folder / "a", "b.jsonl"}, is_stream_of_rank_0);
+              }),
+              HasSubstr("/a,b.jsonl does. In a list of files a comma"));
+  EXPECT_THAT(message_of<Error>([&] { (void)expand_files({"-"}); }),
+              HasSubstr("Standard input is named /dev/stdin."));
 }
 
 TEST(TextFile, GlobsExpandSorted) {

@@ -226,7 +226,7 @@ TEST(Examples, BadRowsNameFileLineAndField) {
       folder.file("y", R"({"subreddit":"a","title":7,"post":"p","summary":"s"})");
   EXPECT_THAT(message_of<Error>(
                   [&] { (void)read_examples({wrong}, RowUse::training, {}, tokenizer, 1024); }),
-              HasSubstr("`title` is number, text was expected"));
+              HasSubstr("`title` is number; expected text"));
   const std::string empty = folder.file("z", "");
   EXPECT_THAT(message_of<Error>(
                   [&] { (void)read_examples({empty}, RowUse::training, {}, tokenizer, 1024); }),

@@ -1,7 +1,6 @@
 #include "data/tokenizer.hpp"
 
 #include "base/random.hpp"
-#include "data/normalize.hpp"
 #include "data/pretokenizer.hpp"
 #include "data/tokenizer_trainer.hpp"
 #include "io/jsonl.hpp"
@@ -190,15 +189,6 @@ TEST(Tokenizer, AgreesWithHuggingFace) {
   if (checked == 0) {
     GTEST_SKIP() << "no tokenizer in " << data_folder() << "; set PRECIS_DATA";
   }
-}
-
-TEST(NormalizeNfc, ComposesAndReorders) {
-  EXPECT_EQ(normalize_nfc("e\u0301"), "\u00E9");
-  EXPECT_EQ(normalize_nfc("\u212B"), "\u00C5");               // a singleton
-  EXPECT_EQ(normalize_nfc("\u1100\u1161\u11A8"), "\uAC01");   // Hangul
-  EXPECT_EQ(normalize_nfc("a\u0315\u0300"), "\u00E0\u0315");  // reordered, then composed
-  EXPECT_EQ(normalize_nfc("\u0958"), "\u0915\u093C");         // an exclusion
-  EXPECT_EQ(normalize_nfc("a\xFF\u0301"), "a\xFF\u0301");     // not across bad bytes
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <numeric>
 
+#include "device/arena.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "support/expect_error.hpp"
 
@@ -69,6 +71,26 @@ TEST_F(WorkspaceTest, UploadsAndZeros) {
   EXPECT_EQ(device.to_host<std::int32_t>(up), numbers);
   EXPECT_EQ(workspace.upload(std::vector<float>{}).numel(), 0);
   EXPECT_EQ(device.to_host<float>(workspace.zeros({3, 2})), std::vector<float>(6, 0.0F));
+}
+
+TEST(Arena, HoldsWhatTheLargestNeeds) {
+  Device device(cpu::backend);
+  const auto arena = std::make_shared<Arena>(device);
+  EXPECT_EQ(shared_or_own(arena, device), arena);
+  EXPECT_NE(shared_or_own(nullptr, device), nullptr);
+  Workspace& first = arena->slot(0);
+  Workspace& third = arena->slot(2);
+  EXPECT_EQ(&arena->slot(0), &first);
+  for (const std::int64_t size : {3, 1, 2}) {
+    first.reset();
+    (void)first.take({size << 20});
+    third.reset();
+    (void)third.take({1});
+    (void)arena->backward().take({1});
+  }
+  EXPECT_EQ(first.bytes(), std::int64_t{3} << 22);
+  EXPECT_EQ(arena->bytes(), first.bytes() + third.bytes() + arena->backward().bytes());
+  EXPECT_EQ(device.memory().held().of(MemoryUse::activations), arena->bytes());
 }
 
 TEST(Tensor, MovesItsMemory) {

@@ -264,9 +264,9 @@ TEST_F(Judgements, WhatCannotBeJudgedIsKeptApart) {
 
   EXPECT_EQ(read({unable}).answers.size(), 0U);
   EXPECT_THAT(error_with("cannot_judge", "tired"),
-              HasSubstr("`cannot_judge` is \"tired\", null or one of unclear, knowledge"));
+              HasSubstr("`cannot_judge` is \"tired\"; expected null or one of unclear, knowledge"));
   EXPECT_THAT(error_with("downloaded", "today"),
-              HasSubstr("`downloaded` is \"today\", a time like 2026-"));
+              HasSubstr("`downloaded` is \"today\"; expected a time like 2026-"));
 }
 
 TEST_F(Judgements, AnotherFileIsNamed) {
@@ -275,7 +275,7 @@ TEST_F(Judgements, AnotherFileIsNamed) {
   EXPECT_THAT(error_of({{"text", "a"}}),
               HasSubstr("answers.jsonl:2: the field `format` is missing"));
   EXPECT_THAT(error_with("format", "precis answer 3"),
-              HasSubstr("`format` is \"precis answer 3\", \"precis answer 2\" was expected"));
+              HasSubstr("`format` is \"precis answer 3\"; expected \"precis answer 2\""));
   EXPECT_THAT(error_with("format", 1), HasSubstr("`format` is number"));
   EXPECT_THAT(error_with("pairs", "0123456789abcdef"),
               AllOf(HasSubstr("of a page that was made from other pairs than those of"),
@@ -290,27 +290,31 @@ TEST_F(Judgements, ValuesOutOfRangeAreNamed) {
   }
   EXPECT_THAT(error_with("scale", 5), HasSubstr("`lean` is null and `scale` is 5"));
   EXPECT_THAT(error_with("lean", "left"), HasSubstr("`lean` is \"left\" and `scale` is 3"));
-  EXPECT_THAT(error_with("left", 2), HasSubstr("`left` is 2, a whole number from 0 to 1"));
+  EXPECT_THAT(error_with("left", 2), HasSubstr("`left` is 2; expected a whole number from 0 to 1"));
   EXPECT_THAT(error_with("worker", ""), HasSubstr("`worker` is empty"));
-  EXPECT_THAT(error_with("worker", 7), HasSubstr("`worker` is number, text was expected"));
-  EXPECT_THAT(error_with("complete", "yes"), HasSubstr("`complete` is text, true or false"));
-  EXPECT_THAT(error_with("seconds", -1), HasSubstr("`seconds` is -1, a number from 0"));
-  EXPECT_THAT(error_with("note", nullptr), HasSubstr("`note` is null, text was expected"));
-  EXPECT_THAT(error_with("first", 6), HasSubstr("`first` is 6, a whole number from 1 to 5"));
-  EXPECT_THAT(error_with("count", 6), HasSubstr("`count` is 6, a whole number from 1 to 5"));
-  EXPECT_THAT(error_with("first", 3), HasSubstr("`count` is 5, a whole number from 1 to 3"));
+  EXPECT_THAT(error_with("worker", 7), HasSubstr("`worker` is number; expected text"));
+  EXPECT_THAT(error_with("complete", "yes"),
+              HasSubstr("`complete` is text; expected true or false"));
+  EXPECT_THAT(error_with("seconds", -1), HasSubstr("`seconds` is -1; expected a number from 0"));
+  EXPECT_THAT(error_with("note", nullptr), HasSubstr("`note` is null; expected text"));
+  EXPECT_THAT(error_with("first", 6),
+              HasSubstr("`first` is 6; expected a whole number from 1 to 5"));
+  EXPECT_THAT(error_with("count", 6),
+              HasSubstr("`count` is 6; expected a whole number from 1 to 5"));
+  EXPECT_THAT(error_with("first", 3),
+              HasSubstr("`count` is 5; expected a whole number from 1 to 3"));
   Json elsewhere = judged(0, 3);
   elsewhere["first"] = 4;
   elsewhere["count"] = 2;
   EXPECT_THAT(error_of(elsewhere), HasSubstr("is not on the line's page, which has 4 to 5"));
   Json axes = {{"overall", 1}, {"accuracy", 2}, {"coverage", 3}, {"coherence", 8}};
   EXPECT_THAT(error_with("axes", {{"left", axes}, {"right", axes}}),
-              HasSubstr("`axes.left.coherence` is 8, a whole number from 1 to 7"));
+              HasSubstr("`axes.left.coherence` is 8; expected a whole number from 1 to 7"));
   axes.erase("coherence");
   EXPECT_THAT(error_with("axes", {{"left", axes}, {"right", axes}}),
               HasSubstr("the field `axes.left.coherence` is missing"));
-  EXPECT_THAT(error_with("axes", 3), HasSubstr("`axes` is 3, an object or null"));
-  EXPECT_THAT(error_with("axes", {{"left", 3}}), HasSubstr("`axes.left` is 3, an object"));
+  EXPECT_THAT(error_with("axes", 3), HasSubstr("`axes` is 3; expected an object or null"));
+  EXPECT_THAT(error_with("axes", {{"left", 3}}), HasSubstr("`axes.left` is 3; expected an object"));
   for (const char* field :
        {"format", "pairs", "first", "count", "pair", "left", "worker", "downloaded", "complete",
         "scale", "lean", "cannot_judge", "axes", "note", "seconds"}) {

@@ -43,17 +43,17 @@ double scale_of(const Case& c) { return 1.0 / std::sqrt(static_cast<double>(c.he
 
 void forward(test::Run& run, const Case& c, const Inputs& x) {
   run.backend.attention_forward(run.queue, run.out("out", x.dout),
-                                run.out("log_sum", zeros({c.tokens, c.heads})), run.in(x.q),
+                                run.out("log_sum_exp", zeros({c.tokens, c.heads})), run.in(x.q),
                                 run.in(x.k), run.in(x.v), run.in(x.offsets), scale_of(c));
 }
 
 void backward(test::Run& run, const Case& c, const Inputs& x, const HostTensor& out,
-              const HostTensor& log_sum) {
+              const HostTensor& log_sum_exp) {
   // What the gradients hold before is overwritten.
   run.backend.attention_backward(run.queue, run.out("dq", x.q), run.out("dk", x.k),
-                                 run.out("dv", x.v), run.in(x.dout), run.in(out), run.in(log_sum),
-                                 run.in(x.q), run.in(x.k), run.in(x.v), run.in(x.offsets),
-                                 scale_of(c));
+                                 run.out("dv", x.v), run.in(x.dout), run.in(out),
+                                 run.in(log_sum_exp), run.in(x.q), run.in(x.k), run.in(x.v),
+                                 run.in(x.offsets), scale_of(c));
 }
 
 TEST(Attention, ForwardAgrees) {
@@ -68,7 +68,8 @@ TEST(Attention, BackwardAgrees) {
     const Inputs x = inputs(c, 2);
     const auto saved = run_on(reference::backend, [&](test::Run& run) { forward(run, c, x); });
     expect_agreement(
-        [&](test::Run& run) { backward(run, c, x, saved.at("out"), saved.at("log_sum")); }, 2e-6);
+        [&](test::Run& run) { backward(run, c, x, saved.at("out"), saved.at("log_sum_exp")); },
+        2e-6);
   }
 }
 
@@ -116,7 +117,7 @@ TEST(Attention, GradientsAreThoseOfFiniteDifferences) {
   const Inputs x = inputs(c, 4);
   const auto saved = run_on(backend_under_test(), [&](test::Run& run) { forward(run, c, x); });
   const auto gradient = run_on(backend_under_test(), [&](test::Run& run) {
-    backward(run, c, x, saved.at("out"), saved.at("log_sum"));
+    backward(run, c, x, saved.at("out"), saved.at("log_sum_exp"));
   });
   const auto doubles = [](const HostTensor& t) {
     const auto values = t.values<float>();
@@ -149,7 +150,7 @@ std::map<std::string, HostTensor> both(const Case& c, const Inputs& x,
                                        const Backend& backend = backend_under_test()) {
   auto result = run_on(backend, [&](test::Run& run) { forward(run, c, x); });
   const auto gradients = run_on(backend, [&](test::Run& run) {
-    backward(run, c, x, result.at("out"), result.at("log_sum"));
+    backward(run, c, x, result.at("out"), result.at("log_sum_exp"));
   });
   result.insert(gradients.begin(), gradients.end());
   return result;
@@ -219,13 +220,13 @@ TEST(Attention, RefusesWrongArguments) {
   HostTensor q = zeros({4, 3, 8});
   HostTensor k = zeros({4, 2, 8});
   HostTensor half(DType::bf16, {4, 3, 8});
-  HostTensor log_sum = zeros({4, 3});
+  HostTensor log_sum_exp = zeros({4, 3});
   const HostTensor offsets(std::vector<std::int32_t>{0, 4});
   const HostTensor backwards(std::vector<std::int32_t>{0, 3, 2});
   const auto attend = [&](HostTensor& out, HostTensor& queries, HostTensor& keys,
                           const HostTensor& at) {
-    cpu::backend.attention_forward(queue, out.view(), log_sum.view(), queries.view(), keys.view(),
-                                   keys.view(), at.view(), 1.0);
+    cpu::backend.attention_forward(queue, out.view(), log_sum_exp.view(), queries.view(),
+                                   keys.view(), keys.view(), at.view(), 1.0);
   };
   EXPECT_THROW(attend(q, q, k, offsets), Error);  // 3 heads, 2 key-value heads
   EXPECT_THROW(attend(half, half, half, offsets), Error);

@@ -128,7 +128,7 @@ TEST(DecodeAttention, HasTheBitsOfThePackedPass) {
     const Scene s = scene(c, 2);
     const auto packed = run_on(cpu::backend, [&](test::Run& run) {
       run.backend.attention_forward(run.queue, run.out("out", zeros(s.q.shape())),
-                                    run.out("log_sum", zeros({s.tokens, c.heads})), run.in(s.q),
+                                    run.out("log_sum_exp", zeros({s.tokens, c.heads})), run.in(s.q),
                                     run.in(s.k), run.in(s.v), run.in(s.offsets), s.scale());
     });
     const auto decoded = run_on(cpu::backend, [&](test::Run& run) { decode(run, s); });
@@ -141,7 +141,7 @@ TEST(DecodeAttention, EveryTokenHasTheBitsOfThePackedPass) {
   const Scene s = scene(c, 3);
   const auto packed = run_on(cpu::backend, [&](test::Run& run) {
     run.backend.attention_forward(run.queue, run.out("out", zeros(s.q.shape())),
-                                  run.out("log_sum", zeros({s.tokens, c.heads})), run.in(s.q),
+                                  run.out("log_sum_exp", zeros({s.tokens, c.heads})), run.in(s.q),
                                   run.in(s.k), run.in(s.v), run.in(s.offsets), s.scale());
   });
   for (std::int32_t n = 0; n < 75; ++n) {

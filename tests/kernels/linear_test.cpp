@@ -269,6 +269,7 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
   const HostTensor half(DType::bf16, {3, 4});
   HostTensor y = test::zeros({2, 3});
   const HostTensor x = test::zeros({2, 4});
+  HostTensor dx = x;
   const Pack pack =
       cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, {});
   EXPECT_NE(message_of<Error>([&] {
@@ -277,7 +278,8 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
             }).find("argument weight is bf16"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
-              cpu::backend.linear_input_gradient(queue, y.view(), x.view(), pack, Write::overwrite);
+              cpu::backend.linear_input_gradient(queue, dx.view(), y.view(), pack,
+                                                 Write::overwrite);
             }).find("packed for the forward product, not for the input gradient"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {

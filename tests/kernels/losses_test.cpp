@@ -1,4 +1,5 @@
 // PPO's policy and value losses and the preference loss.
+#include "kernels/exact_sum.hpp"
 #include "kernels/harness.hpp"
 
 namespace precis::test {
@@ -6,22 +7,36 @@ namespace {
 
 HostTensor list(const std::vector<float>& values) { return HostTensor(values); }
 
-HostTensor no_sums(std::int64_t count) { return zeros({count}, DType::f64); }
+HostTensor no_sums(std::int64_t count) { return zeros({count, exact_sum_words}, DType::i64); }
+
+std::vector<double> values_of(const HostTensor& sums) {
+  const auto words = sums.values<std::int64_t>();
+  std::vector<double> values;
+  for (const ExactSum& sum : exact_sums(words)) {
+    values.push_back(sum.value());
+  }
+  return values;
+}
 
 struct Result {
   std::vector<float> gradient;
   std::vector<double> sums;
+  double ratio_max = 0.0;  ///< of the policy loss
 };
+
+HostTensor no_ratio() { return zeros({1}, DType::f64); }
 
 Result policy_loss(const HostTensor& logprob, const HostTensor& old_logprob,
                    const HostTensor& advantages, double clip, double weight,
                    const Backend& backend = backend_under_test()) {
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.ppo_policy_loss(run.queue, run.out("gradient", zeros(logprob.shape())),
-                                run.out("sums", no_sums(5)), run.in(logprob), run.in(old_logprob),
-                                run.in(advantages), clip, weight);
+                                run.out("sums", no_sums(4)), run.out("ratio_max", no_ratio()),
+                                run.in(logprob), run.in(old_logprob), run.in(advantages), clip,
+                                weight);
   });
-  return {result.at("gradient").values<float>(), result.at("sums").values<double>()};
+  return {result.at("gradient").values<float>(), values_of(result.at("sums")),
+          result.at("ratio_max").number(0)};
 }
 
 Result value_loss(const HostTensor& values, const HostTensor& old_values, const HostTensor& returns,
@@ -31,16 +46,19 @@ Result value_loss(const HostTensor& values, const HostTensor& old_values, const 
                                run.out("sums", no_sums(2)), run.in(values), run.in(old_values),
                                run.in(returns), clip, weight);
   });
-  return {result.at("gradient").values<float>(), result.at("sums").values<double>()};
+  return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }
 
+/// Of pairs of one weight.
 Result preference(const HostTensor& rewards, double weight,
                   const Backend& backend = backend_under_test()) {
+  const auto pairs = static_cast<std::size_t>(rewards.numel() / 2);
+  const HostTensor weights(std::vector<double>(pairs, weight));
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.preference_loss(run.queue, run.out("gradient", zeros(rewards.shape())),
-                                run.out("sums", no_sums(2)), run.in(rewards), weight);
+                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights), 1.0);
   });
-  return {result.at("gradient").values<float>(), result.at("sums").values<double>()};
+  return {result.at("gradient").values<float>(), values_of(result.at("sums"))};
 }
 
 /// d f / d x by central differences, exact to some 1e-9.
@@ -57,17 +75,18 @@ TEST(Losses, AgreeWithReference) {
     const HostTensor b = random.normal({n}, 0.3);
     const HostTensor c = random.normal({n});
     const HostTensor pairs = random.normal({2 * n}, 20.0);
+    const auto expect_close_results = [](const Result& actual, const Result& expected) {
+      expect_close("gradient", HostTensor(actual.gradient), HostTensor(expected.gradient), 1e-6);
+      expect_close("sums", HostTensor(actual.sums), HostTensor(expected.sums), 1e-6);
+      EXPECT_NEAR(actual.ratio_max, expected.ratio_max, 1e-6 * expected.ratio_max);
+    };
     for (const double clip : {0.0, 0.2}) {
-      expect_agreement([&](test::Run& run) {
-        run.backend.ppo_policy_loss(run.queue, run.out("dlogprob", c),
-                                    run.out("policy", no_sums(5)), run.in(a), run.in(b), run.in(c),
-                                    clip, 0.25);
-        run.backend.ppo_value_loss(run.queue, run.out("dvalues", c), run.out("value", no_sums(2)),
-                                   run.in(a), run.in(b), run.in(c), clip, 0.25);
-        run.backend.preference_loss(run.queue, run.out("drewards", pairs),
-                                    run.out("preference", no_sums(2)), run.in(pairs), 0.25);
-      });
+      expect_close_results(policy_loss(a, b, c, clip, 0.25),
+                           policy_loss(a, b, c, clip, 0.25, reference::backend));
+      expect_close_results(value_loss(a, b, c, clip, 0.25),
+                           value_loss(a, b, c, clip, 0.25, reference::backend));
     }
+    expect_close_results(preference(pairs, 0.25), preference(pairs, 0.25, reference::backend));
   }
 }
 
@@ -91,7 +110,7 @@ TEST(PpoPolicyLoss, MatchesItsFormula) {
     const Result result = policy_loss(now, before, advantage, clip, weight);
     EXPECT_NEAR(result.sums[0], loss(now.number(0)), 1e-12);
     EXPECT_NEAR(result.sums[2], ratio, 1e-12);
-    EXPECT_NEAR(result.sums[3], ratio, 1e-12);
+    EXPECT_NEAR(result.ratio_max, ratio, 1e-12);
     EXPECT_NEAR(result.gradient[0], weight * slope(loss, now.number(0)), 1e-6);
   }
 }
@@ -108,8 +127,8 @@ TEST(PpoPolicyLoss, CountsClippedTermsAndKeepsTheLargestRatio) {
   EXPECT_EQ(clipped.gradient[2], 0.0F);
   EXPECT_EQ(clipped.gradient[3], -1.0F);
   EXPECT_NEAR(clipped.sums[0], -1.2 + std::exp(0.5) + 0.8 - 1.0, 1e-12);
-  EXPECT_NEAR(clipped.sums[3], std::exp(0.5), 1e-12);
-  EXPECT_NEAR(clipped.sums[4], 3 * 0.125, 1e-12);
+  EXPECT_NEAR(clipped.ratio_max, std::exp(0.5), 1e-12);
+  EXPECT_NEAR(clipped.sums[3], 3 * 0.125, 1e-12);
   const Result free = policy_loss(now, before, advantage, 0.0, 1.0);
   EXPECT_EQ(free.sums[1], 0.0);
   EXPECT_FLOAT_EQ(free.gradient[0], -std::exp(0.5F));
@@ -159,14 +178,32 @@ TEST(PpoValueLoss, CountsStrictlyLargerClippedTerms) {
   EXPECT_NEAR(free.sums[0], 0.5 * (0.36 + 0.0 + 4.0), 1e-7);
 }
 
+TEST(PreferenceLoss, WeighsEachPair) {
+  const HostTensor rewards = list({2.0F, 1.0F, 0.5F, 1.0F});
+  const HostTensor weights(std::vector<double>{0.25, 3.0});
+  const auto written = run_on(backend_under_test(), [&](test::Run& run) {
+    run.backend.preference_loss(run.queue, run.out("gradient", zeros({4})),
+                                run.out("sums", no_sums(2)), run.in(rewards), run.in(weights),
+                                3.25);
+  });
+  const Result first = preference(list({2.0F, 1.0F}), 1.0);
+  const Result second = preference(list({0.5F, 1.0F}), 1.0);
+  const auto gradient = written.at("gradient").values<float>();
+  EXPECT_NEAR(gradient[0], 0.25 / 3.25 * first.gradient[0], 1e-7);
+  EXPECT_NEAR(gradient[2], 3.0 / 3.25 * second.gradient[0], 1e-7);
+  const auto sums = values_of(written.at("sums"));
+  EXPECT_NEAR(sums[0], 0.25 * first.sums[0] + 3.0 * second.sums[0], 1e-12);
+  EXPECT_EQ(sums[1], 0.25);
+}
+
 TEST(PreferenceLoss, MatchesItsFormula) {
   for (const double difference : {-3.0, -0.5, 0.25, 4.0}) {
     const auto loss = [](double x) { return std::log(1.0 + std::exp(-x)); };
     const Result result = preference(list({static_cast<float>(difference + 1.0), 1.0F}), 0.5);
-    EXPECT_NEAR(result.sums[0], loss(difference), 1e-12);
+    EXPECT_NEAR(result.sums[0], 0.5 * loss(difference), 1e-12);
     EXPECT_NEAR(result.gradient[0], 0.5 * slope(loss, difference), 1e-7);
     EXPECT_EQ(result.gradient[1], -result.gradient[0]);
-    EXPECT_EQ(result.sums[1], difference > 0.0 ? 1.0 : 0.0);
+    EXPECT_EQ(result.sums[1], difference > 0.0 ? 0.5 : 0.0);
   }
 }
 
@@ -186,14 +223,20 @@ TEST(PreferenceLoss, IsStableAndCountsTiesHalf) {
 
 TEST(Losses, AddToTheirSums) {
   const HostTensor one = list({0.0F});
-  HostTensor sums = no_sums(5);
-  std::fill_n(sums.data<double>(), 5, 7.0);
+  HostTensor sums = no_sums(4);
+  for (int which = 0; which < 4; ++which) {
+    add_exactly(sums.data<std::int64_t>() + which * exact_sum_words, 7.0);
+  }
+  HostTensor ratio_max = no_ratio();
+  *ratio_max.data<double>() = 7.0;
   const auto result = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.ppo_policy_loss(run.queue, run.out("gradient", one), run.out("sums", sums),
-                                run.in(one), run.in(one), run.in(one), 0.2, 1.0);
+                                run.out("ratio_max", ratio_max), run.in(one), run.in(one),
+                                run.in(one), 0.2, 1.0);
   });
   // The ratio is exactly 1 and the largest so far stays.
-  EXPECT_EQ(result.at("sums").values<double>(), (std::vector<double>{7.0, 7.0, 8.0, 7.0, 7.0}));
+  EXPECT_EQ(values_of(result.at("sums")), (std::vector<double>{7.0, 7.0, 8.0, 7.0}));
+  EXPECT_EQ(result.at("ratio_max").number(0), 7.0);
 }
 
 TEST(Losses, PassOnNaN) {
@@ -208,7 +251,7 @@ TEST(Losses, PassOnNaN) {
         const Result policy = policy_loss(a, b, c, clip, 1.0, *backend);
         EXPECT_TRUE(std::isnan(policy.sums[0])) << which;
         EXPECT_TRUE(std::isnan(policy.gradient[0])) << which;
-        EXPECT_EQ(std::isnan(policy.sums[3]), which != 2);
+        EXPECT_EQ(std::isnan(policy.ratio_max), which != 2);
         const Result value = value_loss(a, b, c, clip, 1.0, *backend);
         // Without clipping the old value plays no part.
         const bool plays = which != 1 || clip > 0.0;

@@ -2,7 +2,12 @@
 #include "kernels/memory.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+
+#include "kernels/cpu/kernels.hpp"
 #include "kernels/harness.hpp"
 #include "kernels/out_of_memory.hpp"
 #include "kernels/scratch.hpp"
@@ -59,6 +64,45 @@ TEST_F(MemoryTest, ScratchGrowsAndIsUsedAgain) {
   (void)scratch.bytes(1 << 20);
   EXPECT_EQ(memory.held().of(MemoryUse::scratch), 1 << 20);
 }
+
+#ifndef __SANITIZE_ADDRESS__
+/// Pages that the system cleared so far.
+long cleared_pages() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+TEST(HostMemoryTest, ThatGrowsKeepsItsPages) {
+  const Queue queue = cpu::backend.make_queue();
+  const auto touched = [&](std::int64_t bytes) {
+    Tensor block(queue.memory(), Shape{bytes}, DType::u8, MemoryUse::activations);
+    std::fill_n(block.view().bytes(), bytes, std::byte{1});
+    return block;
+  };
+  constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
+  std::vector<Tensor> blocks;
+  for (const std::int64_t size : {1, 5, 2, 8}) {
+    blocks.push_back(touched(size * mebibyte + 100));
+  }
+  const long before = cleared_pages();
+  // As large, smaller, and as large again, of which a part is new.
+  blocks.clear();
+  blocks.push_back(touched(16 * mebibyte));
+  EXPECT_LT(cleared_pages() - before, 100);
+  blocks.clear();
+  blocks.push_back(touched(12 * mebibyte));
+  EXPECT_LT(cleared_pages() - before, 150);
+  const Tensor other = touched(3 * mebibyte);
+  EXPECT_GE(cleared_pages() - before, 3 * mebibyte / sysconf(_SC_PAGESIZE));
+  // Blocks of many pieces grow too, and what they hold is theirs.
+  blocks.clear();
+  blocks.push_back(touched(13 * mebibyte));
+  std::fill_n(blocks.front().view().bytes(), 13 * mebibyte, std::byte{2});
+  EXPECT_TRUE(std::all_of(other.view().bytes(), other.view().bytes() + 3 * mebibyte,
+                          [](std::byte byte) { return byte == std::byte{1}; }));
+}
+#endif
 
 TEST_F(MemoryTest, ThatCannotBeHadIsExplained) {
   const Tensor parameters = floats(1024, MemoryUse::parameters);

@@ -256,7 +256,7 @@ TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
           draw(backend_under_test(), logits, {.seed = 1, .temperature = temperature, .top_k = 40});
       const auto forward = run_on(backend_under_test(), [&](test::Run& run) {
         run.backend.log_softmax_forward(
-            run.queue, run.out("logprob", zeros({6})), run.out("log_sum", zeros({6})),
+            run.queue, run.out("logprob", zeros({6})), run.out("log_sum_exp", zeros({6})),
             run.out("entropy", zeros({6})), run.in(logits), run.in(HostTensor(draws.tokens)),
             temperature == 0.0 ? 1.0 : temperature);
       });

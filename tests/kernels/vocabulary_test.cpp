@@ -12,7 +12,7 @@ std::map<std::string, HostTensor> log_softmax(const Backend& backend, const Host
   const std::int64_t rows = logits.shape()[0];
   return run_on(backend, [&](test::Run& run) {
     run.backend.log_softmax_forward(run.queue, run.out("logprob", zeros({rows})),
-                                    run.out("log_sum", zeros({rows})),
+                                    run.out("log_sum_exp", zeros({rows})),
                                     with_entropy ? run.out("entropy", zeros({rows})) : View(),
                                     run.in(logits), run.in(targets), temperature);
   });
@@ -20,14 +20,14 @@ std::map<std::string, HostTensor> log_softmax(const Backend& backend, const Host
 
 /// Each element to some roundings of the larger of its two terms, 1[v = target] and p_v, times
 /// dlogprob / temperature.
-void expect_gradients_agree(const HostTensor& logits, const HostTensor& log_sum,
+void expect_gradients_agree(const HostTensor& logits, const HostTensor& log_sum_exp,
                             const HostTensor& targets, const HostTensor& dlogprob,
                             double temperature) {
   const auto gradient_on = [&](const Backend& backend) {
     return run_on(backend,
                   [&](test::Run& run) {
                     run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
-                                                     run.in(log_sum), run.in(targets),
+                                                     run.in(log_sum_exp), run.in(targets),
                                                      run.in(dlogprob), temperature);
                   })
         .at("logits");
@@ -56,12 +56,13 @@ TEST(LogSoftmax, AgreesWithReference) {
         const auto forward = log_softmax(reference::backend, logits, targets, temperature);
         expect_agreement(
             [&](test::Run& run) {
-              run.backend.log_softmax_forward(
-                  run.queue, run.out("logprob", zeros({rows})), run.out("log_sum", zeros({rows})),
-                  run.out("entropy", zeros({rows})), run.in(logits), run.in(targets), temperature);
+              run.backend.log_softmax_forward(run.queue, run.out("logprob", zeros({rows})),
+                                              run.out("log_sum_exp", zeros({rows})),
+                                              run.out("entropy", zeros({rows})), run.in(logits),
+                                              run.in(targets), temperature);
             },
             2e-6);
-        expect_gradients_agree(logits, forward.at("log_sum"), targets, dlogprob, temperature);
+        expect_gradients_agree(logits, forward.at("log_sum_exp"), targets, dlogprob, temperature);
       }
     }
   }
@@ -75,7 +76,7 @@ TEST(LogSoftmax, OfOneTokenIsNothing) {
   EXPECT_EQ(forward.at("entropy").number(0), 0.0);
   const auto backward = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
-                                     run.in(forward.at("log_sum")), run.in(target),
+                                     run.in(forward.at("log_sum_exp")), run.in(target),
                                      run.in(HostTensor(std::vector<float>{1.0F})), 0.7);
   });
   EXPECT_NEAR(backward.at("logits").number(0), 0.0, 1e-6);
@@ -88,7 +89,7 @@ TEST(LogSoftmax, KeepsF32RoundingOverAWholeVocabulary) {
   const HostTensor targets = random.indices({4}, 50257);
   const auto expected = log_softmax(reference::backend, logits, targets, 1.0);
   const auto actual = log_softmax(backend_under_test(), logits, targets, 1.0);
-  expect_close("log_sum", actual.at("log_sum"), expected.at("log_sum"), 6e-8);
+  expect_close("log_sum_exp", actual.at("log_sum_exp"), expected.at("log_sum_exp"), 6e-8);
   expect_close("logprob", actual.at("logprob"), expected.at("logprob"), 1e-7);
   expect_close("entropy", actual.at("entropy"), expected.at("entropy"), 1e-7);
 }
@@ -105,7 +106,7 @@ TEST(LogSoftmax, ARowDependsOnItselfOnly) {
     const auto one = log_softmax(backend_under_test(), logits.rows(row, row + 1),
                                  targets.rows(row, row + 1), 0.7, row % 2 == 0);
     EXPECT_TRUE(one.at("logprob") == all.at("logprob").rows(row, row + 1));
-    EXPECT_TRUE(one.at("log_sum") == all.at("log_sum").rows(row, row + 1));
+    EXPECT_TRUE(one.at("log_sum_exp") == all.at("log_sum_exp").rows(row, row + 1));
   }
 }
 
@@ -138,7 +139,7 @@ TEST(LogSoftmax, GradientIsTheSlope) {
   const auto forward = log_softmax(backend_under_test(), logits, target, temperature);
   const auto gradient = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
-                                     run.in(forward.at("log_sum")), run.in(target),
+                                     run.in(forward.at("log_sum_exp")), run.in(target),
                                      run.in(HostTensor(std::vector<float>{1.5F})), temperature);
   });
   for (std::int64_t v = 0; v < vocabulary; ++v) {
@@ -159,17 +160,17 @@ TEST(LogSoftmax, PassesOnNaN) {
     logits.data<float>()[place] = std::nanf("");
     const HostTensor targets(std::vector<std::int32_t>{1, 1});
     const auto result = log_softmax(backend_under_test(), logits, targets, 1.0);
-    for (const char* name : {"logprob", "log_sum", "entropy"}) {
+    for (const char* name : {"logprob", "log_sum_exp", "entropy"}) {
       EXPECT_TRUE(std::isnan(result.at(name).number(0))) << name << " " << place;
       EXPECT_FALSE(std::isnan(result.at(name).number(1))) << name << " " << place;
     }
     const HostTensor other = zeros({2, 37});
     const auto after = run_on(backend_under_test(), [&](test::Run& run) {
       run.backend.log_softmax_backward(run.queue, run.out("logits", logits),
-                                       run.in(result.at("log_sum")), run.in(targets),
+                                       run.in(result.at("log_sum_exp")), run.in(targets),
                                        run.in(zeros({2})), 1.0);
       run.backend.kl_divergence(run.queue, run.out("kl", zeros({2})), run.in(logits),
-                                run.in(result.at("log_sum")), run.in(other),
+                                run.in(result.at("log_sum_exp")), run.in(other),
                                 run.in(HostTensor(std::vector<float>{3.6F, 3.6F})), 1.0);
     });
     EXPECT_TRUE(std::isnan(after.at("logits").number(5)));
@@ -194,8 +195,10 @@ TEST(KlDivergence, AgreesWithReference) {
         const HostTensor p = random.normal({rows, vocabulary}, 2.0);
         const HostTensor q = random.normal({rows, vocabulary}, 2.0);
         const HostTensor targets = random.indices({rows}, vocabulary);
-        const auto p_sum = log_softmax(reference::backend, p, targets, temperature).at("log_sum");
-        const auto q_sum = log_softmax(reference::backend, q, targets, temperature).at("log_sum");
+        const auto p_sum =
+            log_softmax(reference::backend, p, targets, temperature).at("log_sum_exp");
+        const auto q_sum =
+            log_softmax(reference::backend, q, targets, temperature).at("log_sum_exp");
         expect_agreement([&](test::Run& run) {
           run.backend.kl_divergence(run.queue, run.out("kl", zeros({rows})), run.in(p),
                                     run.in(p_sum), run.in(q), run.in(q_sum), temperature);
@@ -211,8 +214,8 @@ TEST(KlDivergence, OfSmallCases) {
     const HostTensor p_logits({1, size}, p);
     const HostTensor q_logits({1, size}, q);
     const HostTensor target(std::vector<std::int32_t>{0});
-    const auto p_sum = log_softmax(backend_under_test(), p_logits, target, 1.0).at("log_sum");
-    const auto q_sum = log_softmax(backend_under_test(), q_logits, target, 1.0).at("log_sum");
+    const auto p_sum = log_softmax(backend_under_test(), p_logits, target, 1.0).at("log_sum_exp");
+    const auto q_sum = log_softmax(backend_under_test(), q_logits, target, 1.0).at("log_sum_exp");
     return run_on(backend_under_test(),
                   [&](test::Run& run) {
                     run.backend.kl_divergence(run.queue, run.out("kl", zeros({1})),

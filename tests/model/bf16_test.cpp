@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/kernels.hpp"
 #include "model/golden.hpp"
-#include "model/objective.hpp"
+#include "model/sequence_loss.hpp"
 
 namespace precis {
 namespace {
@@ -17,7 +17,7 @@ TEST_P(Bf16, ReadsAboutTheSameNumbersAndGradients) {
   const GoldenCase of = read_case(GetParam());
   Model model = make_golden_model(device, of);
   Parameters gradients(device, model.parameters.specs());
-  const auto result = Objective(device, model).accumulate(of.sequences(), gradients);
+  const auto result = SequenceLoss(device, model).accumulate(of.sequences(), gradients);
   ASSERT_EQ(result.read.size(), of.read.size());
   for (std::size_t i = 0; i < of.read.size(); ++i) {
     EXPECT_NEAR(result.read[i], of.read[i], 0.05) << "token " << i;

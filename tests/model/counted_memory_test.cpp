@@ -18,15 +18,13 @@ MemoryCount peak_on(Device& device) {
   const auto sequences = sequences_of(texts);
   Stage stage(device, config, parameters);
   const LanguageHead head(device, parameters);
-  const ConstView hidden = stage.forward(parameters, pack_inputs(sequences), 0);
-  const View dhidden = stage.workspace(0).zeros(hidden.shape(), hidden.dtype());
-  (void)head.forward_backward(
-      parameters, gradients, stage.workspace(0), hidden, response_targets(sequences), 1.0,
+  const ConstView hidden = stage.forward(parameters, pack_for_responses(sequences), 0);
+  const auto loss = head.forward_backward(
+      parameters, gradients, stage.workspace(0), hidden, response_targets(sequences).targets, 1.0,
       [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
         device.backend().fill(device.queue(), dlogprob, -1.0);
-      },
-      dhidden);
-  stage.backward(parameters, gradients, 0, dhidden);
+      });
+  stage.backward(parameters, gradients, 0, loss.dhidden);
   Evaluator evaluator(device, config, parameters, 100);
   (void)evaluator.statistics(parameters, sequences, 1.0);
   return device.memory().peak();

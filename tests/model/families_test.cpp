@@ -314,7 +314,7 @@ TEST_F(GptFolder, WeightsThatAreNotFiniteAreNamed) {
   });
   EXPECT_THAT(import_error(),
               AllOf(HasSubstr("model.safetensors"), HasSubstr("transformer.h.1.mlp.c_fc.weight"),
-                    HasSubstr("2 of its 240 numbers are NaN or infinite")));
+                    HasSubstr("2 of its 240 elements are NaN or infinite")));
 }
 
 TEST_F(GptFolder, ATiedModelMayHaveTheOutputMatrixAlone) {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "model/backends.hpp"
-#include "model/objective.hpp"
+#include "model/sequence_loss.hpp"
 #include "model/tiny.hpp"
 
 namespace precis {
@@ -35,15 +35,15 @@ TEST_P(Gradient, AgreesWithFiniteDifferences) {
   Model model = make_model(device, GetParam(), {}, 3);
   const auto texts = ragged_texts(4, 61);
   const auto sequences = sequences_of(texts);
-  Objective objective(device, model);
+  SequenceLoss loss(device, model);
   Parameters gradients(device, model.parameters.specs());
-  (void)objective.accumulate(sequences, gradients);
+  (void)loss.accumulate(sequences, gradients);
 
   Parameters unused(device, model.parameters.specs());
   const auto loss_with = [&](View tensor, std::size_t place, float value) {
     tensor.data<float>()[place] = value;
     model.parameters.changed();
-    return objective.accumulate(sequences, unused).loss;
+    return loss.accumulate(sequences, unused).loss;
   };
   for (std::size_t i = 0; i < gradients.specs().size(); ++i) {
     View tensor = model.parameters.at(static_cast<int>(i));
@@ -73,13 +73,13 @@ TEST_P(MicroBatches, DoNotChangeTheGradient) {
   for (const ModelConfig& config : {tiny_config(), rotary_config(), reward_config()}) {
     const Model model = make_model(device, config, {}, 3);
     const auto texts = ragged_texts(12, 61);
-    Objective objective(device, model);
+    SequenceLoss loss(device, model);
     Parameters whole(device, model.parameters.specs());
-    const auto expected = objective.accumulate(sequences_of(texts), whole);
+    const auto expected = loss.accumulate(sequences_of(texts), whole);
     const auto expected_gradient = device.to_host<float>(whole.flat());
     for (const std::int64_t parts : {2, 3, 6}) {
       Parameters split(device, model.parameters.specs());
-      const auto found = objective.accumulate(sequences_of(texts), split, parts);
+      const auto found = loss.accumulate(sequences_of(texts), split, parts);
       EXPECT_NEAR(found.loss, expected.loss, 1e-9);
       if (device.backend().rows_are_exact()) {
         EXPECT_EQ(found.read, expected.read);

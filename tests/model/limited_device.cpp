@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/queue.hpp"
+#include "kernels/table.hpp"
 
 namespace precis {
 namespace limited {
@@ -31,6 +32,8 @@ Queue make_queue() {
   const auto memory = std::make_shared<LimitedMemory>(bytes_of_next_device);
   return Queue(memory, std::make_shared<QueueState>(memory));
 }
+
+constexpr Capabilities capabilities{.reads_lists = true};
 
 const Backend backend{
     .name = "limited",

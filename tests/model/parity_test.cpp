@@ -7,7 +7,8 @@
 
 #include "model/backends.hpp"
 #include "model/golden.hpp"
-#include "model/objective.hpp"
+#include "model/sequence_loss.hpp"
+#include "parallel/planned_ranks.hpp"
 #include "train/optimizer.hpp"
 
 namespace precis {
@@ -39,7 +40,7 @@ class Parity : public testing::TestWithParam<std::tuple<const Backend*, const ch
 
 TEST_P(Parity, ReadsTheSameNumbersAndGradients) {
   Parameters gradients(device, model.parameters.specs());
-  const auto result = Objective(device, model).accumulate(of.sequences(), gradients);
+  const auto result = SequenceLoss(device, model).accumulate(of.sequences(), gradients);
   EXPECT_NEAR(result.loss, of.losses[0], 1e-5);
   ASSERT_EQ(result.read.size(), of.read.size());
   double largest_gap = 0;
@@ -65,25 +66,13 @@ TEST_P(Parity, ReadsTheSameNumbersAndGradients) {
   }
 }
 
-/// A world of one rank.
-class OneRank final : public Communicator {
- public:
-  explicit OneRank(ProgressRecord& progress) : Communicator("test", 0, 1, progress) {}
-  void all_reduce(View, Reduction) override {}
-  void broadcast(View, int) override {}
-  void barrier() override {}
-  void send(ConstView, int, int) override { fail("There is no other rank."); }
-  void receive(View, int, int) override { fail("There is no other rank."); }
-};
-
 TEST_P(Parity, ThreeStepsOfAdamW) {
   TrainOptions options;
   options.weight_decay = of.json.at("weight_decay");
   options.clip_norm = of.json.at("clip_norm");
-  ProgressRecord progress;
-  OneRank ranks(progress);
+  PlannedRanks ranks(0, 1);
   Optimizer optimizer(device, model.parameters);
-  Objective objective(device, model);
+  SequenceLoss objective(device, model);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {
     optimizer.zero_gradients();
     const double loss = objective.accumulate(of.sequences(), optimizer.gradients()).loss;

@@ -7,7 +7,9 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "parallel/collectively.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/watchdog.hpp"
 
 namespace {
@@ -18,7 +20,8 @@ void sleep_for(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-void misbehave(const std::string& how, double seconds, MpiSession& session) {
+void misbehave(const std::string& how, double seconds, MpiSession& session, Communicator& data,
+               Queue& queue) {
   session.progress().tick("ppo update");
   if (how == "stopped") {
     raise(SIGSTOP);
@@ -34,7 +37,7 @@ void misbehave(const std::string& how, double seconds, MpiSession& session) {
     }
   } else if (how == "deadlock") {
     std::byte byte{};
-    session.world().receive(View(&byte, DType::u8, Shape{1}), 0, 3);
+    data.receive(queue, View(&byte, DType::u8, Shape{1}), 0, 3);
   } else if (how == "local_error") {
     sleep_for(0.5);
     std::fputs("precis: the one message of rank 1\n", stderr);
@@ -44,6 +47,8 @@ void misbehave(const std::string& how, double seconds, MpiSession& session) {
 
 int run(const std::string& how, double seconds, MpiSession& session) {
   const Watchdog watchdog(session, seconds);
+  MpiCommunicator data(session.world());
+  Queue queue = cpu::backend.make_queue();
   session.world().barrier();
   if (how == "agreed_error") {
     collectively(session.world(), [&] {
@@ -56,12 +61,12 @@ int run(const std::string& how, double seconds, MpiSession& session) {
     // Rank 1 has done its work and waits for the end of the command; rank 0 expects more of it.
     if (session.rank() == 0) {
       std::byte byte{};
-      session.world().receive(View(&byte, DType::u8, Shape{1}), 1, 3);
+      data.receive(queue, View(&byte, DType::u8, Shape{1}), 1, 3);
     }
     return 0;
   }
   if (session.rank() == 1) {
-    misbehave(how, seconds, session);
+    misbehave(how, seconds, session, data, queue);
   }
   return all_sum(session.world(), 1.0) == session.size() ? 0 : 1;
 }

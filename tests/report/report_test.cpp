@@ -118,7 +118,7 @@ TEST(Report, OfSeveralRunsComparesThem) {
   EXPECT_THAT(report.html, Not(HasSubstr("<td dir=\"auto\">seed</td>"))) << "it does not differ";
   EXPECT_THAT(report.html,
               HasSubstr("<span class=\"key k0\">a</span><span class=\"key k1\">b</span>"));
-  EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats a summary: exact"));
+  EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats per summary: exact"));
 }
 
 TEST(Report, OfALoopFindsItsStagesAndTables) {
@@ -147,14 +147,28 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
   const Report report = report_of(folder / "loop");
   EXPECT_THAT(report.problems, IsEmpty());
   EXPECT_EQ(report.runs, 3U);
-  for (const char* part :
-       {"Policies under the gold labeler", "0.714 (0.670 to 0.750)",
-        "Agreement of the reward model", "Agreement by confidence",
-        "The calibration error is 0.0417;", "would be 0.011 to 0.052",
-        "Brier score: 0.19 (0.15 to 0.23)", "how often the higher reward was chosen",
-        "Agreement of labelers", "0.40 to 0.89", "0.8 (0.6 to 0.9)", "over time",
-        "Over-optimisation", "0.7 (0.6 to 0.8)", "gold</text>", ">PPO</h2>", ">Reward model</h2>",
-        ">Supervised fine-tuning</h2>"}) {
+  const auto twice = {(folder / "loop").string(), (folder / "loop/ppo").string()};
+  EXPECT_EQ(find_report_files(twice).runs.size(), 3U);
+  for (const char* part : {"Policies under the gold labeler",
+                           "0.714 (0.670 to 0.750)",
+                           "Agreement of the reward model",
+                           "Agreement by confidence",
+                           "The calibration error is 0.0417;",
+                           "would be 0.011 to 0.052",
+                           "Brier score: 0.19 (0.15 to 0.23)",
+                           "how often the higher reward was chosen",
+                           "Agreement of labelers",
+                           "0.40 to 0.89",
+                           "accuracy, estimated (95% over pairs)",
+                           "0.8 (0.6 to 0.9)",
+                           "over time",
+                           "below 5.</p>",
+                           "Over-optimisation",
+                           "0.7 (0.6 to 0.8)",
+                           "gold</text>",
+                           ">PPO</h2>",
+                           ">Reward model</h2>",
+                           ">Supervised fine-tuning</h2>"}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
   EXPECT_THAT(report.html, HasSubstr("0.8 (0.71 to 0.87)"));
@@ -357,7 +371,7 @@ TEST(Report, HugeFilesGiveASmallPage) {
   log.close();
   const Report report = report_of(run);
   EXPECT_THAT(report.problems, Contains(HasSubstr("line 200001 is longer than 8.0 MiB")));
-  EXPECT_THAT(report.problems, Contains(HasSubstr("more than 200 different numbers")));
+  EXPECT_THAT(report.problems, Contains(HasSubstr("more than 200 different metrics")));
   EXPECT_THAT(report.html, AllOf(HasSubstr("trouble 999"), HasSubstr("960 more lines before these"),
                                  Not(HasSubstr("trouble 959"))));
   EXPECT_LT(report.html.size(), 1000000U);

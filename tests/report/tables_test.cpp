@@ -41,7 +41,7 @@ TEST(Report, TablesHaveTheTerminalsNamesAndSayTheirTemperature) {
        {">Policies under the gold labeler, temperature 0</h2>",
         ">Policies under the gold labeler, temperature 1</h2>",
         ">The best of n samples by the reward model, temperature 0.7</h2>",
-        "2,000 posts, one sample a policy and post, sampled at temperature 1, judged by the gold",
+        "2,000 posts, one sample per policy and post, sampled at temperature 1, judged by the gold",
         "500 posts, 16 samples of each at temperature 0.7",
         "<td class=\"number\">1.500 (1.250 to 1.750)</td>", "Reward of the best of n",
         "PPO, wins against the first policy at equal length: every one is longer."}) {
@@ -52,7 +52,7 @@ TEST(Report, TablesHaveTheTerminalsNamesAndSayTheirTemperature) {
   for (const char* line :
        {"gold score</td><td class=\"number\">0.644</td>", "coverage</td>", "accuracy</td>",
         "length, words</td><td class=\"number\">13.8</td>", "longest copied run, words</td>",
-        "copied pairs of words</td>", "KL, nats a summary</td><td class=\"number\">-</td>",
+        "copied pairs of words</td>", "KL, nats per summary</td><td class=\"number\">-</td>",
         "wins against references</td>", "at equal length</td>", "wins against SFT</td>",
         "at equal length</td>", "More numbers", "copying longest share</td>"}) {
     const auto found = report.html.find(line, at);

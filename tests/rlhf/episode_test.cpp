@@ -14,12 +14,12 @@ namespace {
 
 auto fields(const Episode& e) {
   return std::tie(e.number, e.prompt, e.query, e.response, e.ended, e.rollout_logprobs,
-                  e.weight_version, e.score_raw, e.reference_logprobs, e.reference_hidden);
+                  e.weight_version, e.score_raw, e.reference_hidden);
 }
 
 auto fields(const Experience& e) {
-  return std::tie(e.logprobs, e.values, e.entropies, e.exact_kls, e.score, e.rewards, e.advantages,
-                  e.returns);
+  return std::tie(e.logprobs, e.reference_logprobs, e.values, e.entropies, e.exact_kls, e.score,
+                  e.rewards, e.advantages, e.returns);
 }
 
 TEST(Message, BringsAnEpisodeAcross) {

@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "device/device.hpp"
-#include "rlhf/experience.hpp"
+#include "kernels/exact_sum.hpp"
+#include "rlhf/rewards.hpp"
 #include "rlhf/support.hpp"
 
 namespace precis {
@@ -21,8 +22,8 @@ class Losses : public testing::Test {
     device_.backend().copy_to_device(device_.queue(), view, view_of(values.data(), view.shape()));
     return view;
   }
-  View zeros(std::int64_t count, DType dtype = DType::f32) {
-    tensors_.push_back(device_.zeros({count}, dtype));
+  View zeros(const Shape& shape, DType dtype = DType::f32) {
+    tensors_.push_back(device_.zeros(shape, dtype));
     return tensors_.back().view();
   }
   void expect_gradient(ConstView found, const json& expected) {
@@ -41,21 +42,22 @@ TEST_F(Losses, OfThePolicy) {
   const json cases = golden();
   for (const json& c : cases.at("policy")) {
     const auto count = static_cast<std::int64_t>(c.at("new").size());
-    const View gradient = zeros(count);
-    const View sums = zeros(static_cast<std::int64_t>(PolicySum::count), DType::f64);
-    device_.backend().ppo_policy_loss(device_.queue(), gradient, sums, upload(c.at("new")),
-                                      upload(c.at("old")), upload(c.at("advantages")),
-                                      c.at("clip").get<double>(), 1.0 / static_cast<double>(count));
+    const View gradient = zeros({count});
+    const View sums =
+        zeros({static_cast<std::int64_t>(PolicySum::count), exact_sum_words}, DType::i64);
+    const View ratio_max = zeros({1}, DType::f64);
+    device_.backend().ppo_policy_loss(
+        device_.queue(), gradient, sums, ratio_max, upload(c.at("new")), upload(c.at("old")),
+        upload(c.at("advantages")), c.at("clip").get<double>(), 1.0 / static_cast<double>(count));
     expect_gradient(gradient, c.at("gradient"));
-    const auto of = device_.to_host<double>(sums);
+    const auto of = exact_sums(device_.to_host<std::int64_t>(sums));
     const auto mean = [&](PolicySum which) {
-      return of[static_cast<std::size_t>(which)] / static_cast<double>(count);
+      return of[static_cast<std::size_t>(which)].value() / static_cast<double>(count);
     };
     EXPECT_NEAR(mean(PolicySum::loss), c.at("loss").get<double>(), 1e-6);
     EXPECT_DOUBLE_EQ(mean(PolicySum::clipped), c.at("clip_fraction").get<double>());
     EXPECT_NEAR(mean(PolicySum::ratio), c.at("ratio_mean").get<double>(), 1e-6);
-    EXPECT_NEAR(of[static_cast<std::size_t>(PolicySum::ratio_max)], c.at("ratio_max").get<double>(),
-                1e-6);
+    EXPECT_NEAR(device_.to_host<double>(ratio_max)[0], c.at("ratio_max").get<double>(), 1e-6);
     EXPECT_NEAR(mean(PolicySum::squared_change), c.at("update_kl").get<double>(), 1e-6);
   }
 }
@@ -64,16 +66,18 @@ TEST_F(Losses, OfTheValue) {
   const json cases = golden();
   for (const json& c : cases.at("value")) {
     const auto count = static_cast<std::int64_t>(c.at("new").size());
-    const View gradient = zeros(count);
-    const View sums = zeros(static_cast<std::int64_t>(ValueSum::count), DType::f64);
+    const View gradient = zeros({count});
+    const View sums =
+        zeros({static_cast<std::int64_t>(ValueSum::count), exact_sum_words}, DType::i64);
     device_.backend().ppo_value_loss(
         device_.queue(), gradient, sums, upload(c.at("new")), upload(c.at("old")),
         upload(c.at("returns")), c.at("clip").get<double>(),
         c.at("coefficient").get<double>() / static_cast<double>(count));
     expect_gradient(gradient, c.at("gradient"));
-    const auto of = device_.to_host<double>(sums);
-    EXPECT_NEAR(of[0] / static_cast<double>(count), c.at("loss").get<double>(), 1e-6);
-    EXPECT_DOUBLE_EQ(of[1] / static_cast<double>(count), c.at("clip_fraction").get<double>());
+    const auto of = exact_sums(device_.to_host<std::int64_t>(sums));
+    EXPECT_NEAR(of[0].value() / static_cast<double>(count), c.at("loss").get<double>(), 1e-6);
+    EXPECT_DOUBLE_EQ(of[1].value() / static_cast<double>(count),
+                     c.at("clip_fraction").get<double>());
   }
 }
 

@@ -6,6 +6,7 @@
 #include "data/step_rows.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
 #include "rlhf/plan.hpp"
 #include "train/memory_report.hpp"
@@ -40,7 +41,8 @@ class PlannedMemoryOf : public testing::Test {
 
   Machine machine{.device = Device(cpu::backend), .threads = 1, .layout = "a test"};
   Device& device = machine.device;
-  MpiCommunicator& world = test_session().world();
+  RankGroup& world = test_session().world();
+  MpiCommunicator data_parallel{world};
 
   [[nodiscard]] static ModelConfig config_of(ModelKind kind) {
     return tiny_config([&](ModelConfig& c) {
@@ -65,21 +67,25 @@ class PlannedMemoryOf : public testing::Test {
   }
   /// The steps of a training as the loop takes them, then a validation.
   void train(const TrainingPlan& plan) {
-    const PlannedTask planned = plan.make_task(machine, plan.model, world);
+    const auto objective = plan.make_objective(machine, plan.model, world);
+    Pipeline pipeline({.device = device,
+                       .model = plan.model,
+                       .ranks = world,
+                       .micro_batch_tokens = plan.train.micro_batch_tokens});
     Optimizer optimizer(device, plan.model.parameters);
     std::optional<Parameters> best;
     if (plan.train.keep == KeepModel::best) {
       best.emplace(device, plan.model.parameters.specs());
     }
-    StepRows step_rows(planned.task.rows, plan.train.batch, plan.seed);
+    StepRows step_rows(objective->facts().rows, plan.train.batch, plan.seed);
     for (std::int64_t step = 0; step < plan.train.steps; ++step) {
       const auto rows = step_rows.of(step);
       optimizer.zero_gradients();
-      (void)planned.task.accumulate(rows, planned.task.weight(rows), optimizer.gradients());
-      (void)optimizer.reduce(world, 1.0);
+      (void)accumulate(pipeline, *objective, rows, objective->weight(rows), optimizer.gradients());
+      (void)optimizer.reduce(data_parallel, 1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
-    (void)planned.task.validate();
+    (void)objective->validate();
   }
 };
 
@@ -92,16 +98,15 @@ TEST_F(PlannedMemoryOf, Sft) {
   }
   Model model = model_of(ModelKind::language);
   const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600};
-  const TrainingPlan plan{
-      .model = model,
-      .train = options,
-      .seed = 4,
-      .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, Communicator& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<SftObjective>(
-            on, of, ranks, examples, examples, SftLoss::response, options.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  const TrainingPlan plan{.model = model,
+                          .train = options,
+                          .seed = 4,
+                          .lengths = lengths,
+                          .make_objective = [&](Machine& on, const Model& of, RankGroup& ranks) {
+                            return std::make_unique<SftObjective>(on, of, ranks, examples, examples,
+                                                                  SftLoss::response,
+                                                                  options.micro_batch_tokens);
+                          }};
   const MemoryCount planned = planned_memory(plan, device, 0, 1);
   EXPECT_LT(planned_memory(plan, device, 3, 8).of(MemoryUse::activations),
             planned.of(MemoryUse::activations));
@@ -119,16 +124,14 @@ TEST_F(PlannedMemoryOf, RewardTraining) {
   Model model = model_of(ModelKind::reward);
   const TrainOptions options{
       .steps = 4, .batch = 16, .micro_batch_tokens = 600, .keep = KeepModel::best};
-  const TrainingPlan plan{
-      .model = model,
-      .train = options,
-      .seed = 4,
-      .lengths = lengths,
-      .make_task = [&](Machine& on, const Model& of, Communicator& ranks) -> PlannedTask {
-        const auto objective = std::make_shared<RewardObjective>(on, of, ranks, pairs, pairs,
-                                                                 options.micro_batch_tokens);
-        return {objective, objective->task()};
-      }};
+  const TrainingPlan plan{.model = model,
+                          .train = options,
+                          .seed = 4,
+                          .lengths = lengths,
+                          .make_objective = [&](Machine& on, const Model& of, RankGroup& ranks) {
+                            return std::make_unique<RewardObjective>(on, of, ranks, pairs, pairs,
+                                                                     options.micro_batch_tokens);
+                          }};
   const MemoryCount planned = planned_memory(plan, device, 0, 1);
   train(plan);
   expect_planned(planned, device.memory().peak());
@@ -169,10 +172,9 @@ TEST_F(PlannedMemoryOf, Ppo) {
   models.value = model_of(ModelKind::value);
   models.reward = model_of(ModelKind::reward);
   models.reference = model_of(ModelKind::language);
-  models.reference_head.emplace(device, output_matrix_specs(language));
   const PpoRoles roles = make_roles({.device = device,
                                      .layout = layout,
-                                     .learners = &world,
+                                     .learners = &data_parallel,
                                      .models = models,
                                      .prompts = prompts,
                                      .shown = prompts,
@@ -216,10 +218,12 @@ TEST_F(PlannedMemoryOf, Ppo) {
   EXPECT_EQ(rollout.of(MemoryUse::key_value_cache), planned.of(MemoryUse::key_value_cache));
   EXPECT_EQ(rollout.of(MemoryUse::gradients) + scorer.of(MemoryUse::gradients), 0);
   EXPECT_EQ(learner.of(MemoryUse::gradients), planned.of(MemoryUse::gradients));
-  // Rollout and learner each have a copy of the policy.
+  // Rollout and learner each have a copy of the policy, and the learner one of the reference's
+  // output matrix.
   EXPECT_EQ(rollout.of(MemoryUse::parameters) + scorer.of(MemoryUse::parameters) +
                 learner.of(MemoryUse::parameters),
-            planned.of(MemoryUse::parameters) + models.policy->parameters.flat().size_bytes());
+            planned.of(MemoryUse::parameters) + models.policy->parameters.flat().size_bytes() +
+                Parameters(device, output_matrix_specs(language)).flat().size_bytes());
   EXPECT_LT(std::max(rollout.total(), scorer.total()), learner.total());
   EXPECT_LT(learner.total(), planned.total());
 }

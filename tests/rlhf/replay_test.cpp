@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "rlhf/experience.hpp"
+#include "rlhf/episode_rows.hpp"
 #include "rlhf/rollout.hpp"
 #include "rlhf/support.hpp"
 #include "support/expect_error.hpp"

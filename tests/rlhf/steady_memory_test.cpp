@@ -3,9 +3,11 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "model/tiny.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
 #include "rlhf/learner.hpp"
 #include "rlhf/reward.hpp"
+#include "rlhf/rewards.hpp"
 #include "rlhf/rollout.hpp"
 #include "train/reward_model.hpp"
 #include "train/sft.hpp"
@@ -17,7 +19,8 @@ class SteadyMemory : public testing::Test {
  protected:
   Machine machine{.device = Device(cpu::backend), .threads = 1, .layout = "a test"};
   Device& device = machine.device;
-  MpiCommunicator& world = test_session().world();
+  RankGroup& world = test_session().world();
+  MpiCommunicator data_parallel{world};
   const TrainOptions options{.micro_batch_tokens = 150};
 
   [[nodiscard]] Model model_of(ModelKind kind) {
@@ -38,14 +41,19 @@ class SteadyMemory : public testing::Test {
     EXPECT_EQ(device.memory().changes(), changes);
     EXPECT_GT(device.memory().held().of(MemoryUse::activations), 0);
   }
-  void expect_steady(const SupervisedTask& task, Model& model) {
+  void expect_steady_steps(SupervisedObjective& objective, Model& model) {
     const std::vector<std::int64_t> rows{0, 1, 2, 3, 4, 5};
+    Pipeline pipeline({.device = device,
+                       .model = model,
+                       .ranks = world,
+                       .micro_batch_tokens = options.micro_batch_tokens});
     Optimizer optimizer(device, model.parameters);
     expect_steady([&] {
       optimizer.zero_gradients();
-      EXPECT_GT(task.accumulate(rows, task.weight(rows), optimizer.gradients()).tokens,
-                options.micro_batch_tokens);
-      EXPECT_GT(optimizer.reduce(world, options.clip_norm), 0);
+      const LossSums sums =
+          accumulate(pipeline, objective, rows, objective.weight(rows), optimizer.gradients());
+      EXPECT_GT(sums.tokens, options.micro_batch_tokens);
+      EXPECT_GT(optimizer.reduce(data_parallel, options.clip_norm), 0);
       optimizer.apply(model.parameters, options, 1e-3);
     });
   }
@@ -59,9 +67,8 @@ TEST_F(SteadyMemory, OfSft) {
   Model model = model_of(ModelKind::language);
   SftObjective objective(machine, model, world, examples, examples, SftLoss::response,
                          options.micro_batch_tokens);
-  const SupervisedTask task = objective.task();
-  expect_steady(task, model);
-  expect_steady([&] { EXPECT_GT(task.validate().loss, 0); });
+  expect_steady_steps(objective, model);
+  expect_steady([&] { EXPECT_GT(objective.validate().loss.value(), 0); });
 }
 
 TEST_F(SteadyMemory, OfRewardTraining) {
@@ -71,9 +78,8 @@ TEST_F(SteadyMemory, OfRewardTraining) {
   }
   Model model = model_of(ModelKind::reward);
   RewardObjective objective(machine, model, world, pairs, pairs, options.micro_batch_tokens);
-  const SupervisedTask task = objective.task();
-  expect_steady(task, model);
-  expect_steady([&] { EXPECT_GT(task.validate().loss, 0); });
+  expect_steady_steps(objective, model);
+  expect_steady([&] { EXPECT_GT(objective.validate().loss.value(), 0); });
 }
 
 TEST_F(SteadyMemory, OfPpo) {
@@ -89,25 +95,28 @@ TEST_F(SteadyMemory, OfPpo) {
   ppo_options.batch = 6;
   ppo_options.epochs = 2;
   ppo_options.mini_batches = 2;
-  Rollout rollout({.device = device,
-                   .config = policy.config,
-                   .policy = policy.parameters,
-                   .prompts = prompts,
-                   .seed = 5,
-                   .rule = {.sampling = {}, .max_new_tokens = 9},
-                   .between_steps = [] {}});
+  const auto arena = std::make_shared<Arena>(device);
+  Rollout rollout(
+      {.generator = std::make_shared<Generator>(device, policy.config, policy.parameters, arena),
+       .policy = policy.parameters,
+       .prompts = prompts,
+       .seed = 5,
+       .rule = {.sampling = {}, .max_new_tokens = 9},
+       .between_steps = [] {}});
   Reward scorer({.device = device,
                  .reward = reward,
                  .reference = reference,
                  .micro_batch_tokens = options.micro_batch_tokens,
-                 .between = [] {}});
+                 .between = [] {},
+                 .arena = arena});
   Learner learner({.device = device,
-                   .ranks = world,
+                   .ranks = data_parallel,
                    .policy = policy,
                    .value = value,
                    .reference_head = reference.parameters,
                    .options = ppo_options,
-                   .train = options});
+                   .train = options,
+                   .arena = arena});
   expect_steady([&] {
     std::vector<Episode> episodes;
     rollout.generate({0, 6}, 0, [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
@@ -117,6 +126,7 @@ TEST_F(SteadyMemory, OfPpo) {
     EXPECT_EQ(learner.update(batch, 1, {.policy = 1e-3, .value = 1e-3}).applied, 4);
   });
   EXPECT_GT(device.memory().held().of(MemoryUse::key_value_cache), 0);
+  EXPECT_EQ(device.memory().held().of(MemoryUse::activations), arena->bytes());
 }
 
 }  // namespace

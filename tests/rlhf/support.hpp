@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "rlhf/episode.hpp"
+#include "rlhf/experience.hpp"
 
 namespace precis::test {
 
@@ -34,7 +34,7 @@ inline Experience some_experience(std::int64_t number, std::size_t tokens) {
   e.episode.rollout_logprobs = list(-1.0F);
   e.episode.weight_version = 40 + number;
   e.episode.score_raw = 0.75F + static_cast<float>(number);
-  e.episode.reference_logprobs = list(-2.0F);
+  e.reference_logprobs = list(-2.0F);
   e.episode.reference_hidden = list(9.0F);
   e.logprobs = list(-1.5F);
   e.values = list(0.5F);

@@ -71,6 +71,57 @@ TEST(FinishedRun, WithoutCheckpointsIsCompleteOrAnError) {
   }
 }
 
+TEST(FinishedRun, OfPpoWithoutCheckpointsIsCompleteOrAnError) {
+  const auto ppo = [&](const Words& more, int ranks) {
+    Words words{"ppo",
+                "--policy",
+                f() / "policy/model.h5",
+                "--reward",
+                f() / "reward/model.h5",
+                "--data.prompts",
+                f() / "data/test.jsonl",
+                "--run",
+                f() / "finished_ppo",
+                "--train.steps",
+                "2",
+                "--ppo.batch",
+                "4",
+                "--ppo.mini_batches",
+                "1",
+                "--data.max_response_tokens",
+                "8",
+                "--threads",
+                "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return f().command(words, ranks);
+  };
+  const Path folder = f() / "finished_ppo";
+  succeed(ppo({}, 1));
+  std::filesystem::remove_all(folder / "checkpoints");
+  const auto made = [&] {
+    std::string all;
+    for (const char* name : {"policy.h5", "value.h5", "metrics.jsonl", "deck.cfg"}) {
+      all += text_of(folder / name);
+    }
+    return all;
+  };
+  const std::string before = made();
+  for (const int ranks : {1, 2}) {
+    EXPECT_THAT(succeed(ppo({}, ranks)).output,
+                HasSubstr("is complete: policy.h5 and value.h5 are there"));
+    expect_refused(ppo({"--train.steps", "3"}, ranks), "train.steps (was '2', now '3')");
+    expect_refused(ppo({"--ppo.kl", "0.5"}, ranks), "ppo.kl (was ");
+  }
+  EXPECT_EQ(made(), before);
+  // One of the two is no finished run, and is not replaced.
+  std::filesystem::remove(folder / "value.h5");
+  const std::string policy = text_of(folder / "policy.h5");
+  const Outcome half = run(ppo({}, 1));
+  EXPECT_EQ(half.status, 1);
+  EXPECT_THAT(half.output, HasSubstr("holds policy.h5 and no checkpoint"));
+  EXPECT_EQ(text_of(folder / "policy.h5"), policy);
+}
+
 TEST(FinishedRun, WithCheckpointsMoreStepsGoOn) {
   const Words keys{"--train.schedule", "constant", "--train.steps"};
   const auto steps = [&](const char* count) {

@@ -100,7 +100,7 @@ TEST_F(PpoFailures, TooFarFromTheReference) {
     if (ranks > 1) {
       keys.insert(keys.end(), {"--placement", "dedicated"});
     }
-    expect_refused(ranks, keys, 1, {"nats a summary from the reference", "ppo.max_kl"}, name);
+    expect_refused(ranks, keys, 1, {"nats per summary from the reference", "ppo.max_kl"}, name);
     const int steps = lines_of(file(name) / "metrics.jsonl");
     EXPECT_GE(steps, 1);
     EXPECT_LT(steps, 20);

@@ -61,6 +61,11 @@ class PpoRestart : public testing::TestWithParam<Placement> {
     }
     return folder("whole");
   }
+  static void damage(const Path& path) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(path) / 2));
+    file << "damage";
+  }
   /// Runs to the end whatever was there.
   static void finish(const std::string& what) {
     const Outcome outcome = run(words(name_of(what)));
@@ -107,17 +112,30 @@ TEST_P(PpoRestart, AfterSigkillAtAnyTime) {
 TEST_P(PpoRestart, AfterTheNewestCheckpointWasDamaged) {
   const Outcome stopped = run(words(name_of("damaged"), {"--train.stop_after", "6"}));
   EXPECT_EQ(stopped.status, 75) << stopped.output;
-  const Path newest = folder("damaged") / "checkpoints/step_000006.h5";
-  {
-    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(newest) / 2));
-    file << "damage";
-  }
+  damage(folder("damaged") / "checkpoints/step_000006.h5");
   const Outcome outcome = run(words(name_of("damaged")));
   EXPECT_EQ(outcome.status, 0) << outcome.output;
   EXPECT_NE(outcome.output.find("step_000006.h5"), std::string::npos) << outcome.output;
   EXPECT_NE(outcome.output.find("step_000003.h5"), std::string::npos) << outcome.output;
   expect_same_run(whole(), folder("damaged"), steps);
+}
+
+/// Policy and value network come from the checkpoint alone: what they began with is not read again.
+TEST_P(PpoRestart, WithoutTheWeightsThatWereTrained) {
+  const Path policy = *fixture_ / name_of("policy.h5");
+  const Path value = *fixture_ / name_of("value.h5");
+  std::filesystem::copy_file(*fixture_ / "policy.h5", policy);
+  std::filesystem::copy_file(*fixture_ / "reward.h5", value);
+  const std::vector<std::string> models{"--policy", policy, "--value", value};
+  std::vector<std::string> keys = models;
+  keys.insert(keys.end(), {"--train.stop_after", "6"});
+  EXPECT_EQ(run(words(name_of("reread"), keys)).status, 75);
+  damage(policy);
+  damage(value);
+  EXPECT_EQ(run(words(name_of("unreadable"), models)).status, 1);
+  const Outcome outcome = run(words(name_of("reread"), models));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  expect_same_run(whole(), folder("reread"), steps);
 }
 
 TEST_P(PpoRestart, SaysThatItIsComplete) {

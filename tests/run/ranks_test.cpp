@@ -79,10 +79,10 @@ std::string changed(const Path& file, const std::string& from, const std::string
 }
 
 TEST(Ranks, OtherKeysAreNamedWithBothValues) {
-  refuse_sft({"--seed", "7"}, "Seed is 1 on rank 0");
-  refuse_sft({"--train.learning_rate", "1e-3"}, "Train.learning_rate is 0.003 on rank 0");
-  refuse_reward({"--train.learning_rate", "1e-2"}, "Train.learning_rate is 0.001 on rank 0");
-  refuse_sft({"--train.steps", "24"}, "Train.steps is 12 on rank 0");
+  refuse_sft({"--seed", "7"}, "precis: rank 1: --seed is 1 on rank 0");
+  refuse_sft({"--train.learning_rate", "1e-3"}, "--train.learning_rate is 0.003 on rank 0");
+  refuse_reward({"--train.learning_rate", "1e-2"}, "--train.learning_rate is 0.001 on rank 0");
+  refuse_sft({"--train.steps", "24"}, "--train.steps is 12 on rank 0");
   refuse_sft({"--data.limit", "3", "--train.keep", "best", "--data.valid", "", "--seed", "2",
               "--train.beta1", "0.5"},
              "and 2 more differ");
@@ -98,7 +98,7 @@ TEST(Ranks, OtherDecksAndThreads) {
     words.insert(words.begin() + 2, f() / deck);
     return words;
   };
-  refuse(2, with_deck("one.cfg", {}), with_deck("two.cfg", {}), "Train.clip_norm is 1 on rank 0");
+  refuse(2, with_deck("one.cfg", {}), with_deck("two.cfg", {}), "--train.clip_norm is 1 on rank 0");
   const Outcome threads =
       run(with_other_last_rank(2, with_deck("one.cfg", {"--train.steps", "1"}),
                                with_deck("one.cfg", {"--train.steps", "1", "--threads", "2"})));
@@ -254,6 +254,59 @@ TEST(Streams, TrainingTakesOneForTwoKeysAndForItsDeck) {
                       f().command({"sft", pipe, "--run", f() / ("by_deck_" + n)}, ranks));
     EXPECT_EQ(deck.status, 0) << deck.output;
     expect_same_training(f() / ("by_file_" + n), f() / ("by_deck_" + n), 4);
+  }
+}
+
+TEST(Streams, PpoAndEvaluateRewardReadThemOnceOnSeveralRanks) {
+  const Path prompts = f() / "data/test.jsonl";
+  const auto ppo = [&](const std::string& name, const Path& rows, int ranks) {
+    return f().command({"ppo",
+                        "--policy",
+                        f() / "policy/model.h5",
+                        "--reward",
+                        f() / "reward/model.h5",
+                        "--data.prompts",
+                        rows,
+                        "--data.valid",
+                        rows,
+                        "--run",
+                        f() / name,
+                        "--train.steps",
+                        "2",
+                        "--ppo.batch",
+                        "12",
+                        "--ppo.mini_batches",
+                        "1",
+                        "--ppo.log_episodes",
+                        "12",
+                        "--data.max_response_tokens",
+                        "8",
+                        "--threads",
+                        "1"},
+                       ranks);
+  };
+  for (const int ranks : {3, 4}) {
+    const std::string n = std::to_string(ranks);
+    succeed(ppo("ppo_by_file_" + n, prompts, ranks));
+    const Outcome outcome = run_with_stdin(prompts, ppo("ppo_by_stdin_" + n, "/dev/stdin", ranks));
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    expect_same_run(f() / ("ppo_by_file_" + n), f() / ("ppo_by_stdin_" + n), 2);
+  }
+  const Path pairs = f() / "comparisons.jsonl";
+  const auto evaluate = [&](const Path& rows, const std::string& output, int ranks) {
+    return f().command({"evaluate", "reward", "--model", f() / "reward/model.h5", "--input", rows,
+                        "--output", f() / output, "--threads", "1"},
+                       ranks);
+  };
+  succeed(evaluate(pairs, "rewards_by_file", 1));
+  const std::string expected = text_of(f() / "rewards_by_file");
+  ASSERT_GT(expected.size(), 1000U);
+  for (const int ranks : {3, 4}) {
+    const Path pipe = f() / "pairs_pipe";
+    const Outcome outcome = run_with_pipe(pairs, pipe, evaluate(pipe, "rewards_by_pipe", ranks));
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    EXPECT_EQ(text_of(f() / "rewards_by_pipe"), expected) << ranks;
+    std::filesystem::remove(f() / "rewards_by_pipe");
   }
 }
 

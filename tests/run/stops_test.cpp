@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <thread>
 
 #include "io/file_damage.hpp"
 #include "run/training_run.hpp"
@@ -73,6 +75,57 @@ TEST(Stops, TheSignalBeforeTheLimitAndTheOneAtItAreOneWish) {
   EXPECT_EQ(outcome.status, stopped_early) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("with a checkpoint: SIG"));
   expect_saved("limit");
+}
+
+/// A run whose rows take a while to be read.
+Words slow_run(const std::string& name, const Words& more = {}, int ranks = 1) {
+  const Path rows = f() / "many.jsonl";
+  if (!std::filesystem::exists(rows)) {
+    const std::string once = text_of(f() / "data/train.jsonl");
+    std::string many;
+    while (many.size() < std::size_t{40} << 20) {
+      many += once;
+    }
+    overwrite(rows, many);
+  }
+  Words keys{"--data.train", rows, "--data.filter", "false"};
+  keys.insert(keys.end(), more.begin(), more.end());
+  return f().sft(name, keys, ranks);
+}
+
+/// Starts the run and sends it a signal while it reads.
+Outcome end_reading(const Words& words, const std::string& name, int signal) {
+  Job job(words, f() / (name + ".output"));
+  while (job.running() && !std::filesystem::exists(f() / name / "lock")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  // Between the lock and the first row, checkpoints are looked for.
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  job.signal_rank(0, signal);
+  return job.wait();
+}
+
+TEST(Stops, BeforeTheFirstStepNothingIsLostAndTheNextLaunchIsTold) {
+  const Outcome fresh = end_reading(slow_run("slow"), "slow", SIGTERM);
+  EXPECT_EQ(fresh.status, 128 + SIGTERM) << fresh.output;
+  EXPECT_THAT(fresh.output,
+              HasSubstr("SIGTERM was received. No step was under way: nothing is lost. The same "
+                        "command begins the run in " +
+                        (f() / "slow").string()));
+  EXPECT_EQ(run(slow_run("slow", {"--train.stop_after", "2"})).status, stopped_early);
+  const std::string metrics = text_of(f() / "slow/metrics.jsonl");
+  for (const int ranks : {1, 2}) {
+    const Outcome outcome = end_reading(slow_run("slow", {}, ranks), "slow", SIGUSR1);
+    EXPECT_EQ(outcome.status, stopped_early) << outcome.output;
+    EXPECT_THAT(outcome.output,
+                HasSubstr("SIGUSR1 was received. No step was under way: nothing is lost. The same "
+                          "command goes on from " +
+                          (f() / "slow/checkpoints/step_000002.h5").string() + ", after 2 steps."));
+  }
+  EXPECT_EQ(text_of(f() / "slow/metrics.jsonl"), metrics);
+  EXPECT_FALSE(std::filesystem::exists(f() / "slow/lock"));
+  EXPECT_EQ(run(slow_run("slow", {"--train.stop_after", "1"})).status, stopped_early);
+  EXPECT_EQ(lines_of(f() / "slow/metrics.jsonl"), 3);
 }
 
 TEST(Stops, UnderMpirunTheAnswerSaysHowToSave) {

@@ -71,7 +71,7 @@ TEST(BadInput, FilesOfSft) {
   refuse_sft(1, "absent.jsonl", {"--data.train", f() / "absent.jsonl"});
   refuse_sft(1, "data", {"--data.train", f() / "data"});
   overwrite(f() / "none.jsonl", "");
-  refuse_sft(1, "none.jsonl: the file has no rows.", {"--data.train", f() / "none.jsonl"});
+  refuse_sft(1, "none.jsonl holds no rows.", {"--data.train", f() / "none.jsonl"});
   overwrite(f() / "torn.jsonl", text_of(f() / "data/valid.jsonl").substr(0, 1000));
   refuse_sft(1, "torn.jsonl:", {"--data.train", f() / "torn.jsonl"});
   overwrite(f() / "bytes.jsonl", "{\"subreddit\": \"\xff\"}\n");
@@ -125,7 +125,8 @@ TEST(BadInput, Reward) {
            f() / "refused_reward");
   };
   refuse_reward(2, "data.valid_split", {"--data.valid", ""});
-  refuse_reward(1, "no comparison is left", {"--data.train_split", "nowhere"});
+  refuse_reward(1, "no comparison is of the split \"nowhere\". There are: \"train\"",
+                {"--data.train_split", "nowhere"});
   refuse_reward(1, "info", {"--data.train", f() / "data/train.jsonl"});
 }
 

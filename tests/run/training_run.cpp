@@ -15,18 +15,6 @@ void make(const Words& words) {
   require(outcome.status == 0, "A command of the fixture failed: {}", outcome.output);
 }
 
-Rows rows_without_times(const Path& file) {
-  Rows rows = read_rows(file);
-  for (auto& row : rows) {
-    for (auto item = row.begin(); item != row.end();) {
-      const std::string& key = item.key();
-      const bool is_time = key.starts_with("seconds") || key.ends_with("_per_second");
-      item = is_time ? row.erase(item) : std::next(item);
-    }
-  }
-  return rows;
-}
-
 }  // namespace
 
 TrainingFixture::TrainingFixture() {
@@ -134,6 +122,18 @@ Words TrainingFixture::reward(const std::string& run, const Words& more, int ran
 const TrainingFixture& training_fixture() {
   static const TrainingFixture fixture;
   return fixture;
+}
+
+Rows rows_without_times(const Path& file) {
+  Rows rows = read_rows(file);
+  for (auto& row : rows) {
+    for (auto item = row.begin(); item != row.end();) {
+      const std::string& key = item.key();
+      const bool is_time = key.starts_with("seconds") || key.ends_with("_per_second");
+      item = is_time ? row.erase(item) : std::next(item);
+    }
+  }
+  return rows;
 }
 
 void expect_same_training(const Path& a, const Path& b, int steps) {

@@ -33,6 +33,9 @@ class TrainingFixture {
 
 [[nodiscard]] const TrainingFixture& training_fixture();
 
+/// Rows of metrics without what two runs of the same bits differ in.
+[[nodiscard]] Rows rows_without_times(const Path& file);
+
 /// Expects that both runs end in the same model, last checkpoint, metrics but for times, and
 /// samples.
 void expect_same_training(const Path& a, const Path& b, int steps);

@@ -8,28 +8,17 @@
 #include "model/backends.hpp"
 #include "model/model.hpp"
 #include "model/tiny.hpp"
+#include "parallel/planned_ranks.hpp"
 
 namespace precis {
 namespace {
-
-/// One rank.
-class Alone final : public Communicator {
- public:
-  explicit Alone(ProgressRecord& progress) : Communicator("alone", 0, 1, progress) {}
-  void all_reduce(View, Reduction) override {}
-  void broadcast(View, int) override {}
-  void barrier() override {}
-  void send(ConstView, int, int) override {}
-  void receive(View, int, int) override {}
-};
 
 class OptimizerTest : public testing::TestWithParam<const Backend*> {
  protected:
   Device device{*GetParam()};
   Model model = make_model(device, tiny_config(), {}, 3);
   Optimizer optimizer{device, model.parameters};
-  ProgressRecord record;
-  Alone alone{record};
+  PlannedRanks alone{0, 1};
 
   void set_gradient(const std::string& name, double value) {
     device.backend().fill(device.queue(), optimizer.gradients().at(name), value);

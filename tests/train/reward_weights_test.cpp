@@ -30,17 +30,20 @@ class RewardWeights : public testing::Test {
     Model model = make_model(machine.device, config, {}, 3);
     RewardObjective objective(machine, model, test_session().world(), pairs, pairs,
                               micro_batch_tokens);
-    const SupervisedTask task = objective.task();
+    Pipeline pipeline({.device = machine.device,
+                       .model = model,
+                       .ranks = test_session().world(),
+                       .micro_batch_tokens = micro_batch_tokens});
     Optimizer optimizer(machine.device, model.parameters);
     optimizer.zero_gradients();
     std::vector<std::int64_t> rows(pairs.size());
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    const double weight = task.weight(rows);
-    const LossSums sums = task.accumulate(rows, weight, optimizer.gradients());
+    const double weight = objective.weight(rows);
+    const LossSums sums = accumulate(pipeline, objective, rows, weight, optimizer.gradients());
     EXPECT_DOUBLE_EQ(sums.weight, weight);
     return {.gradient = machine.device.to_host<float>(optimizer.gradients().flat()),
-            .loss = sums.loss / weight,
-            .accuracy = sums.correct / weight,
+            .loss = sums.loss.value() / weight,
+            .accuracy = sums.correct.value() / weight,
             .weight = weight};
   }
   [[nodiscard]] static std::vector<Pair> six_pairs() {

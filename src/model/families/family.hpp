@@ -42,11 +42,11 @@ struct FamilySetting {
 /// A setting of which precis supports one value only.
 [[nodiscard]] FamilySetting only(std::string key, Json value);
 
-/// How a matrix stands in the family's files.
+/// How a matrix is stored in the family's files.
 enum class MatrixLayout : std::uint8_t { out_in, in_out };
 
 /// One tensor of a family's files. In names `{}` stands for the layer's number, and a tensor with
-/// it exists once a layer.
+/// it exists in every layer.
 struct FamilyTensorRule {
   std::string name;
   /// The tensors of a model file that it is made of, one after the other along the output axis.
@@ -95,14 +95,14 @@ struct FamilyTensor {
 [[nodiscard]] std::vector<FamilyTensor> family_tensors(const Family& family,
                                                        const ModelConfig& config,
                                                        const Parameters& parameters);
-/// The numbers of a tensor as the family's files hold them.
+/// The elements of a tensor as the family's files hold them.
 [[nodiscard]] std::vector<float> gather_parts(const FamilyTensor& tensor,
                                               const Parameters& parameters, Device& device);
-/// Puts them where they belong; the caller counts the change.
+/// Writes them to the parameters; the caller must report the change.
 void scatter_parts(const FamilyTensor& tensor, std::span<const float> values,
                    Parameters& parameters, Device& device);
 
-/// The names that a pattern stands for: one a layer where it has `{}`.
+/// The names that a pattern stands for: one for each layer where it has `{}`.
 [[nodiscard]] std::vector<std::string> expanded(const std::string& pattern, std::int64_t layers);
 
 }  // namespace precis

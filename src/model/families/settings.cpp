@@ -41,7 +41,7 @@ std::vector<std::string> differing_keys(const ModelConfig& wanted, const ModelCo
   return keys;
 }
 
-/// The configuration without what stands elsewhere in a folder, or has no meaning there.
+/// The configuration without what is stored elsewhere in a folder, or has no meaning there.
 ModelConfig bare(ModelConfig config) {
   const ModelConfig defaults;
   config.family = defaults.family;

@@ -47,8 +47,8 @@ std::optional<FamilyTensor> located(const Family& family, const FamilyTensorRule
   return tensor;
 }
 
-/// Visits the numbers of a tensor: visit(part, first number of the part's row, its place in the
-/// family's tensor, the distance to the row's next number there).
+/// Visits the elements of a tensor: visit(part, first element of the part's row, its place in the
+/// family's tensor, the distance to the row's next element there).
 template <class Visit>
 void for_each_row(const FamilyTensor& tensor, const Parameters& parameters, const Visit& visit) {
   const bool transposed = tensor.layout == MatrixLayout::in_out;

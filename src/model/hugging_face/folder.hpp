@@ -10,7 +10,7 @@
 
 namespace precis {
 
-/// A model read from a folder, and what the reader should know about it: sentences for the log.
+/// A model read from a folder, and what the user should know about it: sentences for the log.
 struct ImportedModel {
   Model model;
   std::vector<std::string> notes;
@@ -21,7 +21,7 @@ struct ImportedModel {
 /// tokens are those of generation_config.json, else of config.json, else the tokenizer's. Where
 /// files differ the notes say which one was used. Throws Error naming file and setting or tensor:
 /// an architecture or a setting that is not supported (see families/family.hpp), an end token
-/// outside the vocabulary, tensors that are missing, left over, of another shape, or with numbers
+/// outside the vocabulary, tensors that are missing, left over, of another shape, or with elements
 /// that are not finite.
 [[nodiscard]] ImportedModel import_folder(Device& device, const std::filesystem::path& folder);
 
@@ -31,10 +31,9 @@ struct ImportedModel {
 
 /// Writes config.json, generation_config.json, model.safetensors (rounded to `dtype`) and the
 /// tokenizer's files, which appear as one folder when all are complete. What config.json and
-/// generation_config.json said on import and precis has no use for stands there again. A folder
-/// that an export wrote is replaced; one with other files is refused. Throws Error, also for a
-/// model that no supported architecture can express, and naming a tensor that `dtype` cannot
-/// represent.
+/// generation_config.json said on import and precis has no use for is written again. A folder that
+/// an export wrote is replaced; one with other files is refused. Throws Error, also for a model
+/// that no supported architecture can express, and naming a tensor that `dtype` cannot represent.
 void export_folder(Device& device, const Model& model, const std::filesystem::path& folder,
                    WeightDType dtype);
 

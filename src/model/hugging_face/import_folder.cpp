@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "data/tokenizer.hpp"
+#include "io/hub_name.hpp"
 #include "io/jsonl.hpp"
 #include "io/output_file.hpp"
 #include "model/families/family.hpp"
@@ -114,6 +115,12 @@ std::string other_settings(Json config, const Family& family) {
 }  // namespace
 
 ImportedModel import_folder(Device& device, const fs::path& folder) {
+  if (const auto download = hub_download(folder)) {
+    fail(
+        "{0} does not exist; expected a Hugging Face folder. If it is a model's name on the hub, "
+        "download it first (`{1}`) and give --from {2}.",
+        folder.string(), download->command, download->folder);
+  }
   require(fs::exists(folder), "{} does not exist; expected a Hugging Face folder.",
           folder.string());
   require(fs::is_directory(folder),

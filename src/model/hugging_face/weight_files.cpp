@@ -53,12 +53,12 @@ std::vector<float> WeightFiles::read(const std::string& name) const {
   return values;
 }
 
-std::string WeightFiles::dtype(const std::vector<FamilyTensor>& of,
+std::string WeightFiles::dtype(const std::vector<FamilyTensor>& tensors,
                                std::vector<std::string>& notes) const {
   constexpr std::array<std::pair<const char*, const char*>, 4> words{
       {{"F32", "f32"}, {"BF16", "bf16"}, {"F16", "f16"}, {"F64", "f64"}}};
   std::set<std::string> found;
-  for (const FamilyTensor& tensor : of) {
+  for (const FamilyTensor& tensor : tensors) {
     const std::string& dtype = at(tensor.name).dtype;
     const auto* const word = std::find_if(words.begin(), words.end(),
                                           [&](const auto& known) { return known.first == dtype; });
@@ -104,7 +104,7 @@ void WeightFiles::check(const std::vector<FamilyTensor>& wanted, const ModelConf
       left_over.push_back(full_name);
     }
   }
-  require(left_over.empty(), "{} holds {} tensors that a {} with these settings has not: {}.",
+  require(left_over.empty(), "{} holds {} tensors that a {} with these settings does not have: {}.",
           folder_, left_over.size(), family_->architecture, listed(left_over, most_named));
 }
 

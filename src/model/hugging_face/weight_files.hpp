@@ -14,20 +14,20 @@ namespace precis {
 
 class WeightFiles {
  public:
-  /// Opens the folder's safetensors. With a tied head a lone output matrix is the embedding. Adds
-  /// to `notes` what was left aside or taken for something else. Throws Error for a file that is
-  /// malformed, or a tensor that is there under two names.
+  /// Opens the folder's safetensors. With a tied head an output matrix without an embedding is
+  /// taken for it. Adds to `notes` what was left aside or taken for something else. Throws Error
+  /// for a file that is malformed, or a tensor that is there under two names.
   WeightFiles(const std::filesystem::path& folder, const Family& family, const ModelConfig& config,
               std::vector<std::string>& notes);
 
   /// Throws Error unless the files hold these tensors, and else only what the family ignores.
   void check(const std::vector<FamilyTensor>& wanted, const ModelConfig& config) const;
-  /// The numbers of a tensor. Throws Error if some are not finite, or become so in f32, naming it
+  /// The elements of a tensor. Throws Error if some are not finite, or become so in f32, naming it
   /// and how many of how many.
   [[nodiscard]] std::vector<float> read(const std::string& name) const;
   /// "f32", "bf16", "f16" or "f64"; f32, with a note, for tensors of several dtypes. Throws Error
   /// naming a tensor of another one.
-  [[nodiscard]] std::string dtype(const std::vector<FamilyTensor>& of,
+  [[nodiscard]] std::string dtype(const std::vector<FamilyTensor>& tensors,
                                   std::vector<std::string>& notes) const;
 
  private:

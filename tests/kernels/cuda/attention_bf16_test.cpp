@@ -60,7 +60,7 @@ Inputs inputs(const Case& c, std::uint64_t seed) {
 
 void forward(test::Run& run, const Activation& half, const Case& c, const Inputs& x) {
   run.backend.attention_forward(
-      run.queue, run.out("out", half(x.dout)), run.out("log_sum", zeros({c.tokens(), c.heads})),
+      run.queue, run.out("out", half(x.dout)), run.out("log_sum_exp", zeros({c.tokens(), c.heads})),
       run.in(half(x.q)), run.in(half(x.k)), run.in(half(x.v)), run.in(c.offsets()), c.scale());
 }
 
@@ -68,7 +68,7 @@ void backward(test::Run& run, const Activation& half, const Case& c, const Input
               const std::map<std::string, HostTensor>& saved) {
   run.backend.attention_backward(
       run.queue, run.out("dq", half(x.q)), run.out("dk", half(x.k)), run.out("dv", half(x.v)),
-      run.in(half(x.dout)), run.in(half(saved.at("out"))), run.in(saved.at("log_sum")),
+      run.in(half(x.dout)), run.in(half(saved.at("out"))), run.in(saved.at("log_sum_exp")),
       run.in(half(x.q)), run.in(half(x.k)), run.in(half(x.v)), run.in(c.offsets()), c.scale());
 }
 
@@ -154,7 +154,7 @@ TEST(AttentionBf16, RefusesWrongArguments) {
   HostTensor three(DType::bf16, {4, 3, 8});
   HostTensor wide(DType::bf16, {4, 2, 264});
   HostTensor f32 = zeros({4, 2, 8});
-  HostTensor log_sum = zeros({4, 2});
+  HostTensor log_sum_exp = zeros({4, 2});
   HostTensor log_sum_of_three = zeros({4, 3});
   const HostTensor offsets(std::vector<std::int32_t>{0, 4});
   const auto attend = [&](HostTensor& out, HostTensor& sums, HostTensor& queries,
@@ -163,9 +163,9 @@ TEST(AttentionBf16, RefusesWrongArguments) {
                                            keys.view(), keys.view(), offsets.view(), 1.0);
   };
   EXPECT_THROW(attend(three, log_sum_of_three, three, k), Error);
-  EXPECT_THROW(attend(q, log_sum, q, f32), Error);
-  EXPECT_THROW(attend(f32, log_sum, q, k), Error);
-  EXPECT_THROW(attend(wide, log_sum, wide, wide), Error);
+  EXPECT_THROW(attend(q, log_sum_exp, q, f32), Error);
+  EXPECT_THROW(attend(f32, log_sum_exp, q, k), Error);
+  EXPECT_THROW(attend(wide, log_sum_exp, wide, wide), Error);
 }
 
 }  // namespace

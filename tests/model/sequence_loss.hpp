@@ -11,9 +11,9 @@ namespace precis {
 
 /// A language model's mean negative log-prob of the response tokens, or a reward model's pair loss
 /// (sequences 2b and 2b + 1: chosen and rejected), with gradients.
-class Objective {
+class SequenceLoss {
  public:
-  Objective(Device& device, const Model& model);
+  SequenceLoss(Device& device, const Model& model);
 
   struct Result {
     double loss = 0;

@@ -1,99 +1,8 @@
-#include "train/options.hpp"
+#include "train/train_options.hpp"
+
+#include <string>
 
 namespace precis {
-
-void add_machine_options(OptionTable& table, MachineOptions& o) {
-  table.add("seed", &o.seed,
-            {.meaning = "from which all random numbers follow", .source = "precis"});
-  table.add("threads", &o.threads,
-            {.meaning = "threads of each rank; 0: an equal part of the cores it may use",
-             .source = "precis",
-             .maximum = 1e6,
-             .launch = true});
-  table.add(
-      "grid", &o.grid,
-      {.meaning =
-           "layout of the ranks, as dp=2 (this version: dp only); empty: dp = number of ranks",
-       .source = "precis",
-       .launch = true});
-  table.add(
-      "device", &o.device,
-      {.meaning = "where to compute; auto: on a GPU, if there is one and one rank (this version: "
-                  "no more), else on the CPU",
-       .source = "precis",
-       .choices = {"auto", "cpu", "cuda"},
-       .launch = true});
-  table.add(
-      "precision", &o.precision,
-      {.meaning = "of activations and of the weights they meet (this version: f32 only on the "
-                  "CPU); what is trained is kept in f32",
-       .source = "precis",
-       .choices = {"f32", "bf16"},
-       .default_text = "f32 on the CPU, bf16 on a GPU"});
-  table.add("watchdog_seconds", &o.watchdog_seconds,
-            {.unit = "seconds",
-             .meaning = "a rank without progress for this long ends the job; 0: off",
-             .source = "precis",
-             .maximum = 1e9});
-}
-
-void add_run_options(OptionTable& table, RunOptions& o) {
-  table.add("run", &o.run,
-            {.meaning = "run folder; if it holds a checkpoint, the run goes on from there",
-             .required = true,
-             .file = FileUse::output});
-  add_machine_options(table, o.machine);
-  table.add(
-      "end_time", &o.end_time,
-      {.meaning = "when the allocation ends (seconds since 1970, or an ISO time; none: never): the "
-                  "run saves and stops before it",
-       .source = "precis",
-       .default_text = "SLURM_JOB_END_TIME, where Slurm has set it",
-       .launch = true});
-  table.add(
-      "trace", &o.trace,
-      {.meaning = "write the phases of each step of this launch to RUN/trace.json (Chrome's trace "
-                  "format)",
-       .source = "precis",
-       .launch = true});
-  table.add("dry_run", &o.dry_run,
-            {.meaning = "print layout, batches, memory and time, and stop",
-             .source = "precis",
-             .launch = true});
-  add_log_options(table, o.log);
-  table.add("log.tensorboard", &o.tensorboard,
-            {.meaning = "write each step's numbers to an event file for TensorBoard in the run "
-                        "folder as well",
-             .source = "precis"});
-}
-
-void add_checkpoint_options(OptionTable& table, CheckpointOptions& o) {
-  table.add("checkpoint.every_steps", &o.every_steps,
-            {.unit = "steps",
-             .meaning = "between checkpoints; 0: not by steps",
-             .source = "precis",
-             .maximum = 1e9});
-  table.add("checkpoint.every_minutes", &o.every_minutes,
-            {.unit = "minutes",
-             .meaning = fmt::format(
-                 "between checkpoints, and at least {} times what the last one took; 0: "
-                 "not by time",
-                 CheckpointOptions::least_interval),
-             .source = "precis",
-             .maximum = 1e9});
-  table.add("checkpoint.keep", &o.keep,
-            {.meaning = "newest checkpoints that are kept",
-             .source = "precis",
-             .minimum = 1,
-             .maximum = 1e9});
-  table.add("checkpoint.on_failure", &o.on_failure,
-            {{"stop", OnFailure::stop}, {"warn", OnFailure::warn}},
-            {.meaning = "when a checkpoint cannot be written", .source = "precis"});
-  table.add("checkpoint.resave", &o.resave,
-            {.meaning = "read the newest checkpoint, write the same step again, and stop",
-             .source = "precis",
-             .launch = true});
-}
 
 void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
   const std::string paper = "Stiennon 2020, appendix B";
@@ -156,7 +65,7 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
              .source = "precis: none",
              .maximum = 1e9});
   table.add("train.final_rate", &o.final_rate,
-            {.meaning = "rate at the end, as a part of the peak",
+            {.meaning = "rate at the end, as a fraction of the peak",
              .source = supervised ? "precis" : paper,
              .maximum = 1});
   table.add("train.weight_decay", &o.weight_decay,

@@ -1,0 +1,192 @@
+#include "parallel/rank_group.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "base/error.hpp"
+#include "parallel/mpi_check.hpp"
+#include "parallel/mpi_transfer.hpp"
+#include "parallel/waiting.hpp"
+
+namespace precis {
+
+RankGroup::RankGroup(MPI_Comm comm, std::string name, ProgressRecord& progress)
+    : comm_(comm), name_(std::move(name)), progress_(progress) {
+  check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
+  check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
+}
+
+RankGroup::RankGroup(int rank, int size, std::string name, ProgressRecord& progress)
+    : name_(std::move(name)), rank_(rank), size_(size), progress_(progress) {}
+
+RankGroup::~RankGroup() {
+  if (comm_ != MPI_COMM_NULL && !unwinding_.now()) {
+    MPI_Comm_free(&comm_);
+  }
+}
+
+void RankGroup::require_root(int root) const {
+  require(root >= 0 && root < size_, "A broadcast on '{}' names rank {}, but it has ranks 0 to {}.",
+          name_, root, size_ - 1);
+}
+
+void RankGroup::require_mpi(const char* operation) const {
+  require(comm_ != MPI_COMM_NULL, "The group '{}' is without MPI and cannot {}.", name_, operation);
+}
+
+void RankGroup::wait(MPI_Request& request) {
+  Backoff backoff;
+  while (true) {
+    int done = 0;
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (done != 0) {
+      return;
+    }
+    backoff.pause();
+    progress_.beat();
+  }
+}
+
+void RankGroup::barrier() {
+  if (!sends()) {
+    return;
+  }
+  const OperationScope scope(progress_, name_, "barrier");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(comm_, &request), "MPI_Ibarrier");
+  wait(request);
+}
+
+void RankGroup::reduce_numbers(void* values, std::size_t count, MPI_Datatype type,
+                               Reduction reduction) {
+  if (!sends()) {
+    return;
+  }
+  const OperationScope scope(progress_, name_, "all-reduce");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, mpi_op(reduction),
+                           comm_, &request),
+            "MPI_Iallreduce");
+  wait(request);
+}
+
+void RankGroup::all_reduce(std::span<double> values, Reduction reduction) {
+  reduce_numbers(values.data(), values.size(), MPI_DOUBLE, reduction);
+}
+
+void RankGroup::all_reduce(std::span<std::int64_t> values, Reduction reduction) {
+  reduce_numbers(values.data(), values.size(), MPI_INT64_T, reduction);
+}
+
+std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine) {
+  const auto ranks = static_cast<std::size_t>(size_);
+  std::vector<Bytes> parts(ranks);
+  if (!sends()) {
+    parts[static_cast<std::size_t>(rank_)].assign(mine.begin(), mine.end());
+    return parts;
+  }
+  const OperationScope scope(progress_, name_, "all-gather");
+  const auto my_size = static_cast<std::int64_t>(mine.size());
+  std::vector<std::int64_t> sizes(ranks);
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Iallgather(&my_size, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, comm_, &request),
+            "MPI_Iallgather");
+  wait(request);
+
+  const std::int64_t total = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  require(total <= std::numeric_limits<int>::max(),
+          "The ranks of '{}' gather {} bytes at once; at most 2 GiB - 1 can be.", name_, total);
+  std::vector<int> counts(sizes.begin(), sizes.end());
+  std::vector<int> displacements(ranks);
+  std::exclusive_scan(counts.begin(), counts.end(), displacements.begin(), 0);
+  Bytes all(static_cast<std::size_t>(total));
+  check_mpi(MPI_Iallgatherv(mine.data(), static_cast<int>(my_size), MPI_BYTE, all.data(),
+                            counts.data(), displacements.data(), MPI_BYTE, comm_, &request),
+            "MPI_Iallgatherv");
+  wait(request);
+
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    const auto begin = all.begin() + displacements[rank];
+    parts[rank].assign(begin, begin + counts[rank]);
+  }
+  return parts;
+}
+
+void RankGroup::broadcast(std::span<std::byte> bytes, int root) {
+  require_root(root);
+  if (!sends()) {
+    return;
+  }
+  const View values(bytes.data(), DType::u8, Shape{static_cast<std::int64_t>(bytes.size())});
+  StartedOperation(broadcast_at_once(comm_, values, root, name_), *this, "broadcast").wait();
+}
+
+Bytes RankGroup::broadcast_bytes(std::span<const std::byte> mine, int root) {
+  require_root(root);
+  if (!sends()) {
+    return {mine.begin(), mine.end()};
+  }
+  auto length = static_cast<std::int64_t>(mine.size());
+  broadcast(std::as_writable_bytes(std::span(&length, 1)), root);
+  Bytes bytes(static_cast<std::size_t>(length));
+  if (rank_ == root) {
+    std::copy(mine.begin(), mine.end(), bytes.begin());
+  }
+  if (!bytes.empty()) {
+    broadcast(bytes, root);
+  }
+  return bytes;
+}
+
+std::string RankGroup::broadcast_text(std::string_view mine, int root) {
+  const Bytes bytes = broadcast_bytes(std::as_bytes(std::span(mine)), root);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::unique_ptr<RankGroup> RankGroup::split(int color, int key, std::string part_name) {
+  require_mpi("be split");
+  const OperationScope scope(progress_, name_, "split");
+  MPI_Comm part = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split(comm_, color < 0 ? MPI_UNDEFINED : color, key, &part), "MPI_Comm_split");
+  return part == MPI_COMM_NULL ? nullptr
+                               : std::make_unique<RankGroup>(part, std::move(part_name), progress_);
+}
+
+std::unique_ptr<RankGroup> RankGroup::duplicate(std::string part_name) {
+  require_mpi("be duplicated");
+  const OperationScope scope(progress_, name_, "duplicate");
+  MPI_Comm copy = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_dup(comm_, &copy), "MPI_Comm_dup");
+  return std::make_unique<RankGroup>(copy, std::move(part_name), progress_);
+}
+
+namespace {
+
+template <class T>
+T all_reduce_one(RankGroup& ranks, T mine, Reduction reduction) {
+  ranks.all_reduce(std::span(&mine, 1), reduction);
+  return mine;
+}
+
+}  // namespace
+
+double all_sum(RankGroup& ranks, double mine) {
+  return all_reduce_one(ranks, mine, Reduction::sum);
+}
+std::int64_t all_sum(RankGroup& ranks, std::int64_t mine) {
+  return all_reduce_one(ranks, mine, Reduction::sum);
+}
+double all_max(RankGroup& ranks, double mine) {
+  return all_reduce_one(ranks, mine, Reduction::max);
+}
+std::int64_t all_max(RankGroup& ranks, std::int64_t mine) {
+  return all_reduce_one(ranks, mine, Reduction::max);
+}
+
+}  // namespace precis

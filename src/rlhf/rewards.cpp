@@ -1,0 +1,62 @@
+#include "rlhf/rewards.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "rlhf/gae.hpp"
+#include "rlhf/mean_and_variance.hpp"
+
+namespace precis {
+
+float score_of(const Episode& episode, const PpoOptions& options) {
+  if (episode.ended || options.missing_end == MissingEnd::none) {
+    return episode.score_raw;
+  }
+  const auto value = static_cast<float>(options.missing_end_value);
+  return options.missing_end == MissingEnd::replace ? value : episode.score_raw + value;
+}
+
+void assign_rewards(Experience& e, const PpoOptions& options, double kl_coefficient) {
+  const std::size_t length = e.episode.response.size();
+  e.score = score_of(e.episode, options);
+  e.rewards.resize(length);
+  for (std::size_t t = 0; t < length; ++t) {
+    const double kl =
+        static_cast<double>(e.logprobs[t]) - static_cast<double>(e.reference_logprobs[t]);
+    const double score = t + 1 == length ? static_cast<double>(e.score) : 0.0;
+    e.rewards[t] = static_cast<float>(-kl_coefficient * kl + score);
+  }
+  const std::vector<double> discounts(length, options.gamma);
+  Advantages estimates =
+      generalized_advantages(e.rewards, e.values, discounts, options.lambda, 0.0);
+  e.advantages = std::move(estimates.advantages);
+  e.returns = std::move(estimates.returns);
+}
+
+void whiten(std::span<Experience> batch) {
+  const MeanAndVariance advantages = mean_and_variance([&](auto&& visit) {
+    for (const Experience& e : batch) {
+      for (const float advantage : e.advantages) {
+        visit(static_cast<double>(advantage));
+      }
+    }
+  });
+  const double scale = 1.0 / std::sqrt(advantages.variance + 1e-8);
+  for (Experience& e : batch) {
+    for (float& advantage : e.advantages) {
+      advantage = static_cast<float>((static_cast<double>(advantage) - advantages.mean) * scale);
+    }
+  }
+}
+
+double next_kl_coefficient(double coefficient, double kl, const PpoOptions& options) {
+  if (options.kl_target <= 0) {
+    return coefficient;
+  }
+  const double error = std::clamp(kl / options.kl_target - 1.0, -0.2, 0.2);
+  return coefficient * (1.0 + error * static_cast<double>(options.batch) / options.kl_horizon);
+}
+
+}  // namespace precis

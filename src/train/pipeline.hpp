@@ -1,0 +1,37 @@
+// Plays a schedule: takes the micro-batches of a step through a stage and an objective.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "model/model.hpp"
+#include "model/stage.hpp"
+#include "parallel/rank_group.hpp"
+#include "train/objective.hpp"
+#include "train/schedule.hpp"
+
+namespace precis {
+
+class Pipeline {
+ public:
+  struct Setup {
+    Device& device;
+    const Model& model;
+    RankGroup& ranks;  ///< whose progress record is ticked before each micro-batch
+    std::int64_t micro_batch_tokens = 0;
+    std::string activity = "gradient";  ///< what the progress record says
+    MakeSchedule schedule = single_stage_schedule;
+    std::shared_ptr<Arena> arena = nullptr;  ///< null: one of its own
+  };
+  explicit Pipeline(Setup setup);
+
+  /// Adds the gradient of the loss of the objective's step to `gradients`.
+  void accumulate(Objective& objective, Parameters& gradients);
+
+ private:
+  Setup setup_;
+  Stage stage_;
+};
+
+}  // namespace precis

@@ -1,0 +1,74 @@
+#include "train/schedule.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+
+namespace precis {
+namespace {
+
+/// How far a micro-batch is.
+enum class Passed : std::uint8_t { none, forward, input_gradient, whole };
+
+/// Where a micro-batch is after this action; nothing if the action may not follow.
+std::optional<Passed> after(Passed passed, ActionKind kind) {
+  switch (kind) {
+    case ActionKind::forward:
+      return passed == Passed::none ? std::optional(Passed::forward) : std::nullopt;
+    case ActionKind::backward:
+      return passed == Passed::forward ? std::optional(Passed::whole) : std::nullopt;
+    case ActionKind::input_gradient:
+      return passed == Passed::forward ? std::optional(Passed::input_gradient) : std::nullopt;
+    case ActionKind::weight_gradient:
+      return passed == Passed::input_gradient ? std::optional(Passed::whole) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Action> single_stage_schedule(std::int64_t micro_batches) {
+  std::vector<Action> actions;
+  for (std::int64_t m = 0; m < micro_batches; ++m) {
+    actions.push_back({ActionKind::forward, m});
+    actions.push_back({ActionKind::backward, m});
+  }
+  return actions;
+}
+
+std::vector<int> assign_slots(std::span<const Action> actions) {
+  const auto micro_batches =
+      static_cast<std::size_t>(std::ranges::count(actions, ActionKind::forward, &Action::kind));
+  std::vector<Passed> passed(micro_batches, Passed::none);
+  std::vector<int> slots(micro_batches, -1);
+  std::vector<bool> taken;
+  for (const Action& action : actions) {
+    const auto m = static_cast<std::size_t>(action.micro_batch);
+    const auto now = m < micro_batches ? after(passed[m], action.kind) : std::nullopt;
+    require(
+        now.has_value(),
+        "A schedule of {} micro-batches has work for micro-batch {} that cannot follow what was "
+        "done before it.",
+        micro_batches, action.micro_batch);
+    passed[m] = *now;
+    if (action.kind == ActionKind::forward) {
+      const auto free = std::ranges::find(taken, false);
+      slots[m] = static_cast<int>(free - taken.begin());
+      if (free == taken.end()) {
+        taken.push_back(true);
+      } else {
+        *free = true;
+      }
+    } else if (*now == Passed::whole) {
+      taken[static_cast<std::size_t>(slots[m])] = false;
+    }
+  }
+  for (std::size_t m = 0; m < micro_batches; ++m) {
+    require(passed[m] == Passed::whole, "A schedule leaves micro-batch {} without its gradient.",
+            m);
+  }
+  return slots;
+}
+
+}  // namespace precis
