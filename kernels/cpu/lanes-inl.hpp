@@ -72,17 +72,6 @@ class WideSum {
     high_ = hn::Add(high_, hn::PromoteTo(Doubles(), hn::UpperHalf(half, x)));
 #endif
   }
-  HWY_INLINE void add_square(FloatVector x) {
-#if HWY_TARGET == HWY_SCALAR
-    const auto low = hn::PromoteTo(Doubles(), x);
-#else
-    const hn::Half<Floats> half;
-    const auto low = hn::PromoteTo(Doubles(), hn::LowerHalf(half, x));
-    const auto high = hn::PromoteTo(Doubles(), hn::UpperHalf(half, x));
-    high_ = hn::MulAdd(high, high, high_);
-#endif
-    low_ = hn::MulAdd(low, low, low_);
-  }
   [[nodiscard]] HWY_INLINE double total() const {
     return hn::GetLane(hn::SumOfLanes(Doubles(), hn::Add(low_, high_)));
   }

@@ -36,9 +36,10 @@ inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded
 /// must be added to "embedding/token".
 [[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
 
-/// Named tensors in one flat f32 buffer: a model's parameters, their gradients, or a moment of
-/// Adam, which all have the same layout. As parameters they also keep packed copies of matrices and
-/// rounded ones of biases, made anew when the version says that the weights have changed.
+/// Named tensors in one flat f32 buffer: a model's parameters, a moment of Adam, which has the same
+/// layout, or gradients, which may have one tensor more at the end (`gradient_specs`). As
+/// parameters they also keep packed copies of matrices and rounded ones of biases, made anew when
+/// the version says that the weights have changed.
 class Parameters {
  public:
   /// Zeros. Throws OutOfMemory.

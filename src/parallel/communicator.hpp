@@ -18,9 +18,9 @@ namespace precis {
 ///
 /// All ranks of the group call the same operations in the same form and order, with the same dtype
 /// and number of elements; messages are matched by ranks and tag. Every operation is entered in the
-/// progress record, and throws Error with the library's own message. A group of one rank sends
-/// nothing. A sum has the same bits on every rank, but in which order it is formed is up to the
-/// library, and may differ between the two forms.
+/// progress record, and throws Error with the library's own message. In a group of one
+/// rank all-reduce and broadcast do nothing. A sum has the same bits on every rank, but in which
+/// order it is formed is up to the library, and may differ between the two forms.
 class Communicator {
  public:
   virtual ~Communicator() = default;
