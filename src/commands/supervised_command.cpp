@@ -74,7 +74,7 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   if (training_run && !begun && completes_keys) {
     training_run->check_deck();
   }
-  collectively(world, [&] { command.read_rows(handed, model); });
+  command.read_rows(handed, model, world);
   const auto digests = collectively(world, [&] { return command.digests(handed, goes_on); });
   auto agreed = digests.inputs;
   agreed.insert(digests.others.begin(), digests.others.end());

@@ -1,7 +1,9 @@
-// The paper's filters, and the loop over files that both kinds of training rows share.
+// The paper's filters, and the way from files of rows to those that a training uses.
 #pragma once
 
+#include "data/row_encoding.hpp"
 #include "data/tldr.hpp"
+#include "data/token_digest.hpp"
 #include "io/handed_files.hpp"
 
 #include <functional>
@@ -11,25 +13,47 @@
 
 namespace precis {
 
-/// Decides which training rows and prompts are kept (Stiennon et al. 2020, appendix A) and counts
-/// the others. Rows must come in their order: a duplicate is a row whose body an earlier one had.
+/// A post with one summary (`sft`), or with two (`reward`).
+enum class RowKind { summary, comparison };
+
+/// Decides which rows are kept (Stiennon et al. 2020, appendix A) and counts the others: by their
+/// texts, in the order of the files; then, encoded, by their tokens. Of validation rows only the
+/// context's length is asked. Many comparisons share a post, and their summaries are of any length.
 class RowFilter {
  public:
-  /// With `posts_repeat` (comparisons, many of which share a post) a body may be repeated.
-  RowFilter(const DataOptions& options, RowUse use, const Tokenizer& tokenizer, bool posts_repeat)
-      : options_(options), use_(use), tokenizer_(tokenizer), posts_repeat_(posts_repeat) {}
+  /// `context`: the most tokens of query and longest response together; of prompts, of the query
+  /// and data.max_response_tokens.
+  RowFilter(const DataOptions& options, RowUse use, RowKind kind, const Tokenizer& tokenizer,
+            std::int64_t context);
 
-  /// Decides by subreddit, title and body.
-  [[nodiscard]] bool keeps_post(const Post& post, RowCounts& counts);
-  /// Decides by the response's tokens, the end token included.
-  [[nodiscard]] bool keeps_response(std::int64_t tokens, RowCounts& counts) const;
+  /// Decides by subreddit, title and body; `responses` are texts as they are trained on. Rows must
+  /// come in their order: a duplicate is a row whose body an earlier one had.
+  [[nodiscard]] bool keeps_texts(const Post& post, const std::vector<std::string>& responses,
+                                 RowCounts& counts);
+  /// The digest of the tokenizer and of the texts that were kept: what `encode` depends on.
+  [[nodiscard]] std::uint64_t digest() const noexcept { return digest_.value(); }
+  /// The tokens of a row that its texts do not drop. Several threads may call it. Throws BadRow if
+  /// the query cannot be cut to data.max_query_tokens.
+  [[nodiscard]] EncodedRow encode(const Post& post, const std::vector<std::string>& responses,
+                                  const std::string& where) const;
+  /// Decides by the tokens and data.limit. With data.skip_bad a row with an error is counted; else
+  /// it is thrown as BadRow.
+  [[nodiscard]] bool keeps_tokens(const EncodedRow& row, RowCounts& counts) const;
 
  private:
+  // The count of the rule by which a row is dropped, or null.
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_post(const Post& post);
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_body(std::int64_t tokens) const;
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_responses(const EncodedRow& row) const;
+  [[nodiscard]] bool measures_body() const { return use_ != RowUse::validation && options_.filter; }
+
   const DataOptions& options_;
   RowUse use_;
+  RowKind kind_;
   const Tokenizer& tokenizer_;
-  bool posts_repeat_;
+  std::int64_t context_;
   std::unordered_set<std::string> bodies_;
+  TokenDigest digest_;
 };
 
 /// Whether a title begins with "Edit" or "Update" in any case, blanks and brackets before it aside.

@@ -4,7 +4,7 @@
 #include "data/row_filter.hpp"
 #include "data/row_kinds.hpp"
 #include "io/row_id.hpp"
-#include "io/text_file.hpp"
+#include "parallel/collectively.hpp"
 
 #include <algorithm>
 #include <array>
@@ -78,43 +78,51 @@ std::string RowCounts::describe() const {
   return text + (dropped.empty() ? "." : "; dropped: " + dropped + ".");
 }
 
+Example::Example(SummaryRow summary_row, const std::vector<std::int32_t>& query,
+                 const std::vector<std::int32_t>& response)
+    : row(std::move(summary_row)), query_size_(query.size()) {
+  tokens_.reserve(query.size() + response.size());
+  tokens_.insert(tokens_.end(), query.begin(), query.end());
+  tokens_.insert(tokens_.end(), response.begin(), response.end());
+}
+
 Examples read_examples(const std::vector<std::string>& files, RowUse use,
                        const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context,
-                       const HandedFiles& handed) {
+                       const HandedFiles& handed, RankGroup* ranks) {
   Examples result;
   RowCounts& counts = result.counts;
-  RowFilter filter(options, use, tokenizer, false);
-  const auto visit = [&](const JsonRow& json) {
-    Example example;
-    example.row = parse_summary_row(json, use != RowUse::prompts);
-    if (use != RowUse::validation && !filter.keeps_post(example.row.post, counts)) {
-      return;
-    }
-    std::int64_t response_tokens = options.max_response_tokens;
-    if (use != RowUse::prompts) {
-      example.response = encode_summary(tokenizer, example.row.summary);
-      response_tokens = static_cast<std::int64_t>(example.response.size());
-    }
-    if (use == RowUse::training && !filter.keeps_response(response_tokens, counts)) {
-      return;
-    }
-    example.query = encode_query(tokenizer, example.row.post, options.query_template,
-                                 options.max_query_tokens, json.where());
-    if (static_cast<std::int64_t>(example.query.size()) > context - response_tokens) {
-      ++counts.long_context;
-    } else if (options.limit > 0 && counts.kept >= options.limit) {
-      ++counts.limit;
-    } else {
-      ++counts.kept;
-      result.examples.push_back(std::move(example));
-    }
+  RowFilter filter(options, use, RowKind::summary, tokenizer, context);
+  std::vector<SummaryRow> rows;
+  const auto responses_of = [use](const SummaryRow& row) {
+    return use == RowUse::prompts ? std::vector<std::string>()
+                                  : std::vector{response_of(row.summary)};
   };
-  read_rows(files, options.skip_bad, counts, visit, handed);
-  if (use != RowUse::validation) {
-    require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
-            counts.describe(),
-            options.filter ? " `--data.filter false` switches the filters off." : "");
-  }
+  collectively(ranks, [&] {
+    const auto visit = [&](const JsonRow& json) {
+      SummaryRow row = parse_summary_row(json, use != RowUse::prompts);
+      if (filter.keeps_texts(row.post, responses_of(row), counts)) {
+        rows.push_back(std::move(row));
+      }
+    };
+    read_rows(files, options.skip_bad, counts, visit, handed);
+  });
+  const auto encode = [&](std::int64_t i) {
+    const SummaryRow& row = rows[static_cast<std::size_t>(i)];
+    return filter.encode(row.post, responses_of(row), row.where());
+  };
+  auto encoded = encode_rows(std::ssize(rows), encode, ranks, filter.digest());
+  collectively(ranks, [&] {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (filter.keeps_tokens(encoded[i], counts)) {
+        result.examples.emplace_back(std::move(rows[i]), encoded[i].query, encoded[i].responses[0]);
+      }
+    }
+    if (use != RowUse::validation) {
+      require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
+              counts.describe(),
+              options.filter ? " `--data.filter false` switches the filters off." : "");
+    }
+  });
   return result;
 }
 

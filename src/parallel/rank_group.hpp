@@ -48,7 +48,7 @@ class RankGroup {
   /// Elementwise over the ranks, in place; every rank gives as many and has the same bits after it.
   void all_reduce(std::span<double> values, Reduction reduction);
   void all_reduce(std::span<std::int64_t> values, Reduction reduction);
-  /// Every rank's bytes, in the order of ranks, on every rank. In all below 2 GiB.
+  /// Every rank's bytes, in the order of ranks, on every rank; of any lengths.
   [[nodiscard]] std::vector<Bytes> all_gather(std::span<const std::byte> mine);
   /// In place, from rank `root` to all; every rank gives as many.
   void broadcast(std::span<std::byte> bytes, int root);

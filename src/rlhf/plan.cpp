@@ -117,7 +117,8 @@ std::vector<Episode> planned_episodes(const PpoPlan& plan, std::int64_t first, s
       episode = plan.replay->at(number);
     } else {
       episode.prompt = order.row_of(number);
-      episode.query = plan.prompts[static_cast<std::size_t>(episode.prompt)].query;
+      const auto query = plan.prompts[static_cast<std::size_t>(episode.prompt)].query();
+      episode.query.assign(query.begin(), query.end());
       episode.response.resize(static_cast<std::size_t>(plan.max_response_tokens));
     }
     episode.number = number;

@@ -16,24 +16,11 @@ std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", di
 
 }  // namespace
 
-void TokenDigest::add(std::span<const std::int32_t> tokens) {
-  const auto length = static_cast<std::int64_t>(tokens.size());
-  add(length);
-  add(static_cast<std::int64_t>(digest_elements(reinterpret_cast<const std::byte*>(tokens.data()),
-                                                sizeof(std::int32_t), length, 0)));
-}
-
-void TokenDigest::add(std::int64_t number) {
-  digest_ += mix_element(count_++, static_cast<std::uint64_t>(number));
-}
-
-std::string TokenDigest::text() const { return count_ == 0 ? "" : hexadecimal(digest_); }
-
 std::string digest_of(const std::vector<Example>& examples) {
   TokenDigest digest;
   for (const Example& example : examples) {
-    digest.add(example.query);
-    digest.add(example.response);
+    digest.add(example.query());
+    digest.add(example.response());
   }
   return digest.text();
 }
@@ -41,7 +28,7 @@ std::string digest_of(const std::vector<Example>& examples) {
 std::string digest_of_labels(const std::vector<Example>& examples) {
   TokenDigest labels;
   for (const Example& example : examples) {
-    labels.add(static_cast<std::int64_t>(digest(example.row.id())));
+    labels.add(example.row.id());
   }
   return labels.text();
 }
@@ -54,7 +41,7 @@ std::string digest_of_labels(const std::vector<Pair>& pairs) {
          {&comparison.post.id, &comparison.post.title, &comparison.post.body,
           &comparison.summaries[0], &comparison.summaries[1], &comparison.policies[0],
           &comparison.policies[1]}) {
-      labels.add(static_cast<std::int64_t>(digest(*text)));
+      labels.add(*text);
     }
   }
   return labels.text();
@@ -63,7 +50,7 @@ std::string digest_of_labels(const std::vector<Pair>& pairs) {
 std::string digest_of(const std::vector<PromptRow>& rows) {
   TokenDigest digest_of_rows;
   for (const PromptRow& row : rows) {
-    digest_of_rows.add(static_cast<std::int64_t>(digest(row.id)));
+    digest_of_rows.add(row.id);
     digest_of_rows.add(row.prompt_ids);
     digest_of_rows.add(row.response_ids);
   }

@@ -19,7 +19,7 @@ void Pipeline::accumulate(Objective& objective, Parameters& gradients) {
     const auto m = static_cast<std::size_t>(action.micro_batch);
     const MicroBatch& rows = micro_batches[m];
     const auto dhidden = [&] {
-      return objective.hidden_gradient(rows, hidden[m], stage_.workspace(slots[m]), gradients);
+      return objective.forward_backward(rows, hidden[m], stage_.workspace(slots[m]), gradients);
     };
     switch (action.kind) {
       case ActionKind::forward:

@@ -22,7 +22,7 @@
 #include "train/run_options.hpp"
 #include "train/run_record.hpp"
 #include "train/run_state.hpp"
-#include "train/stop_wishes.hpp"
+#include "train/stop_requests.hpp"
 
 namespace precis {
 
@@ -106,8 +106,8 @@ class TrainingRun {
   void set_writer(int world_rank) noexcept { checkpoints_.set_writer(world_rank); }
 
  private:
-  /// Makes a signal report that nothing is lost, and what the run has reached.
-  void stand_still();
+  /// From now on a signal ends the program, saying what the run has reached.
+  void end_without_loss_on_signals();
   void open_folder(const std::string& command);
   void take_state_of_checkpoint(RunState stored);
 
@@ -128,8 +128,8 @@ class TrainingRun {
   PhaseTimer phases_;
   Stopwatch step_watch_;
   double longest_step_ = 0;
-  std::optional<EndsWithoutLoss> standstill_;  // but from `begin` to the last step
-  StopWishes stop_wishes_;  // watched from `begin` to the last step: around it nothing is lost
+  std::optional<EndsWithoutLoss> ends_without_loss_;  // but from `begin` to the last step
+  StopRequests stop_requests_;  // watched from `begin` to the last step: around it nothing is lost
 };
 
 }  // namespace precis

@@ -53,12 +53,12 @@ std::vector<int> assign_slots(std::span<const Action> actions) {
         micro_batches, action.micro_batch);
     passed[m] = *now;
     if (action.kind == ActionKind::forward) {
-      const auto free = std::ranges::find(taken, false);
-      slots[m] = static_cast<int>(free - taken.begin());
-      if (free == taken.end()) {
+      const auto vacant = std::ranges::find(taken, false);
+      slots[m] = static_cast<int>(vacant - taken.begin());
+      if (vacant == taken.end()) {
         taken.push_back(true);
       } else {
-        *free = true;
+        *vacant = true;
       }
     } else if (*now == Passed::whole) {
       taken[static_cast<std::size_t>(slots[m])] = false;

@@ -35,7 +35,7 @@ class ShownSamples {
   };
 
   std::int64_t max_new_tokens_;
-  std::int64_t drawn_from_ = 0;
+  std::int64_t sampled_vocabulary_ = 0;
   std::optional<Tokenizer> tokenizer_;
   std::vector<Shown> shown_;
   std::shared_ptr<Generator> generator_;

@@ -50,7 +50,7 @@ TEST(Pipeline, GivesTheBitsOfOneMicroBatchAfterAnotherByAnySchedule) {
   RankGroup& world = test_session().world();
   std::vector<Example> examples;
   for (const Text& text : ragged_texts(6, 61)) {
-    examples.push_back({.row = {}, .query = text.prompt, .response = text.response});
+    examples.emplace_back(SummaryRow(), text.prompt, text.response);
   }
   std::vector<std::int64_t> rows(examples.size());
   std::iota(rows.begin(), rows.end(), std::int64_t{0});
