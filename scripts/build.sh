@@ -2,7 +2,7 @@
 # Builds precis into build/ (Release), or a preset of CMakePresets.json into its folder.
 # usage: scripts/build.sh [--preset NAME] [--werror] [TARGET ...]
 #   --preset  release (default), debug, sanitize or another of CMakePresets.json
-#   --werror  warnings are errors
+#   --werror  warnings are errors, from now on in that folder
 #   TARGET    what to build, such as precis; without a target: everything
 . "$(dirname "$0")/common.sh"
 

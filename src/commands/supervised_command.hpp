@@ -32,8 +32,8 @@ struct SupervisedDigests {
   std::map<std::string, std::string> others;
 };
 
-/// What differs between the two, in the order in which it is asked for. Only `final_config` is
-/// collective: an error of one rank in another one is thrown on all.
+/// What differs between the two, in the order in which it is asked for. `read_rows` and
+/// `final_config` are collective; an error of one rank in another one is thrown on all.
 class SupervisedCommand {
  public:
   struct Facts {

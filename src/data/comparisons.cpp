@@ -4,8 +4,8 @@
 
 #include "base/text.hpp"
 #include "data/preference_rows.hpp"
-#include "data/row_filter.hpp"
 #include "data/row_kinds.hpp"
+#include "data/row_selection.hpp"
 #include "data/worker_weights.hpp"
 #include "io/row_id.hpp"
 #include "parallel/collectively.hpp"
@@ -189,36 +189,34 @@ Pairs read_pairs(const std::vector<std::string>& files, const std::string& split
   Pairs result;
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, RowKind::comparison, tokenizer, context);
-  std::vector<Pair> pairs;
-  const auto responses_of = [](const Pair& pair) {
-    return std::vector(pair.comparison.summaries.begin(), pair.comparison.summaries.end());
-  };
+  RowSelection<Pair> selection(
+      filter, counts,
+      [](const Pair& pair) {
+        const Comparison& comparison = pair.comparison;
+        return RowTexts{.post = &comparison.post,
+                        .responses = {comparison.summaries.begin(), comparison.summaries.end()},
+                        .where = comparison.where()};
+      },
+      [&](Pair&& pair, EncodedRow&& tokens) {
+        pair.query = std::move(tokens.query);
+        pair.responses = std::move(tokens.responses);
+        result.pairs.push_back(std::move(pair));
+      });
   collectively(ranks, [&] {
     ComparisonChoice choice(split, use, options, handed);
     const auto visit = [&](const JsonRow& json) {
       Pair pair;
       pair.comparison = parse_comparison(json);
       if (choice.keeps(pair, json.where(), counts) &&
-          filter.keeps_texts(pair.comparison.post, responses_of(pair), counts)) {
-        pairs.push_back(std::move(pair));
+          filter.keeps_texts(pair.comparison.post, counts)) {
+        selection.add(std::move(pair));
       }
     };
     read_rows(files, options.skip_bad, counts, visit, handed);
     choice.check(files, counts);
   });
-  const auto encode = [&](std::int64_t i) {
-    const Pair& pair = pairs[static_cast<std::size_t>(i)];
-    return filter.encode(pair.comparison.post, responses_of(pair), pair.comparison.where());
-  };
-  auto encoded = encode_rows(std::ssize(pairs), encode, ranks, filter.digest());
+  selection.finish(ranks);
   collectively(ranks, [&] {
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      if (filter.keeps_tokens(encoded[i], counts)) {
-        pairs[i].query = std::move(encoded[i].query);
-        pairs[i].responses = std::move(encoded[i].responses);
-        result.pairs.push_back(std::move(pairs[i]));
-      }
-    }
     if (use != RowUse::validation) {
       require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),
               counts.describe());

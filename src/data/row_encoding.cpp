@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <limits>
 #include <span>
 
 #include "data/step_rows.hpp"
@@ -116,11 +115,14 @@ std::vector<EncodedRow> encode_rows(std::int64_t count, const Encode& encode, Ra
       mine.add(row);
     }
   });
+  auto parts = ranks->all_gather(mine.bytes());
   std::vector<EncodedRow> rows;
-  for (const Bytes& part : ranks->all_gather(mine.bytes())) {
+  rows.reserve(static_cast<std::size_t>(count));
+  for (Bytes& part : parts) {
     for (Reader reader(part); reader.has_more();) {
       rows.push_back(reader.next());
     }
+    part = {};
   }
   return rows;
 }

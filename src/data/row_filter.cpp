@@ -25,24 +25,10 @@ bool is_edit_or_update(std::string_view title) {
   return begins_with_word(title, "edit") || begins_with_word(title, "update");
 }
 
-RowFilter::RowFilter(const DataOptions& options, RowUse use, RowKind kind,
-                     const Tokenizer& tokenizer, std::int64_t context)
-    : options_(options), use_(use), kind_(kind), tokenizer_(tokenizer), context_(context) {
-  digest_.add(tokenizer.to_json());
-}
-
-bool RowFilter::keeps_texts(const Post& post, const std::vector<std::string>& responses,
-                            RowCounts& counts) {
+bool RowFilter::keeps_texts(const Post& post, RowCounts& counts) {
   if (std::int64_t RowCounts::*const rule = rule_for_post(post)) {
     ++(counts.*rule);
     return false;
-  }
-  for (const std::string& text : {post.subreddit, post.title, post.body}) {
-    digest_.add(text);
-  }
-  for (const std::string& response : responses) {
-    digest_.add(response);
-    digest_.add(static_cast<std::int64_t>(tokenizer_.end_token()));
   }
   return true;
 }

@@ -1,13 +1,14 @@
-// The paper's filters, and the way from files of rows to those that a training uses.
+// The paper's filters, and the way from the rows of files to those that a training uses.
 #pragma once
 
 #include "data/row_encoding.hpp"
 #include "data/tldr.hpp"
-#include "data/token_digest.hpp"
 #include "io/handed_files.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -21,24 +22,26 @@ enum class RowKind { summary, comparison };
 /// context's length is asked. Many comparisons share a post, and their summaries are of any length.
 class RowFilter {
  public:
-  /// `context`: the most tokens of query and longest response together; of prompts, of the query
-  /// and data.max_response_tokens.
+  /// `options` and `tokenizer` must outlive it. `context`: the most tokens of query and longest
+  /// response together; of prompts, of the query and data.max_response_tokens.
   RowFilter(const DataOptions& options, RowUse use, RowKind kind, const Tokenizer& tokenizer,
-            std::int64_t context);
+            std::int64_t context)
+      : options_(options), use_(use), kind_(kind), tokenizer_(tokenizer), context_(context) {}
 
-  /// Decides by subreddit, title and body; `responses` are texts as they are trained on. Rows must
-  /// come in their order: a duplicate is a row whose body an earlier one had.
-  [[nodiscard]] bool keeps_texts(const Post& post, const std::vector<std::string>& responses,
-                                 RowCounts& counts);
-  /// The digest of the tokenizer and of the texts that were kept: what `encode` depends on.
-  [[nodiscard]] std::uint64_t digest() const noexcept { return digest_.value(); }
-  /// The tokens of a row that its texts do not drop. Several threads may call it. Throws BadRow if
-  /// the query cannot be cut to data.max_query_tokens.
+  /// Decides by subreddit, title and body. Rows must come in their order: a duplicate is a row whose
+  /// body an earlier one had.
+  [[nodiscard]] bool keeps_texts(const Post& post, RowCounts& counts);
+  /// The tokens of a row that its texts do not drop; `responses` are texts as they are trained on.
+  /// Several threads may call it. Throws BadRow if the query cannot be cut to
+  /// data.max_query_tokens.
   [[nodiscard]] EncodedRow encode(const Post& post, const std::vector<std::string>& responses,
                                   const std::string& where) const;
   /// Decides by the tokens and data.limit. With data.skip_bad a row with an error is counted; else
-  /// it is thrown as BadRow.
+  /// it is thrown as Error.
   [[nodiscard]] bool keeps_tokens(const EncodedRow& row, RowCounts& counts) const;
+
+  [[nodiscard]] const DataOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
 
  private:
   // The count of the rule by which a row is dropped, or null.
@@ -53,7 +56,6 @@ class RowFilter {
   const Tokenizer& tokenizer_;
   std::int64_t context_;
   std::unordered_set<std::string> bodies_;
-  TokenDigest digest_;
 };
 
 /// Whether a title begins with "Edit" or "Update" in any case, blanks and brackets before it aside.

@@ -1,8 +1,8 @@
 #include "data/tldr.hpp"
 
 #include "base/text.hpp"
-#include "data/row_filter.hpp"
 #include "data/row_kinds.hpp"
+#include "data/row_selection.hpp"
 #include "io/row_id.hpp"
 #include "parallel/collectively.hpp"
 
@@ -92,31 +92,28 @@ Examples read_examples(const std::vector<std::string>& files, RowUse use,
   Examples result;
   RowCounts& counts = result.counts;
   RowFilter filter(options, use, RowKind::summary, tokenizer, context);
-  std::vector<SummaryRow> rows;
-  const auto responses_of = [use](const SummaryRow& row) {
-    return use == RowUse::prompts ? std::vector<std::string>()
-                                  : std::vector{response_of(row.summary)};
-  };
+  RowSelection<SummaryRow> selection(
+      filter, counts,
+      [use](const SummaryRow& row) {
+        return RowTexts{.post = &row.post,
+                        .responses = use == RowUse::prompts ? std::vector<std::string>()
+                                                            : std::vector{response_of(row.summary)},
+                        .where = row.where()};
+      },
+      [&](SummaryRow&& row, EncodedRow&& tokens) {
+        result.examples.emplace_back(std::move(row), tokens.query, tokens.responses[0]);
+      });
   collectively(ranks, [&] {
     const auto visit = [&](const JsonRow& json) {
       SummaryRow row = parse_summary_row(json, use != RowUse::prompts);
-      if (filter.keeps_texts(row.post, responses_of(row), counts)) {
-        rows.push_back(std::move(row));
+      if (filter.keeps_texts(row.post, counts)) {
+        selection.add(std::move(row));
       }
     };
     read_rows(files, options.skip_bad, counts, visit, handed);
   });
-  const auto encode = [&](std::int64_t i) {
-    const SummaryRow& row = rows[static_cast<std::size_t>(i)];
-    return filter.encode(row.post, responses_of(row), row.where());
-  };
-  auto encoded = encode_rows(std::ssize(rows), encode, ranks, filter.digest());
+  selection.finish(ranks);
   collectively(ranks, [&] {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (filter.keeps_tokens(encoded[i], counts)) {
-        result.examples.emplace_back(std::move(rows[i]), encoded[i].query, encoded[i].responses[0]);
-      }
-    }
     if (use != RowUse::validation) {
       require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
               counts.describe(),

@@ -160,9 +160,8 @@ std::int64_t for_each_row(const InputFile& input, bool skip_bad,
 void skip_or_throw(const BadRow& bad, bool skip_bad) {
   if (!skip_bad) {
     const bool several_lines = std::string_view(bad.what()).find('\n') != std::string_view::npos;
-    throw BadRow(
-        fmt::format("{}{}Correct the row, or skip and count such rows with data.skip_bad true.",
-                    bad.what(), several_lines ? "\n" : " "));
+    fail("{}{}Correct the row, or skip and count such rows with data.skip_bad true.", bad.what(),
+         several_lines ? "\n" : " ");
   }
 }
 

@@ -84,7 +84,8 @@ void RankGroup::all_reduce(std::span<std::int64_t> values, Reduction reduction) 
   reduce_numbers(values.data(), values.size(), MPI_INT64_T, reduction);
 }
 
-std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine) {
+std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine,
+                                         std::int64_t most_at_once) {
   const auto ranks = static_cast<std::size_t>(size_);
   std::vector<Bytes> parts(ranks);
   if (!sends()) {
@@ -99,9 +100,12 @@ std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine) {
             "MPI_Iallgather");
   wait(request);
 
-  // MPI counts in int: as many rounds as the longest needs, each rank's share of one below 2 GiB /
-  // N.
-  const std::int64_t most = std::numeric_limits<int>::max() / size_;
+  // MPI counts in int: so as many rounds as the longest part needs, with an equal share of each
+  // rank.
+  const std::int64_t most = std::max<std::int64_t>(1, most_at_once / size_);
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    parts[rank].reserve(static_cast<std::size_t>(sizes[rank]));
+  }
   const std::int64_t longest = *std::max_element(sizes.begin(), sizes.end());
   for (std::int64_t begin = 0; begin < longest; begin += most) {
     std::vector<int> counts(ranks);

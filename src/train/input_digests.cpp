@@ -17,7 +17,7 @@ std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", di
 }  // namespace
 
 std::string digest_of(const std::vector<Example>& examples) {
-  TokenDigest digest;
+  RowDigest digest;
   for (const Example& example : examples) {
     digest.add(example.query());
     digest.add(example.response());
@@ -26,7 +26,7 @@ std::string digest_of(const std::vector<Example>& examples) {
 }
 
 std::string digest_of_labels(const std::vector<Example>& examples) {
-  TokenDigest labels;
+  RowDigest labels;
   for (const Example& example : examples) {
     labels.add(example.row.id());
   }
@@ -34,7 +34,7 @@ std::string digest_of_labels(const std::vector<Example>& examples) {
 }
 
 std::string digest_of_labels(const std::vector<Pair>& pairs) {
-  TokenDigest labels;
+  RowDigest labels;
   for (const Pair& pair : pairs) {
     const Comparison& comparison = pair.comparison;
     for (const std::string* text :
@@ -48,7 +48,7 @@ std::string digest_of_labels(const std::vector<Pair>& pairs) {
 }
 
 std::string digest_of(const std::vector<PromptRow>& rows) {
-  TokenDigest digest_of_rows;
+  RowDigest digest_of_rows;
   for (const PromptRow& row : rows) {
     digest_of_rows.add(row.id);
     digest_of_rows.add(row.prompt_ids);
@@ -58,7 +58,7 @@ std::string digest_of(const std::vector<PromptRow>& rows) {
 }
 
 std::string digest_of(const std::vector<Pair>& pairs) {
-  TokenDigest digest;
+  RowDigest digest;
   for (const Pair& pair : pairs) {
     digest.add(pair.query);
     digest.add(pair.chosen());
@@ -71,7 +71,7 @@ std::string digest_of_weights(const std::vector<Pair>& pairs) {
   if (std::all_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.weight == 1; })) {
     return "";
   }
-  TokenDigest digest;
+  RowDigest digest;
   for (const Pair& pair : pairs) {
     digest.add(std::bit_cast<std::int64_t>(pair.weight));
   }

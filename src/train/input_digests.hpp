@@ -10,8 +10,8 @@
 
 #include "data/comparisons.hpp"
 #include "data/prompt_rows.hpp"
+#include "data/row_digest.hpp"
 #include "data/tldr.hpp"
-#include "data/token_digest.hpp"
 #include "parallel/rank_group.hpp"
 
 namespace precis {

@@ -62,7 +62,8 @@ void TrainingRun::end_without_loss_on_signals() {
   } else if (has_deck) {
     next = fmt::format("begins the run in {} again, which has no checkpoint", folder_.string());
   }
-  ends_without_loss_.emplace(log_, NextLaunch{.does = next, .has_deck = has_deck});
+  ends_without_loss_.emplace(log_, NextLaunch{.does = next, .has_deck = has_deck},
+                             world_.progress());
 }
 
 void TrainingRun::open_folder(const std::string& command) {

@@ -11,7 +11,7 @@ constexpr std::int64_t shown_tokens = 48;
 }  // namespace
 
 SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
-                           const std::vector<Example>& train, const std::vector<Example>& valid,
+                           std::span<const Example> train, std::span<const Example> valid,
                            SftLoss loss, std::int64_t micro_batch_tokens)
     : SupervisedObjective({.rows = std::ssize(train),
                            .has_accuracy = false,

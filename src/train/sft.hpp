@@ -20,7 +20,7 @@ class SftObjective final : public SupervisedObjective {
   /// `ranks` share each step's rows; the progress record is ticked between micro-batches. The
   /// examples must outlive the objective.
   SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
-               const std::vector<Example>& train, const std::vector<Example>& valid, SftLoss loss,
+               std::span<const Example> train, std::span<const Example> valid, SftLoss loss,
                std::int64_t micro_batch_tokens);
 
   [[nodiscard]] std::vector<std::int64_t> lengths() const override;
@@ -42,8 +42,7 @@ class SftObjective final : public SupervisedObjective {
   Machine& machine_;
   const Model& model_;
   RankGroup& ranks_;
-  const std::vector<Example>& train_;
-  const std::vector<Example>& valid_;
+  std::span<const Example> train_, valid_;
   SftLoss loss_;
   std::vector<Sequence> step_;  // the step's rows
   double step_weight_ = 1;

@@ -13,7 +13,7 @@ constexpr std::size_t shown_posts = 4;
 }  // namespace
 
 ShownSamples::ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
-                           const std::vector<Example>& examples, std::int64_t max_new_tokens)
+                           std::span<const Example> examples, std::int64_t max_new_tokens)
     : max_new_tokens_(max_new_tokens), generator_(std::move(generator)) {
   if (model.tokenizer.empty()) {
     return;

@@ -36,6 +36,7 @@ void StopRequests::begin_watch() {
         if (world_.rank() == 0) {
           log_.error("{} twice within five seconds: ended without saving.", signal_name(signal));
         }
+        world_.progress().end();
         end_without_partial_outputs(signal);
       });
 }

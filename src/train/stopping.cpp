@@ -47,11 +47,12 @@ std::string received_text(int signal, bool under_mpirun) {
       is_mpiruns ? ", which mpirun also sends for Ctrl-C or when a rank has ended" : "");
 }
 
-EndsWithoutLoss::EndsWithoutLoss(Log& log, NextLaunch next)
-    : watch_([&log, next = std::move(next),
+EndsWithoutLoss::EndsWithoutLoss(Log& log, NextLaunch next, ProgressRecord& progress)
+    : watch_([&log, &progress, next = std::move(next),
               under_mpirun = find_mpirun().has_value()](const SignalWatch::Received& received) {
         log.info("{}. No step was under way: nothing is lost. The same command {}.",
                  received_text(received.signal, under_mpirun), next.does);
+        progress.end();
         if (next.has_deck) {
           end_without_partial_outputs(ExitStatus::stopped_early);
         }

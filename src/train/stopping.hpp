@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "parallel/launcher.hpp"
+#include "parallel/progress_record.hpp"
 
 namespace precis {
 
@@ -26,8 +27,8 @@ struct NextLaunch {
 /// same command does next: before the first step of a launch, and after its last.
 class EndsWithoutLoss {
  public:
-  /// Throws Error if a pipe cannot be made.
-  EndsWithoutLoss(Log& log, NextLaunch next);
+  /// Throws Error if a pipe cannot be made. `progress`: this rank's.
+  EndsWithoutLoss(Log& log, NextLaunch next, ProgressRecord& progress);
 
  private:
   SignalWatch watch_;

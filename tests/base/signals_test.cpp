@@ -37,7 +37,7 @@ class Requests {
 
 void say(int signal) { std::fprintf(stderr, "ended by %s\n", signal_name(signal)); }
 
-TEST(StopSignals, EachKindIsAWish) {
+TEST(StopSignals, EachKindIsARequest) {
   for (const int signal : ending_signals) {
     Requests requests;
     const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); },
@@ -52,7 +52,7 @@ TEST(StopSignals, EachKindIsAWish) {
   }
 }
 
-TEST(StopSignals, OfSeveralKindsAreOneWish) {
+TEST(StopSignals, OfSeveralKindsAreOneRequest) {
   Requests requests;
   const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); }, say);
   for (const int signal : ending_signals) {
@@ -119,7 +119,7 @@ TEST(StopSignalsDeathTest, OnlyTheSameKindSoonAgainEndsTheProgram) {
   EXPECT_EXIT(raise_both(SIGXCPU, 300ms, SIGXCPU), testing::ExitedWithCode(0), "^$");
 }
 
-TEST(StopSignalsDeathTest, TheSameKindLateAgainIsAnotherWish) {
+TEST(StopSignalsDeathTest, TheSameKindLateAgainIsAnotherRequest) {
   EXPECT_EXIT(raise_both(SIGTERM, 5200ms, SIGTERM), testing::ExitedWithCode(0), "^$");
 }
 

@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 
 #include "data/comparisons.hpp"
 #include "data/tokenizer_trainer.hpp"
 #include "io/jsonl.hpp"
-#include "parallel/collectively.hpp"
 #include "parallel/mpi_test.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
@@ -33,7 +33,7 @@ EncodedRow encoded(std::int64_t i) {
   return {.error = {},
           .body_tokens = number,
           .query = std::vector<std::int32_t>(static_cast<std::size_t>(i % 5), number),
-          .responses = {{{number, -number}, {}}}};
+          .responses = {{{number, -number}, std::vector<std::int32_t>(i % 3, 5)}}};
 }
 
 TEST(RowEncoding, EachRankEncodesItsPartAndHasAll) {
@@ -62,13 +62,13 @@ TEST(RowEncoding, RanksThatHaveReadDifferentRowsEncodeTheirOwn) {
 
 TEST(RowEncoding, AnErrorOfOneRowIsThatOfAllRanks) {
   const auto fail_at = [](std::int64_t i) -> EncodedRow {
-    if (i == rows - 1 || i == rows - 2) {
+    if (i == 10 || i == rows - 1) {
       throw Error("no token for byte " + std::to_string(i));
     }
     return {};
   };
   EXPECT_EQ(message_of<Error>([&] { (void)encode_rows(rows, fail_at, &world(), 0); }),
-            "no token for byte 998");
+            "no token for byte 10");
 }
 
 std::string lines_of(int first, int last) {
@@ -107,6 +107,58 @@ TEST(RowEncoding, ExamplesAreThoseOfOneRank) {
     EXPECT_TRUE(std::ranges::equal(shared.examples[i].tokens(), alone.examples[i].tokens()));
     EXPECT_EQ(shared.examples[i].query().size(), alone.examples[i].query().size());
     EXPECT_EQ(shared.examples[i].row.line, alone.examples[i].row.line);
+  }
+}
+
+TEST(RowEncoding, ComparisonsAreThoseOfOneRank) {
+  const TemporaryFolder folder;
+  std::string lines;
+  for (int i = 0; i < 50; ++i) {
+    lines += fmt::format(R"({{"prompt": "q{}", "chosen": "{}", "rejected": "no"}})"
+                         "\n",
+                         i, std::string(static_cast<std::size_t>(i % 20), 'c'));
+  }
+  const std::string file = folder.file("pairs.jsonl", lines);
+  const Tokenizer tokenizer = TokenizerTrainer().train(257);
+  DataOptions options;
+  options.max_response_tokens = 15;
+  for (const std::int64_t limit : {0, 12}) {
+    options.limit = limit;
+    const auto read = [&](RankGroup* ranks) {
+      return read_pairs({file}, "", RowUse::training, options, tokenizer, 1024, {}, ranks);
+    };
+    const Pairs alone = read(nullptr);
+    const Pairs shared = read(&world());
+    EXPECT_EQ(shared.counts.describe(), alone.counts.describe());
+    ASSERT_EQ(shared.pairs.size(), alone.pairs.size());
+    EXPECT_EQ(alone.pairs.size(), limit == 0 ? 40U : 12U);
+    for (std::size_t i = 0; i < alone.pairs.size(); ++i) {
+      EXPECT_EQ(shared.pairs[i].query, alone.pairs[i].query);
+      EXPECT_EQ(shared.pairs[i].responses, alone.pairs[i].responses);
+    }
+  }
+}
+
+TEST(RowEncoding, PostsOfOtherKindsAreOtherRows) {
+  const TemporaryFolder folder;
+  const bool differs = world().rank() == world().size() - 1 && world().size() > 1;
+  std::string lines;
+  for (int i = 0; i < 30; ++i) {
+    lines += differs ? fmt::format(R"({{"article": "{}", "highlights": "x"}})", i)
+                     : fmt::format(
+                           R"({{"subreddit": "", "title": "", "post": "{}", "summary": "x"}})", i);
+    lines += "\n";
+  }
+  const std::string file = folder.file("rows.jsonl", lines);
+  const Tokenizer tokenizer = TokenizerTrainer().train(257);
+  const auto read = [&](RankGroup* ranks) {
+    return read_examples({file}, RowUse::training, {}, tokenizer, 1024, {}, ranks);
+  };
+  const Examples own = read(nullptr);
+  const Examples shared = read(&world());
+  ASSERT_EQ(shared.examples.size(), 30U);
+  for (std::size_t i = 0; i < own.examples.size(); ++i) {
+    EXPECT_TRUE(std::ranges::equal(shared.examples[i].tokens(), own.examples[i].tokens()));
   }
 }
 

@@ -9,7 +9,7 @@
 namespace precis {
 
 /// One digest of lists of tokens, numbers and texts, their order and lengths included.
-class TokenDigest {
+class RowDigest {
  public:
   void add(std::span<const std::int32_t> tokens);
   void add(std::int64_t number);

@@ -1,4 +1,4 @@
-#include "data/token_digest.hpp"
+#include "data/row_digest.hpp"
 
 #include <fmt/format.h>
 
@@ -6,19 +6,19 @@
 
 namespace precis {
 
-void TokenDigest::add(std::span<const std::int32_t> tokens) {
+void RowDigest::add(std::span<const std::int32_t> tokens) {
   const auto length = static_cast<std::int64_t>(tokens.size());
   add(length);
   add(static_cast<std::int64_t>(digest_elements(reinterpret_cast<const std::byte*>(tokens.data()),
                                                 sizeof(std::int32_t), length, 0)));
 }
 
-void TokenDigest::add(std::int64_t number) {
+void RowDigest::add(std::int64_t number) {
   digest_ += mix_element(count_++, static_cast<std::uint64_t>(number));
 }
 
-void TokenDigest::add(std::string_view text) { add(static_cast<std::int64_t>(digest(text))); }
+void RowDigest::add(std::string_view text) { add(static_cast<std::int64_t>(digest(text))); }
 
-std::string TokenDigest::text() const { return count_ == 0 ? "" : fmt::format("{:016x}", digest_); }
+std::string RowDigest::text() const { return count_ == 0 ? "" : fmt::format("{:016x}", digest_); }
 
 }  // namespace precis
