@@ -12,7 +12,7 @@ Pipeline::Pipeline(Setup setup)
 void Pipeline::accumulate(Objective& objective, Parameters& gradients) {
   const Parameters& parameters = setup_.model.parameters;
   const auto micro_batches = split_micro_batches(objective.lengths(), setup_.micro_batch_tokens);
-  const auto actions = setup_.schedule(std::ssize(micro_batches));
+  const auto actions = setup_.schedule(StagePlace{}, std::ssize(micro_batches));
   const auto slots = assign_slots(actions);
   std::vector<ConstView> hidden(micro_batches.size());
   for (const Action& action : actions) {
