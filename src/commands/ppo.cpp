@@ -244,6 +244,9 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                         .command = "ppo",
                                         .layout = machine.layout,
                                         .final_files = {"policy.h5", "value.h5"}});
+  }
+  complete_data_parts(o.train, training, world, layout.learner.grid.dp);
+  if (training) {
     training->check_deck();
     if (training->is_complete(o.train.steps)) {
       return ExitStatus::done;

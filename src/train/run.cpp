@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "io/output_file.hpp"
 #include "parallel/collectively.hpp"
+#include "train/data_parts.hpp"
 
 namespace precis {
 
@@ -89,7 +90,9 @@ void TrainingRun::take_state_of_checkpoint(RunState stored) {
   if (stored.layout != state_.layout) {
     log_.warning(
         "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to the "
-        "bit, but what follows agrees to rounding only.",
+        "bit. So is what follows if only the numbers of ranks and threads differ and both dp "
+        "divide "
+        "exact.data_parts; else it agrees to rounding.",
         stored.layout, state_.layout);
   }
   stored.layout = state_.layout;
@@ -107,6 +110,24 @@ void TrainingRun::check_deck() {
                            parse_deck(options_.kept_deck(), "this command"), stored);
     }
   });
+}
+
+std::optional<std::string> TrainingRun::former_value(const std::string& key) {
+  const std::string found = collectively(world_, [&]() -> std::string {
+    if (world_.rank() != 0) {
+      return "";
+    }
+    std::vector<DeckEntry> deck;
+    if (checkpoint()) {
+      deck = parse_deck(StateReader(*checkpoint()).text("deck"), checkpoint()->string());
+    } else if (std::filesystem::exists(folder_ / "deck.cfg")) {
+      deck = read_deck(folder_ / "deck.cfg");
+    }
+    const auto entry = std::ranges::find(deck, key, &DeckEntry::key);
+    return entry == deck.end() ? "" : entry->value;
+  });
+  const std::string value = world_.broadcast_text(found, 0);
+  return value.empty() ? std::nullopt : std::optional(value);
 }
 
 void TrainingRun::check_inputs(const std::map<std::string, std::string>& digests) {
@@ -261,6 +282,13 @@ void TrainingRun::save_again(const Describe& describe) {
     }
   });
   checkpoints_.save(state_, describe);
+}
+
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run, RankGroup& world,
+                         int ranks) {
+  const auto former = run ? run->former_value("exact.data_parts") : std::nullopt;
+  collectively(
+      world, [&] { options.data_parts = effective_data_parts(options.data_parts, former, ranks); });
 }
 
 }  // namespace precis

@@ -23,6 +23,7 @@
 #include "train/run_record.hpp"
 #include "train/run_state.hpp"
 #include "train/stop_requests.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 
@@ -99,6 +100,9 @@ class TrainingRun {
   /// the present step has changed it. No older checkpoint is removed, as that state may be the
   /// cause. The Error says which checkpoint is the last.
   void guard(const std::function<void()>& check, const Describe& describe, bool intact = true);
+  /// Collective: the value of a key in the run so far; nothing for a new run, or where it is of a
+  /// version that did not have the key.
+  [[nodiscard]] std::optional<std::string> former_value(const std::string& key);
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
   [[nodiscard]] bool resave() const noexcept { return resave_; }
 
@@ -131,5 +135,10 @@ class TrainingRun {
   std::optional<EndsWithoutLoss> ends_without_loss_;  // but from `begin` to the last step
   StopRequests stop_requests_;  // watched from `begin` to the last step: around it nothing is lost
 };
+
+/// Collective: gives exact.data_parts its value, for `ranks` ranks that share a step's rows. Throws
+/// AgreedError unless it is a power of two.
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run, RankGroup& world,
+                         int ranks);
 
 }  // namespace precis
