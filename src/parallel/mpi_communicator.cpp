@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 #include <limits>
 
 #include "base/error.hpp"
@@ -111,7 +111,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
                                                                 Reduction reduction, Form form) {
   require_host_memory(queue);
   if (size() == 1) {
-    std::memcpy(out.bytes(), values.bytes(), static_cast<std::size_t>(out.size_bytes()));
+    std::copy_n(values.bytes(), out.size_bytes(), out.bytes());
     return nullptr;
   }
   const int count = part_count("Reduce-scatter", name(), values, out);
@@ -136,7 +136,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_gather(Queue& queue, View o
                                                             Form form) {
   require_host_memory(queue);
   if (size() == 1) {
-    std::memcpy(out.bytes(), mine.bytes(), static_cast<std::size_t>(out.size_bytes()));
+    std::copy_n(mine.bytes(), out.size_bytes(), out.bytes());
     return nullptr;
   }
   const int count = part_count("All-gather", name(), out, mine);
