@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 
-#include "page/html.hpp"
 #include "page/number.hpp"
 #include "page/table.hpp"
 #include "report/files.hpp"
@@ -171,19 +170,6 @@ std::string columns_table(const NamedEntries& entries) {
     }
   }
   return names.empty() ? "" : to_html(table);
-}
-
-std::string reasons_html(const NamedEntries& entries) {
-  std::string html;
-  for (const auto& [name, entry] : entries) {
-    for (const auto& [key, value] : entry.items()) {
-      if (const std::string reason = text_in(value, "reason"); !reason.empty()) {
-        html += fmt::format("<p class=\"note\">{}, {}: {}.</p>\n", escaped(name),
-                            escaped(readable(key)), escaped(reason));
-      }
-    }
-  }
-  return html;
 }
 
 }  // namespace precis

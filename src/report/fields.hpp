@@ -36,7 +36,4 @@ using NamedEntries = std::vector<std::pair<std::string, nlohmann::json>>;
 /// One column per entry: for few entries with many fields.
 [[nodiscard]] std::string columns_table(const NamedEntries& entries);
 
-/// Why a number is missing, one line each.
-[[nodiscard]] std::string reasons_html(const NamedEntries& entries);
-
 }  // namespace precis

@@ -44,7 +44,7 @@ TEST(Report, TablesHaveTheTerminalsNamesAndSayTheirTemperature) {
         "2,000 posts, one sample per policy and post, sampled at temperature 1, judged by the gold",
         "500 posts, 16 samples of each at temperature 0.7",
         "<td class=\"number\">1.500 (1.250 to 1.750)</td>", "Reward of the best of n",
-        "PPO, wins against the first policy at equal length: every one is longer."}) {
+        "PPO, wins against SFT at equal length: every one is longer."}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
   // The lines of the terminal, in its order and with its digits.
