@@ -35,9 +35,13 @@ function buildPage() {
     button.setAttribute('aria-keyshortcuts', value);
     byId('scale-buttons').append(button);
   }
-  byId('reason-buttons').append(...Object.entries(reasons).map(([reason, text]) => {
-    const button = element('button', {type: 'button', textContent: text});
+  byId('reason-buttons').append(...Object.entries(reasons).map(([reason, text], index) => {
+    const button = element(
+        'button', {type: 'button'},
+        [element('b', {textContent: index + 1}), element('span', {textContent: text})]);
     button.dataset.reason = reason;
+    button.setAttribute('aria-label', text);
+    button.setAttribute('aria-keyshortcuts', index + 1);
     return button;
   }));
   byId('goes-on-box').hidden = data.axes;
