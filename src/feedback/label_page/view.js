@@ -45,7 +45,6 @@ function buildPage() {
     return button;
   }));
   byId('goes-on-box').hidden = data.axes;
-  byId('axes').hidden = !data.axes;
   byId('axes-keys').hidden = !data.axes;
   if (data.axes) {
     for (const side of sides) {
@@ -172,6 +171,7 @@ function showAnswer(state) {
   byId('lean').hidden = answer.scale !== 5;
   byId('cannot').setAttribute('aria-pressed', answer.cannot !== null);
   byId('reasons').hidden = answer.cannot === null;
+  byId('axes').hidden = !data.axes || answer.cannot !== null;
   for (const button of byId('reason-buttons').children) {
     button.setAttribute('aria-pressed', button.dataset.reason === answer.cannot);
   }
