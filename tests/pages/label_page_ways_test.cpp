@@ -279,6 +279,25 @@ TEST_F(LabelPage, OnAPhoneABarLeadsToThePostAndTheSummaries) {
   EXPECT_THAT(browser().complaints(), IsEmpty());
 }
 
+TEST_F(LabelPage, HelpOpensAtItsBeginning) {
+  open({pair_row(0, "a", "b")}, {"--label.axes"});
+  begin_as("ria");
+  browser().set_screen({.width = 390, .height = 560, .phone = true});
+  const auto help = [&](const std::string& of) {
+    return browser().evaluate("document.getElementById('help')." + of).get<double>();
+  };
+  for (const char* time : {"first", "second"}) {
+    SCOPED_TRACE(time);
+    browser().click("#bar .open-help");
+    ASSERT_GT(help("scrollHeight"), help("clientHeight")) << "longer than the screen";
+    EXPECT_EQ(help("scrollTop"), 0);
+    picture("help-phone");
+    browser().click("#help form button");  // at its end
+    EXPECT_FALSE(is_visible("#help"));
+  }
+  EXPECT_THAT(browser().complaints(), IsEmpty());
+}
+
 TEST_F(LabelPage, FitsPhonesAndDesktopsInLightAndDark) {
   json row =
       pair_row(0, "A summary of some length that is about what happened to the writer. What now?",

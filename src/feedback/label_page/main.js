@@ -223,6 +223,7 @@ function download() {
 
 function openHelp() {
   byId('help').showModal();
+  byId('help').scrollTop = 0;  // not where it was left the last time
 }
 
 const actions = {
