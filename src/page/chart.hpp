@@ -19,7 +19,8 @@ struct Series {
   bool faint = false;  ///< drawn thin and pale, behind, without a label: single steps, say
   bool line = true;
   bool points = false;
-  int colour = -1;  ///< 0 to 7; -1: by the order of the series that are not faint
+  int colour = -1;       ///< 0 to 7; -1: by the order of the series that are not faint
+  std::string key = {};  ///< instead of `name` in the key: grey, once for all that have it
 };
 
 struct LineChart {
@@ -38,8 +39,9 @@ struct LineChart {
 };
 
 /// A figure: the title, the chart and its key: what each line is, and what is pale, dashed or an
-/// interval. The chart has a strip for the pointer at up to 60 places that shows the values there.
-/// Throws Error if a series' vectors differ in length.
+/// interval. The height is for what is not faint, and half as much again above and below as far as
+/// faint values reach; those beyond are drawn at the edge. The chart has a strip for the pointer at
+/// up to 60 places that shows the values there. Throws Error if a series' vectors differ in length.
 [[nodiscard]] std::string to_svg(const LineChart& chart);
 
 /// A line without axes, for beside a number. Empty where there are fewer than two finite points.

@@ -60,6 +60,9 @@ figure.wide svg { min-width: 34rem; max-width: 62rem; }
 .keys { display: flex; flex-wrap: wrap; gap: .1rem 1rem; overflow-wrap: anywhere; font-size: .85rem; margin: .25rem 0; color: var(--muted); }
 .key::before { content: ""; display: inline-block; width: .9em; height: .3em; border-radius: 2px;
   background: var(--c, var(--muted)); margin-right: .4em; vertical-align: middle; }
+.key.dotted::before { width: 1.2em; height: .55em; border-radius: 0;
+  background: radial-gradient(circle, var(--muted) 0 .26em, transparent .28em),
+    linear-gradient(var(--muted), var(--muted)) center / 100% .15em no-repeat; }
 .key.pale::before { opacity: .4; }
 .key.dashed::before { height: 0; border-top: 2px dashed var(--muted); border-radius: 0; background: none; }
 .key.interval::before { width: 2px; height: 1em; }
@@ -121,6 +124,7 @@ svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .level { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 3 3; }
 svg .curve { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; }
 svg .faint { stroke-width: 1; opacity: .32; }
+svg .dots { stroke-width: 2; }
 svg .band { fill: var(--c); opacity: .15; }
 svg .bar { stroke: var(--c); stroke-width: 1.2; }
 svg .dot, svg .part { fill: var(--c); }

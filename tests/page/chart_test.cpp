@@ -167,6 +167,41 @@ TEST(LineChart, TheKeyNamesPaleLinesOnce) {
                         "step</span></div>"));
 }
 
+TEST(LineChart, TheKeyNamesWhatSeveralSeriesAreOnce) {
+  LineChart chart{.title = "t", .series = {}, .labels = false};
+  for (const char* name : {"one", "two"}) {
+    chart.series.push_back({.name = name, .x = {0, 1}, .y = {0, 1}});
+    chart.series.push_back({.name = std::string(name) + ", validation",
+                            .x = {0, 1},
+                            .y = {0, 1},
+                            .points = true,
+                            .key = "validation"});
+  }
+  const std::string svg = to_svg(chart);
+  EXPECT_THAT(svg, HasSubstr("one</span><span class=\"key dotted\">validation</span><span "
+                             "class=\"key k2\">two</span></div>"));
+  EXPECT_THAT(svg, HasSubstr("\ntwo, validation 1</title>")) << "the pointer tells whose it is";
+}
+
+TEST(LineChart, FaintOutliersLieAtTheEdgeAndDoNotPressTheOthers) {
+  const Series line{.name = "mean", .x = {0, 1, 2}, .y = {2, 4, 3}};
+  const Series steps{.name = "each step",
+                     .x = {0, 1, 2},
+                     .y = {1.5, 900, 3.5},
+                     .faint = true,
+                     .line = false,
+                     .points = true};
+  const std::string svg = to_svg(LineChart{.title = "t", .series = {line, steps}});
+  std::smatch dots;
+  ASSERT_TRUE(std::regex_search(
+      svg, dots,
+      std::regex("faint dots\" d=\"M[0-9.]+ ([0-9.]+)h0M[0-9.]+ ([0-9.]+)h0M[0-9.]+ ([0-9.]+)h0")));
+  const double unit = (std::stod(dots[1]) - std::stod(dots[3])) / 2;
+  EXPECT_EQ(std::stod(dots[2]), 8) << "the upper edge";
+  // From 0 to a little more than 5, which is half of the line's range above it.
+  EXPECT_NEAR(unit, (230 - 22 - 8) / 5.175, 0.01);
+}
+
 TEST(LineChart, HugeSeriesHaveFewProbes) {
   Series series{.name = "a", .x = {}, .y = {}};
   for (int i = 0; i < 2000; ++i) {

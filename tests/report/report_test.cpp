@@ -121,6 +121,25 @@ TEST(Report, OfSeveralRunsComparesThem) {
   EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats per summary: exact"));
 }
 
+TEST(Report, ChartsOfSeveralRunsSayWhichLinesAreOfValidation) {
+  const TemporaryFolder folder;
+  for (const char* run : {"a", "b"}) {
+    std::string metrics;
+    for (int step = 1; step <= 100; ++step) {
+      metrics += fmt::format("{{\"step\":{},\"loss\":{},\"accuracy\":0.5{}}}\n", step,
+                             step == 50 ? 70.0 : 1.0 / step,
+                             step % 25 == 0 ? fmt::format(",\"valid_loss\":{}", 2.0 / step) : "");
+    }
+    fill(folder / "loop" / run, {{"metrics.jsonl", metrics}, {"deck.cfg", ""}, {"log.txt", ""}});
+  }
+  const std::string html = report_of(folder / "loop").html;
+  EXPECT_THAT(html,
+              HasSubstr("<span class=\"key k1\">b</span><span class=\"key "
+                        "dotted\">validation</span><span class=\"key pale\">each step</span>"));
+  EXPECT_THAT(html, HasSubstr("\nb, validation 0.02"));
+  EXPECT_THAT(html, HasSubstr("single steps, at a chart's edge where they lie beyond it."));
+}
+
 TEST(Report, OfALoopFindsItsStagesAndTables) {
   const TemporaryFolder folder;
   fill_ppo(folder / "loop/ppo", 40);
