@@ -245,7 +245,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                         .layout = machine.layout,
                                         .final_files = {"policy.h5", "value.h5"}});
   }
-  complete_data_parts(o.train, training, world, layout.learner.grid.dp);
+  complete_data_parts(o.train, training, o.run.run, world, layout.learner.grid.dp);
   if (training) {
     training->check_deck();
     if (training->is_complete(o.train.steps)) {

@@ -51,7 +51,7 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   if (!o.run.dry_run) {
     open_run(training_run, context, o, machine);
   }
-  complete_data_parts(o.train, training_run, world, world.size());
+  complete_data_parts(o.train, training_run, o.run.run, world, world.size());
   const bool goes_on = training_run && training_run->checkpoint();
   const bool begun = goes_on || (training_run && training_run->is_finished());
   const bool completes_keys = command.facts().model_completes_keys;

@@ -1,6 +1,8 @@
 #include "train/data_parts.hpp"
 
 #include <bit>
+#include <charconv>
+#include <system_error>
 
 #include "base/error.hpp"
 #include "data/step_rows.hpp"
@@ -42,8 +44,19 @@ DataParts data_parts(std::int64_t exact_parts, int rank, int ranks) {
 
 std::int64_t effective_data_parts(std::int64_t given, const std::optional<std::string>& of_the_run,
                                   int ranks) {
+  if (given == 0 && of_the_run) {
+    std::int64_t former = 0;
+    const char* const end = of_the_run->data() + of_the_run->size();
+    const auto [read, error] = std::from_chars(of_the_run->data(), end, former);
+    require(
+        error == std::errc() && read == end && is_power_of_two(former) && former <= most_data_parts,
+        "The deck of the run so far says exact.data_parts = {}; expected a power of two, at most "
+        "{}. Has it been changed by hand?",
+        *of_the_run, most_data_parts);
+    return former;
+  }
   if (given == 0) {
-    return of_the_run ? std::stoll(*of_the_run) : is_power_of_two(ranks) ? ranks : 1;
+    return is_power_of_two(ranks) && ranks <= most_data_parts ? ranks : 1;
   }
   if (!is_power_of_two(given)) {
     fail_usage("exact.data_parts is {}; expected a power of two, such as {}.", given,

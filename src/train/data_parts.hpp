@@ -9,6 +9,8 @@
 
 namespace precis {
 
+inline constexpr std::int64_t most_data_parts = 1024;
+
 /// The parts of a step, and those that one of the ranks of data parallelism has: [first, last).
 struct DataParts {
   std::int64_t parts = 1;
@@ -29,8 +31,8 @@ struct DataParts {
 [[nodiscard]] DataParts data_parts(std::int64_t exact_parts, int rank, int ranks);
 
 /// The value of exact.data_parts: as given (0: not given), else that of the run so far, else the
-/// number of ranks where that is a power of two, else 1. Throws UsageError unless it is a power of
-/// two.
+/// number of ranks where that is a power of two, else 1. Throws UsageError if the given one is no
+/// power of two, Error if the run's is none.
 [[nodiscard]] std::int64_t effective_data_parts(std::int64_t given,
                                                 const std::optional<std::string>& of_the_run,
                                                 int ranks);

@@ -101,8 +101,10 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
+  const std::int64_t parts = data_parts(plan.train.data_parts, 0, world.size()).parts;
+  const DataParts whole{.parts = parts, .first = 0, .last = parts};
   RowList measured;
-  for (const RowList& micro : micro_batches_of(plan, step, DataParts{})) {
+  for (const RowList& micro : micro_batches_of(plan, step, whole)) {
     if (tokens_of(plan, micro) > tokens_of(plan, measured)) {
       measured = micro;
     }
@@ -154,6 +156,8 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
       "steps       {} of {} rows each, {:.2f} epochs\n", with_thousands(steps),
       std::min(plan.train.batch, rows),
       static_cast<double>(steps) / static_cast<double>(steps_per_epoch(rows, plan.train.batch)));
+  text += fmt::format("parts       {} of each step's rows, {} on a rank (exact.data_parts)\n",
+                      parts.parts, parts.mine());
   text +=
       fmt::format("first step  {} tokens in {} on rank 0, the largest of {}\n",
                   with_thousands(tokens_of(plan, {step.begin() + begin, step.begin() + end})),
@@ -185,6 +189,7 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
   for (const RowList& micro : growing_micro_batches(plan, *objective, parts)) {
     (void)accumulate(pipeline, *objective, micro, 1.0, optimizer.gradients());
   }
+  (void)optimizer.reduce(group, plan.train.clip_norm);
   if (objective->facts().has_validation) {
     (void)objective->validate();
   }

@@ -11,6 +11,24 @@
 #include "train/data_parts.hpp"
 
 namespace precis {
+namespace {
+
+/// Collective: the value of a key in a deck that rank 0 reads; nothing if it is not there.
+std::optional<std::string> value_of_rank_0(RankGroup& world, const std::string& key,
+                                           const std::function<std::vector<DeckEntry>()>& read) {
+  const std::string found = collectively(world, [&]() -> std::string {
+    if (world.rank() != 0) {
+      return "";
+    }
+    const auto deck = read();
+    const auto entry = std::ranges::find(deck, key, &DeckEntry::key);
+    return entry == deck.end() ? "" : entry->value;
+  });
+  const std::string value = world.broadcast_text(found, 0);
+  return value.empty() ? std::nullopt : std::optional(value);
+}
+
+}  // namespace
 
 TrainingRun::TrainingRun(const Setup& setup)
     : log_(setup.log),
@@ -90,9 +108,8 @@ void TrainingRun::take_state_of_checkpoint(RunState stored) {
   if (stored.layout != state_.layout) {
     log_.warning(
         "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to the "
-        "bit. So is what follows if only the numbers of ranks and threads differ and both dp "
-        "divide "
-        "exact.data_parts; else it agrees to rounding.",
+        "bit. So is what follows if only ranks, threads and placement differ and both numbers of "
+        "ranks that train divide exact.data_parts; else it agrees to rounding.",
         stored.layout, state_.layout);
   }
   stored.layout = state_.layout;
@@ -113,21 +130,13 @@ void TrainingRun::check_deck() {
 }
 
 std::optional<std::string> TrainingRun::former_value(const std::string& key) {
-  const std::string found = collectively(world_, [&]() -> std::string {
-    if (world_.rank() != 0) {
-      return "";
-    }
-    std::vector<DeckEntry> deck;
+  return value_of_rank_0(world_, key, [&] {
     if (checkpoint()) {
-      deck = parse_deck(StateReader(*checkpoint()).text("deck"), checkpoint()->string());
-    } else if (std::filesystem::exists(folder_ / "deck.cfg")) {
-      deck = read_deck(folder_ / "deck.cfg");
+      return parse_deck(StateReader(*checkpoint()).text("deck"), checkpoint()->string());
     }
-    const auto entry = std::ranges::find(deck, key, &DeckEntry::key);
-    return entry == deck.end() ? "" : entry->value;
+    return remains_ == Remains::nothing ? std::vector<DeckEntry>()
+                                        : read_deck(folder_ / "deck.cfg");
   });
-  const std::string value = world_.broadcast_text(found, 0);
-  return value.empty() ? std::nullopt : std::optional(value);
 }
 
 void TrainingRun::check_inputs(const std::map<std::string, std::string>& digests) {
@@ -284,9 +293,15 @@ void TrainingRun::save_again(const Describe& describe) {
   checkpoints_.save(state_, describe);
 }
 
-void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run, RankGroup& world,
-                         int ranks) {
-  const auto former = run ? run->former_value("exact.data_parts") : std::nullopt;
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                         const std::filesystem::path& folder, RankGroup& world, int ranks) {
+  const std::string key = "exact.data_parts";
+  const auto deck_of_the_folder = [&] {
+    const auto deck = folder / "deck.cfg";
+    return std::filesystem::exists(deck) ? read_deck(deck) : std::vector<DeckEntry>();
+  };
+  const auto former =
+      run ? run->former_value(key) : value_of_rank_0(world, key, deck_of_the_folder);
   collectively(
       world, [&] { options.data_parts = effective_data_parts(options.data_parts, former, ranks); });
 }

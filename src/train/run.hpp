@@ -136,9 +136,10 @@ class TrainingRun {
   StopRequests stop_requests_;  // watched from `begin` to the last step: around it nothing is lost
 };
 
-/// Collective: gives exact.data_parts its value, for `ranks` ranks that share a step's rows. Throws
-/// AgreedError unless it is a power of two.
-void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run, RankGroup& world,
-                         int ranks);
+/// Collective: gives exact.data_parts its value, for `ranks` ranks that share a step's rows. A dry
+/// run has no `run`, and looks into the `folder` only. Throws AgreedError unless it is a power of
+/// two.
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                         const std::filesystem::path& folder, RankGroup& world, int ranks);
 
 }  // namespace precis

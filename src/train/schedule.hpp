@@ -40,7 +40,8 @@ using MakeSchedule = std::vector<Action> (*)(StagePlace place, std::int64_t micr
 /// ZB-H1 (Qi et al. 2024, "Zero bubble pipeline parallelism"): 1F1B in which the gradients of the
 /// weights, that no other stage waits for, are put off: on stage s by s micro-batches. Where there
 /// are as many micro-batches as stages, the bubble is (stages - 1)(input gradient + what a forward
-/// pass takes longer than the weights' gradient), with at most (stages) micro-batches in flight.
+/// pass takes longer than the weights' gradient), with at most as many micro-batches in flight as
+/// stages.
 [[nodiscard]] std::vector<Action> zero_bubble(StagePlace place, std::int64_t micro_batches);
 
 /// The slot of each micro-batch: the lowest that no other one has between its forward pass and the

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <vector>
@@ -51,9 +52,11 @@ TEST(TreeSum, HasTheBitsOfTheSerialTree) {
       EXPECT_EQ(values, tree(0, world.size(), count)) << count << " elements";
     } else {
       const auto expected = tree(0, world.size(), count);
+      double largest = 0;
       for (std::size_t i = 0; i < count; ++i) {
-        ASSERT_NEAR(values[i], expected[i], 1e-6 * std::exp2(20)) << count << " elements";
+        largest = std::max(largest, std::abs(static_cast<double>(values[i] - expected[i])));
       }
+      EXPECT_LE(largest, 1e-6 * std::exp2(20)) << count << " elements";
     }
   }
 }

@@ -72,7 +72,8 @@ class PlannedMemoryOf : public testing::Test {
                        .model = plan.model,
                        .ranks = world,
                        .micro_batch_tokens = plan.train.micro_batch_tokens});
-    Optimizer optimizer(device, plan.model.parameters);
+    const DataParts parts = data_parts(plan.train.data_parts, 0, 1);
+    Optimizer optimizer(device, plan.model.parameters, parts.mine());
     std::optional<Parameters> best;
     if (plan.train.keep == KeepModel::best) {
       best.emplace(device, plan.model.parameters.specs());
@@ -80,8 +81,11 @@ class PlannedMemoryOf : public testing::Test {
     StepRows step_rows(objective->facts().rows, plan.train.batch, plan.seed);
     for (std::int64_t step = 0; step < plan.train.steps; ++step) {
       const auto rows = step_rows.of(step);
-      optimizer.zero_gradients();
-      (void)accumulate(pipeline, *objective, rows, objective->weight(rows), optimizer.gradients());
+      optimizer.form_gradients([&](std::int64_t part, Parameters& gradients) {
+        const auto [begin, end] = parts.rows_of(part, std::ssize(rows));
+        const std::vector<std::int64_t> mine(rows.begin() + begin, rows.begin() + end);
+        (void)accumulate(pipeline, *objective, mine, objective->weight(rows), gradients);
+      });
       (void)optimizer.reduce(data_parallel, 1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
@@ -97,7 +101,7 @@ TEST_F(PlannedMemoryOf, Sft) {
     lengths.push_back(std::ssize(text.prompt) + std::ssize(text.response));
   }
   Model model = model_of(ModelKind::language);
-  const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600};
+  const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600, .data_parts = 4};
   const TrainingPlan plan{.model = model,
                           .train = options,
                           .seed = 4,

@@ -33,6 +33,13 @@ TEST(DataParts, SftHasTheSameBitsOnEveryNumberOfRanksThatDividesThem) {
   }
 }
 
+TEST(DataParts, WithoutRowsChangeNothing) {
+  const Words keys = with(four_parts, {"--train.batch", "3"});
+  succeed(f().sft("few_1", keys, 1));
+  succeed(f().sft("few_4", keys, 4));
+  expect_same_training(f() / "few_1", f() / "few_4", steps);
+}
+
 TEST(DataParts, RewardHasTheSameBitsOnEveryNumberOfRanksThatDividesThem) {
   succeed(f().reward("reward_1", four_parts, 1));
   succeed(f().reward("reward_2", four_parts, 2));
@@ -47,6 +54,8 @@ TEST(DataParts, ARunThatIsContinuedOnOtherRanksEndsAsIfItHadNeverMoved) {
   succeed(f().sft("moved", {}, 2));
   expect_same_training(f() / "stayed", f() / "moved", steps);
   EXPECT_THAT(text_of(f() / "moved/deck.cfg"), HasSubstr("data_parts = 2"));
+  // A run that is done is so on any number of ranks.
+  EXPECT_THAT(succeed(f().sft("moved", {}, 1)).output, HasSubstr("is complete"));
   const Outcome other = run(f().sft("moved", {"--exact.data_parts", "1"}, 1));
   EXPECT_EQ(other.status, 2);
   EXPECT_THAT(other.output, HasSubstr("exact.data_parts (was '2', now '1')"));

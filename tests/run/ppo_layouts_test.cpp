@@ -75,7 +75,7 @@ TEST_F(PpoLayouts, AgreeOnLossesWhenTheyReplayTheSameResponses) {
 }
 
 TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
-  const std::vector<std::string> parts{"--exact.data_parts", "4", "--ppo.mini_batches", "2"};
+  const std::vector<std::string> parts{"--exact.data_parts", "4", "--ppo.mini_batches", "4"};
   const auto start_parts = [&](const std::string& name, int ranks, std::vector<std::string> keys) {
     keys.insert(keys.end(), parts.begin(), parts.end());
     start(name, ranks, keys);

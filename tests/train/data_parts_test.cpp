@@ -59,6 +59,9 @@ TEST(DataParts, AreAsGivenElseThoseOfTheRunElseTheRanks) {
   EXPECT_EQ(effective_data_parts(0, std::nullopt, 2), 2);
   EXPECT_EQ(effective_data_parts(0, std::nullopt, 3), 1);
   EXPECT_THROW((void)effective_data_parts(6, std::nullopt, 2), UsageError);
+  for (const char* broken : {"", "abc", "4x", "0", "-2", "6", "2048", "99999999999999999999"}) {
+    EXPECT_THROW((void)effective_data_parts(0, broken, 2), Error) << broken;
+  }
 }
 
 }  // namespace

@@ -30,23 +30,29 @@ inline double equal_seconds(int /*stage*/, const Action& action) {
   return seconds_of(action.kind, 1, 1, 1);
 }
 
-/// The messages from one stage to a neighbour: when each was sent, and how many wait.
+/// The messages from one stage to a neighbour: when each was sent, and when it was taken.
 class Messages {
  public:
-  void send(std::int64_t micro_batch, double time) {
-    sent_[micro_batch] = time;
-    ++waiting_;
-  }
+  void send(std::int64_t micro_batch, double time) { sent_[micro_batch] = time; }
   [[nodiscard]] std::optional<double> sent(std::int64_t micro_batch) const {
     const auto found = sent_.find(micro_batch);
     return found == sent_.end() ? std::nullopt : std::optional(found->second);
   }
-  void take() { --waiting_; }
-  [[nodiscard]] int waiting() const { return waiting_; }
+  void take(double time) { taken_.push_back(time); }
+  /// Since when at most `ahead` of them have not been taken; nothing while there are more.
+  [[nodiscard]] std::optional<double> at_most(int ahead) const {
+    const std::int64_t needed = std::ssize(sent_) - ahead;
+    if (needed <= 0) {
+      return 0.0;
+    }
+    return std::ssize(taken_) < needed
+               ? std::nullopt
+               : std::optional(taken_[static_cast<std::size_t>(needed - 1)]);
+  }
 
  private:
   std::map<std::int64_t, double> sent_;
-  int waiting_ = 0;
+  std::vector<double> taken_;
 };
 
 /// The time until the last stage is done, if `seconds(stage, action)` is what an action takes and
@@ -70,14 +76,15 @@ std::optional<double> simulate(const std::vector<std::vector<Action>>& schedules
     } else if (!is_forward && !is_local && stage + 1 < stages) {
       from = &gradients[stage + 1];
     }
-    if (hidden[stage].waiting() > ahead || gradients[stage].waiting() > ahead ||
-        (from != nullptr && !from->sent(action.micro_batch))) {
+    const auto hidden_free = hidden[stage].at_most(ahead);
+    const auto gradients_free = gradients[stage].at_most(ahead);
+    if (!hidden_free || !gradients_free || (from != nullptr && !from->sent(action.micro_batch))) {
       return false;
     }
-    double begin = clock[stage];
+    double begin = std::max({clock[stage], *hidden_free, *gradients_free});
     if (from != nullptr) {
       begin = std::max(begin, *from->sent(action.micro_batch));
-      from->take();
+      from->take(begin);
     }
     clock[stage] = begin + seconds(static_cast<int>(stage), action);
     if (is_forward && stage + 1 < stages) {
