@@ -72,7 +72,7 @@ struct BarChart {
   struct Bar {
     std::string name;
     std::vector<double> values;  ///< one a part, not negative
-    std::string text = {};       ///< at the bar's end
+    std::string text = {};       ///< beside the name: the total, say
   };
   std::string title;
   std::vector<std::string> parts;
@@ -81,7 +81,8 @@ struct BarChart {
   bool shares = false;  ///< every bar has full length
 };
 
-/// Throws Error if a bar has not one value per part, or one that is negative or not finite.
-[[nodiscard]] std::string to_svg(const BarChart& chart);
+/// A figure that fits every screen, each bar below its name. Throws Error if a bar has not one
+/// value per part, or one that is negative or not finite.
+[[nodiscard]] std::string to_html(const BarChart& chart);
 
 }  // namespace precis

@@ -67,7 +67,7 @@ Extent without_outliers(const Extent& strong, const Extent& faint) {
   }
   const double half = strong.range.high / 2 - strong.range.low / 2;
   Extent both = strong;
-  if (!faint.empty() && (half > 0)) {
+  if (!faint.empty() && half > 0) {
     both.range.low = std::min(both.range.low, std::max(faint.range.low, strong.range.low - half));
     both.range.high =
         std::max(both.range.high, std::min(faint.range.high, strong.range.high + half));

@@ -106,6 +106,7 @@ TEST(Report, OfAWholeRunHasNoProblems) {
 TEST(Report, OfSeveralRunsComparesThem) {
   const TemporaryFolder folder;
   fill_ppo(folder / "a/ppo", 40, "128");
+  fill(folder / "a/ppo", {{"policy.h5", ""}});
   fill_ppo(folder / "b/ppo", 20, "64");
   const Report report = make_report(
       {.folders = {(folder / "a").string(), (folder / "b").string()}, .posts = {}, .title = "Two"});
@@ -114,11 +115,12 @@ TEST(Report, OfSeveralRunsComparesThem) {
   EXPECT_THAT(
       report.html,
       HasSubstr(
-          "<td dir=\"auto\">ppo.batch</td><td dir=\"auto\">128</td><td dir=\"auto\">64</td>"));
+          "<td dir=\"auto\">ppo<wbr>.batch</td><td dir=\"auto\">128</td><td dir=\"auto\">64</td>"));
   EXPECT_THAT(report.html, Not(HasSubstr("<td dir=\"auto\">seed</td>"))) << "it does not differ";
   EXPECT_THAT(report.html,
               HasSubstr("<span class=\"key k0\">a</span><span class=\"key k1\">b</span>"));
   EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats per summary: exact"));
+  EXPECT_THAT(report.html, HasSubstr("<td dir=\"auto\">complete, 40\u00a0steps</td>"));
 }
 
 TEST(Report, ChartsOfSeveralRunsSayWhichLinesAreOfValidation) {
