@@ -13,6 +13,12 @@
 namespace precis {
 namespace {
 
+/// The deck of a run folder; empty if there is none.
+std::vector<DeckEntry> deck_in(const std::filesystem::path& folder) {
+  const auto deck = folder / "deck.cfg";
+  return std::filesystem::exists(deck) ? read_deck(deck) : std::vector<DeckEntry>();
+}
+
 /// Collective: the value of a key in a deck that rank 0 reads; nothing if it is not there.
 std::optional<std::string> value_of_rank_0(RankGroup& world, const std::string& key,
                                            const std::function<std::vector<DeckEntry>()>& read) {
@@ -134,8 +140,7 @@ std::optional<std::string> TrainingRun::former_value(const std::string& key) {
     if (checkpoint()) {
       return parse_deck(StateReader(*checkpoint()).text("deck"), checkpoint()->string());
     }
-    return remains_ == Remains::nothing ? std::vector<DeckEntry>()
-                                        : read_deck(folder_ / "deck.cfg");
+    return remains_ == Remains::nothing ? std::vector<DeckEntry>() : deck_in(folder_);
   });
 }
 
@@ -296,12 +301,8 @@ void TrainingRun::save_again(const Describe& describe) {
 void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
                          const std::filesystem::path& folder, RankGroup& world, int ranks) {
   const std::string key = "exact.data_parts";
-  const auto deck_of_the_folder = [&] {
-    const auto deck = folder / "deck.cfg";
-    return std::filesystem::exists(deck) ? read_deck(deck) : std::vector<DeckEntry>();
-  };
   const auto former =
-      run ? run->former_value(key) : value_of_rank_0(world, key, deck_of_the_folder);
+      run ? run->former_value(key) : value_of_rank_0(world, key, [&] { return deck_in(folder); });
   collectively(
       world, [&] { options.data_parts = effective_data_parts(options.data_parts, former, ranks); });
 }
