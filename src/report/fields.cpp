@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "page/number.hpp"
@@ -71,6 +72,9 @@ std::string readable(std::string name) {
       {"kl", "KL, nats per summary"},
       {"gold", "gold score"},
       {"words", "length, words"},
+      {"gold_pairs", "pairs without a tie under gold"},
+      {"gold_agreement", "agreement with gold"},
+      {"labeler_gold_agreement", "labelers' agreement with gold"},
       {"win_rate_references", "wins against references"},
       {"win_rate_first", "wins against the first policy"},
       {"equal_length_references", "wins against references at equal length"},
@@ -102,6 +106,10 @@ std::optional<Rate> bounded_in(const Json& object, const std::string& field) {
 }
 
 std::string rate_text(const Rate& rate) {
+  const double size = std::max({std::abs(rate.rate), std::abs(rate.low), std::abs(rate.high)});
+  if (size >= 0.01 && size < 1000) {
+    return to_text(rate);
+  }
   return fmt::format("{} ({} to {})", number_text(rate.rate), number_text(rate.low),
                      number_text(rate.high));
 }

@@ -174,14 +174,14 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
                            "0.714 (0.670 to 0.750)",
                            "Agreement of the reward model",
                            "Agreement by confidence",
-                           "The calibration error is 0.0417;",
+                           "The calibration error is 0.042;",
                            "would be 0.011 to 0.052",
-                           "Brier score: 0.19 (0.15 to 0.23)",
+                           "Brier score: 0.190 (0.150 to 0.230)",
                            "how often the higher reward was chosen",
                            "Agreement of labelers",
                            "0.40 to 0.89",
                            "accuracy, estimated (95% over pairs)",
-                           "0.8 (0.6 to 0.9)",
+                           "0.800 (0.600 to 0.900)",
                            "over time",
                            "below 5.</p>",
                            "Over-optimisation",
@@ -192,7 +192,9 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
                            ">Supervised fine-tuning</h2>"}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
-  EXPECT_THAT(report.html, HasSubstr("0.8 (0.71 to 0.87)"));
+  EXPECT_THAT(
+      report.html,
+      HasSubstr("agreement with gold</td><td class=\"number\">0.800 (0.710 to 0.870)</td>"));
   EXPECT_THAT(report.html, Not(HasSubstr("agreement low")));
   EXPECT_THAT(report.html, HasSubstr("batch, b1 to b2"));
   EXPECT_THAT(report.html, HasSubstr(">too few judgements to tell</td>"));
