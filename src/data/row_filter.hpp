@@ -28,8 +28,8 @@ class RowFilter {
             std::int64_t context)
       : options_(options), use_(use), kind_(kind), tokenizer_(tokenizer), context_(context) {}
 
-  /// Decides by subreddit, title and body. Rows must come in their order: a duplicate is a row whose
-  /// body an earlier one had.
+  /// Decides by subreddit, title and body. Rows must come in their order: a duplicate is a row
+  /// whose body an earlier one had.
   [[nodiscard]] bool keeps_texts(const Post& post, RowCounts& counts);
   /// The tokens of a row that its texts do not drop; `responses` are texts as they are trained on.
   /// Several threads may call it. Throws BadRow if the query cannot be cut to
