@@ -167,11 +167,11 @@ double ExactSum::value() const {
     return 0.0;
   }
   if (next > 1) {
-    const int free = std::countl_zero(high);
+    const int zeros = std::countl_zero(high);
     const auto below = static_cast<std::uint64_t>(digits[--next]);
-    high = high << free | (free > 0 ? below >> (32 - free) : 0);
-    exponent -= free;
-    bool rest = (below << free & 0xffff'ffffU) != 0;
+    high = high << zeros | (zeros > 0 ? below >> (32 - zeros) : 0);
+    exponent -= zeros;
+    bool rest = (below << zeros & 0xffff'ffffU) != 0;
     while (next > 1) {
       rest |= digits[--next] != 0;
     }

@@ -185,10 +185,10 @@ using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum_e
 
 struct SamplingRule {
   std::uint64_t seed = 0;
-  double temperature = 1.0;     ///< 0: arg max, ties to the lower id.
-  std::int64_t top_k = 0;       ///< 0: off.
-  double top_p = 1.0;           ///< 1: off.
-  std::int64_t drawn_from = 0;  ///< The first so many tokens; 0: all.
+  double temperature = 1.0;             ///< 0: arg max, ties to the lower id.
+  std::int64_t top_k = 0;               ///< 0: off.
+  double top_p = 1.0;                   ///< 1: off.
+  std::int64_t sampled_vocabulary = 0;  ///< The first so many tokens; 0: all.
 
   friend bool operator==(const SamplingRule&, const SamplingRule&) = default;
 };

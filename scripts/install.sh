@@ -8,6 +8,7 @@ packages=(
   g++                            # C++20
   cmake ninja-build pkgconf      # the build
   git                            # the commit in precis --version
+  ccache                         # builds in several folders share what they compile
   openmpi-bin libopenmpi-dev     # ranks and their messages
   libhdf5-openmpi-dev            # model files and checkpoints
   libhwy-dev                     # Highway: one source for several instruction sets, chosen at start

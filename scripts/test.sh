@@ -5,17 +5,18 @@
 #   --label   only the tests with such a label
 #   --long    also the tests labelled long
 #   --cuda    also builds the CUDA backend, in build-cuda/, where there is a toolkit, with a GPU or without one, and
-#             runs its tests: all of them on a GPU, and those that need none; warnings are errors
+#             runs its tests: all of them on a GPU, and those that need none; warnings are errors, in both builds
+# Where there is ccache, the two builds share what they compile.
 . "$(dirname "$0")/common.sh"
 
-preset=release cuda=no
+preset=release cuda=no werror=()
 select=(--label-exclude long)
 while [ $# -gt 0 ]; do
   case $1 in
     --preset) preset=$(value_of "a name" "$@"); shift 2 ;;
     --label) label=$(value_of "a regular expression" "$@"); shift 2 ;;
     --long) select=(); shift ;;
-    --cuda) cuda=yes; shift ;;
+    --cuda) cuda=yes werror=(--werror); shift ;;
     *) wrong_use "$1 is not an argument of test.sh." ;;
   esac
 done
@@ -43,7 +44,10 @@ build_and_test_cuda() {
 
 say "Packages"
 "$root/scripts/install.sh"
-"$root/scripts/build.sh" --preset "$preset"
+if command -v ccache > /dev/null; then
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+"$root/scripts/build.sh" --preset "$preset" "${werror[@]}"
 
 cd "$root"
 mpi_environment 8

@@ -158,7 +158,7 @@ void sample_row(std::int32_t* token, float* logprob, const float* logits, std::i
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
   const RowStatistics statistics = row_statistics<false>(logits, vocabulary, temperature);
   const std::int64_t among =
-      rule.drawn_from > 0 ? std::min(rule.drawn_from, vocabulary) : vocabulary;
+      rule.sampled_vocabulary > 0 ? std::min(rule.sampled_vocabulary, vocabulary) : vocabulary;
   const bool is_filtered = (rule.top_k > 0 && rule.top_k < among) || rule.top_p < 1.0;
   std::int64_t choice = 0;
   if (is_greedy) {

@@ -54,8 +54,9 @@ __global__ void __launch_bounds__(row_threads)
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
   const RowStatistics statistics = row_statistics<false>(row, vocabulary, temperature);
   const bool is_filtered = rule.top_k > 0 || rule.top_p < 1.0;
-  const std::int64_t among =
-      rule.drawn_from > 0 && rule.drawn_from < vocabulary ? rule.drawn_from : vocabulary;
+  const std::int64_t among = rule.sampled_vocabulary > 0 && rule.sampled_vocabulary < vocabulary
+                                 ? rule.sampled_vocabulary
+                                 : vocabulary;
   std::int64_t choice = 0;
   if (is_greedy) {
     choice = arg_max(row, among, 1.0F, 0, [](std::int64_t) { return Quad{}; });

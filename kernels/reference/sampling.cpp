@@ -56,10 +56,12 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
                                            is_greedy ? 1.0 : rule.temperature);
     std::uint32_t choice = 0;
     double best = -std::numeric_limits<double>::infinity();
-    const std::vector<double> drawn_from(
-        z.begin(),
-        rule.drawn_from > 0 ? z.begin() + std::min(rule.drawn_from, vocabulary) : z.end());
-    for (const std::uint32_t token : kept_tokens(drawn_from, is_greedy ? SamplingRule{} : rule)) {
+    const std::vector<double> sampled_logits(
+        z.begin(), rule.sampled_vocabulary > 0
+                       ? z.begin() + std::min(rule.sampled_vocabulary, vocabulary)
+                       : z.end());
+    for (const std::uint32_t token :
+         kept_tokens(sampled_logits, is_greedy ? SamplingRule{} : rule)) {
       const double noise = is_greedy ? 0.0
                                      : gumbel(rule, episodes.data<std::int64_t>()[b],
                                               positions.data<std::int32_t>()[b], token);

@@ -280,13 +280,11 @@ bool may_differ_when_continued(std::string_view key) {
   return says_how_only(key) || std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-/// Keys that runs of the first version did not have, with the values that mean what these did.
+/// Keys that runs of the first version did not have, with the values that mean what these did; any
+/// number of parts agrees with these to rounding.
 bool meant_before_it_was_there(const DeckDifference& difference) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 1> added{
-      {{"data.bos", "auto"}}};
-  return !difference.before && std::any_of(added.begin(), added.end(), [&](const auto& key) {
-    return difference.key == key.first && difference.after == key.second;
-  });
+  return !difference.before && (difference.key == "exact.data_parts" ||
+                                (difference.key == "data.bos" && difference.after == "auto"));
 }
 
 std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,

@@ -128,7 +128,7 @@ void SignalWatch::watch() const {
   }
 }
 
-StopSignals::StopSignals(std::function<void(const Wish&)> acknowledge,
+StopSignals::StopSignals(std::function<void(const Request&)> acknowledge,
                          std::function<void(int signal)> last_words)
     : acknowledge_(std::move(acknowledge)),
       last_words_(std::move(last_words)),

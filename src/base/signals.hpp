@@ -52,19 +52,19 @@ class SignalWatch {
 };
 
 /// While it lives, ending signals ask for a stop, which is looked at and agreed between ranks at
-/// the end of each step. Several kinds are one wish: a batch system sends SIGUSR1 before the limit
-/// and SIGTERM at it. Only one kind twice within five seconds ends the program at once; not
+/// the end of each step. Several kinds are one request: a batch system sends SIGUSR1 before the
+/// limit and SIGTERM at it. Only one kind twice within five seconds ends the program at once; not
 /// SIGXCPU, which the system repeats each second.
 class StopSignals {
  public:
-  struct Wish {
+  struct Request {
     int signal;
     bool first;  ///< none was received before, of any kind
   };
 
-  /// `acknowledge` is called with each wish, `last_words` before the program is ended at once; both
-  /// from a thread of their own. Throws Error if a pipe cannot be made.
-  StopSignals(std::function<void(const Wish&)> acknowledge,
+  /// `acknowledge` is called with each request, `last_words` before the program is ended at once;
+  /// both from a thread of their own. Throws Error if a pipe cannot be made.
+  StopSignals(std::function<void(const Request&)> acknowledge,
               std::function<void(int signal)> last_words);
 
   /// The first signal that asked for the stop, or 0.
@@ -73,7 +73,7 @@ class StopSignals {
  private:
   void take(const SignalWatch::Received& received);
 
-  std::function<void(const Wish&)> acknowledge_;
+  std::function<void(const Request&)> acknowledge_;
   std::function<void(int signal)> last_words_;
   std::atomic<int> received_ = 0;
   std::array<std::int64_t, ending_signals.size()> taken_at_{};  // 0: not yet

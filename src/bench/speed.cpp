@@ -47,11 +47,10 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
                              std::int64_t batch, std::int64_t length,
                              std::int64_t micro_batch_tokens) {
   const ModelConfig& c = model.config;
-  std::vector<Example> examples(static_cast<std::size_t>(batch));
+  std::vector<Example> examples;
   for (std::int64_t row = 0; row < batch; ++row) {
-    Example& example = examples[static_cast<std::size_t>(row)];
-    example.query = some_tokens(row, 1, c.vocabulary);
-    example.response = some_tokens(row + 1, length, c.vocabulary);
+    examples.emplace_back(SummaryRow(), some_tokens(row, 1, c.vocabulary),
+                          some_tokens(row + 1, length, c.vocabulary));
   }
   SftObjective objective(machine, model, world, examples, {}, SftLoss::response,
                          micro_batch_tokens);

@@ -98,17 +98,17 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   });
   const Model model = collectively(
       world, [&] { return load_model(machine.device, o.model, {ModelKind::reward}, o.part); });
-  const Pairs pairs = collectively(world, [&] {
-    Pairs read =
-        read_pairs(o.input, o.split, RowUse::validation, o.data,
-                   with_begin_token(required_tokenizer(model, o.model), o.data.begin, o.model),
-                   model.config.context, handed);
-    require(!read.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
-            joined(o.input, ","), read.counts.describe());
-    context.log.info("Comparisons, {}: {}", joined(o.input, ","), read.counts.describe());
-    warn_of_equal_summaries(read, joined(o.input, ","), context.log);
-    return read;
+  const Tokenizer tokenizer = collectively(world, [&] {
+    return with_begin_token(required_tokenizer(model, o.model), o.data.begin, o.model);
   });
+  const Pairs pairs = read_pairs(o.input, o.split, RowUse::validation, o.data, tokenizer,
+                                 model.config.context, handed, &world);
+  collectively(world, [&] {
+    require(!pairs.pairs.empty(), "{}: no comparison is left to evaluate on. {}",
+            joined(o.input, ","), pairs.counts.describe());
+  });
+  context.log.info("Comparisons, {}: {}", joined(o.input, ","), pairs.counts.describe());
+  warn_of_equal_summaries(pairs, joined(o.input, ","), context.log);
   agree_on_inputs(world, collectively(world, [&] {
                     return std::map<std::string, std::string>{
                         {"model", digest_of_model(o.model)},

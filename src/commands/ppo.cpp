@@ -196,6 +196,30 @@ std::map<std::string, std::string> digests_of(const PpoCommand& o, const Inputs&
           {"ppo.replay", inputs.replay ? inputs.replay->digest(steps_done * o.ppo.batch) : ""}};
 }
 
+/// Collective.
+Inputs read_inputs(const PpoCommand& o, const Heads& heads, const HandedFiles& handed,
+                   RankGroup& world) {
+  collectively(world, [&] {
+    require(heads.tokenizer.has_value(),
+            "{} has no tokenizer, which the posts in data.prompts need. Import it with one.",
+            o.policy);
+  });
+  const auto prompts_in = [&](const std::vector<std::string>& files) {
+    return read_examples(files, RowUse::prompts, o.data, *heads.tokenizer, context_of(heads),
+                         handed, &world);
+  };
+  Inputs in{.prompts = prompts_in(o.data.prompts), .shown = {}, .replay = std::nullopt};
+  if (!o.data.valid.empty()) {
+    in.shown = prompts_in(o.data.valid);
+  }
+  if (!o.ppo.replay.empty()) {
+    collectively(world, [&] {
+      in.replay.emplace(handed.of(o.ppo.replay), heads.policy.config.vocabulary, context_of(heads));
+    });
+  }
+  return in;
+}
+
 ExitStatus run(Context& context, PpoCommand& o) {
   MpiSession& mpi = *context.mpi;
   RankGroup& world = mpi.world();
@@ -220,29 +244,16 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                         .command = "ppo",
                                         .layout = machine.layout,
                                         .final_files = {"policy.h5", "value.h5"}});
+  }
+  complete_data_parts(o.train, training, o.run.run, world, layout.learner.grid.dp);
+  if (training) {
     training->check_deck();
     if (training->is_complete(o.train.steps)) {
       return ExitStatus::done;
     }
   }
   const Heads heads = collectively(world, [&] { return read_heads(o); });
-  const Inputs inputs = collectively(world, [&] {
-    require(heads.tokenizer.has_value(),
-            "{} has no tokenizer, which the posts in data.prompts need. Import it with one.",
-            o.policy);
-    Inputs in{.prompts = read_examples(o.data.prompts, RowUse::prompts, o.data, *heads.tokenizer,
-                                       context_of(heads), handed),
-              .shown = {},
-              .replay = std::nullopt};
-    if (!o.data.valid.empty()) {
-      in.shown = read_examples(o.data.valid, RowUse::prompts, o.data, *heads.tokenizer,
-                               context_of(heads), handed);
-    }
-    if (!o.ppo.replay.empty()) {
-      in.replay.emplace(handed.of(o.ppo.replay), heads.policy.config.vocabulary, context_of(heads));
-    }
-    return in;
-  });
+  const Inputs inputs = read_inputs(o, heads, handed, world);
   context.log.info("data.prompts: {}", inputs.prompts.counts.describe());
   const auto& shown =
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;

@@ -17,6 +17,7 @@
 #include "commands/supervised_command.hpp"
 #include "eval/reward_report.hpp"
 #include "io/handed_files.hpp"
+#include "parallel/collectively.hpp"
 #include "parallel/mpi_session.hpp"
 #include "train/input_digests.hpp"
 #include "train/reward_model.hpp"
@@ -70,19 +71,23 @@ struct Comparisons {
   Pairs train, valid;
 };
 
+/// Collective.
 Comparisons read_comparisons(const SupervisedOptions& o, const HandedFiles& handed,
-                             const Tokenizer& tokenizer, std::int64_t context, Log& log) {
+                             const Tokenizer& tokenizer, std::int64_t context, RankGroup& world,
+                             Log& log) {
   Comparisons pairs;
   pairs.train = read_pairs(o.data.train, o.data.train_split, RowUse::training, o.data, tokenizer,
-                           context, handed);
+                           context, handed, &world);
   log.info("Training comparisons, {}: {}", joined(o.data.train, ","),
            pairs.train.counts.describe());
   warn_of_equal_summaries(pairs.train, joined(o.data.train, ","), log);
   if (!o.data.valid.empty()) {
     pairs.valid = read_pairs(o.data.valid, o.data.valid_split, RowUse::validation, o.data,
-                             tokenizer, context, handed);
-    require(!pairs.valid.pairs.empty(), "{}: no comparison is left to validate on. {}",
-            joined(o.data.valid, ","), pairs.valid.counts.describe());
+                             tokenizer, context, handed, &world);
+    collectively(world, [&] {
+      require(!pairs.valid.pairs.empty(), "{}: no comparison is left to validate on. {}",
+              joined(o.data.valid, ","), pairs.valid.counts.describe());
+    });
     log.info("Validation comparisons, {}: {}", joined(o.data.valid, ","),
              pairs.valid.counts.describe());
     warn_of_equal_summaries(pairs.valid, joined(o.data.valid, ","), log);
@@ -135,9 +140,11 @@ class RewardCommand final : public SupervisedCommand {
   [[nodiscard]] Model start_model(const HandedFiles& /*handed*/, Device& device) override {
     return precis::start_model(options_, device, context_.log);
   }
-  void read_rows(const HandedFiles& handed, const Model& model) override {
-    pairs_ = read_comparisons(options_, handed, required_tokenizer(model, options_.model),
-                              model.config.context, context_.log);
+  void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) override {
+    const Tokenizer tokenizer =
+        collectively(world, [&] { return required_tokenizer(model, options_.model); });
+    pairs_ =
+        read_comparisons(options_, handed, tokenizer, model.config.context, world, context_.log);
   }
   [[nodiscard]] SupervisedDigests digests(const HandedFiles& /*handed*/, bool goes_on) override {
     return {.inputs = digests_of(options_, pairs_, goes_on, context_.log),

@@ -152,7 +152,7 @@ void check_count(const SampleOptions& o, std::size_t rows) {
 /// The samples of this rank's rows, those of a row by index.
 std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
                                 RankGroup& world, const std::vector<PromptRow>& rows,
-                                std::span<const std::int64_t> mine, std::int64_t drawn_from,
+                                std::span<const std::int64_t> mine, std::int64_t sampled_vocabulary,
                                 Log& log) {
   std::vector<Prompt> prompts;
   std::map<std::int64_t, std::size_t> place;  // of an episode's sample in the result
@@ -168,7 +168,7 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
                                          .temperature = o.temperature,
                                          .top_k = o.top_k,
                                          .top_p = o.top_p,
-                                         .drawn_from = drawn_from},
+                                         .sampled_vocabulary = sampled_vocabulary},
                             .max_new_tokens = o.max_new_tokens,
                             .max_sequences = o.max_sequences};
   std::vector<Generated> samples(place.size());
@@ -237,10 +237,10 @@ ExitStatus run(Context& context, SampleOptions& o) {
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
   const auto mine = rank_part(all, world.rank(), world.size());
-  const std::int64_t drawn_from =
+  const std::int64_t sampled_vocabulary =
       text == nullptr || o.padded_vocabulary ? 0 : unpadded(model.config, text->vocabulary());
   const auto samples = collectively(world, [&] {
-    return generate(o, model, machine, world, rows, mine, drawn_from, context.log);
+    return generate(o, model, machine, world, rows, mine, sampled_vocabulary, context.log);
   });
   log_peak_memory(context.log, world, machine.device.memory());
   if (!output) {

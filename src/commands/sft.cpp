@@ -12,6 +12,7 @@
 #include "commands/model_input.hpp"
 #include "commands/supervised_command.hpp"
 #include "io/handed_files.hpp"
+#include "parallel/collectively.hpp"
 #include "train/input_digests.hpp"
 #include "train/sft.hpp"
 
@@ -128,16 +129,20 @@ struct Rows {
   Examples train, valid;
 };
 
+/// Collective.
 Rows read_rows(const SftOptions& o, const HandedFiles& handed, const Tokenizer& tokenizer,
-               std::int64_t context, Log& log) {
+               std::int64_t context, RankGroup& world, Log& log) {
   Rows rows;
-  rows.train = read_examples(o.data.train, RowUse::training, o.data, tokenizer, context, handed);
+  rows.train =
+      read_examples(o.data.train, RowUse::training, o.data, tokenizer, context, handed, &world);
   log.info("Training rows, {}: {}", joined(o.data.train, ","), rows.train.counts.describe());
   if (!o.data.valid.empty()) {
     rows.valid =
-        read_examples(o.data.valid, RowUse::validation, o.data, tokenizer, context, handed);
-    require(!rows.valid.examples.empty(), "{}: no row is left to validate on. {}",
-            joined(o.data.valid, ","), rows.valid.counts.describe());
+        read_examples(o.data.valid, RowUse::validation, o.data, tokenizer, context, handed, &world);
+    collectively(world, [&] {
+      require(!rows.valid.examples.empty(), "{}: no row is left to validate on. {}",
+              joined(o.data.valid, ","), rows.valid.counts.describe());
+    });
     log.info("Validation rows, {}: {}", joined(o.data.valid, ","), rows.valid.counts.describe());
   }
   return rows;
@@ -173,10 +178,12 @@ class SftCommand final : public SupervisedCommand {
   [[nodiscard]] Model start_model(const HandedFiles& handed, Device& device) override {
     return precis::start_model(context_.options, options_, handed, device);
   }
-  void read_rows(const HandedFiles& handed, const Model& model) override {
+  void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) override {
     const auto& source = options_.model.empty() ? options_.tokenizer : options_.model;
-    rows_ = precis::read_rows(options_, handed, required_tokenizer(model, source),
-                              model.config.context, context_.log);
+    const Tokenizer tokenizer =
+        collectively(world, [&] { return required_tokenizer(model, source); });
+    rows_ =
+        precis::read_rows(options_, handed, tokenizer, model.config.context, world, context_.log);
   }
   [[nodiscard]] SupervisedDigests digests(const HandedFiles& handed, bool goes_on) override {
     return {.inputs = digests_of(options_, handed, rows_, goes_on, context_.log), .others = {}};
@@ -201,8 +208,7 @@ TrainingPlan SftCommand::plan(Model& model) {
                           options_.loss, options_.train.micro_batch_tokens);
                     }};
   for (const Example& example : rows_.train.examples) {
-    plan.lengths.push_back(
-        static_cast<std::int64_t>(example.query.size() + example.response.size()));
+    plan.lengths.push_back(std::ssize(example.tokens()));
   }
   return plan;
 }

@@ -51,6 +51,7 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   if (!o.run.dry_run) {
     open_run(training_run, context, o, machine);
   }
+  complete_data_parts(o.train, training_run, o.run.run, world, world.size());
   const bool goes_on = training_run && training_run->checkpoint();
   const bool begun = goes_on || (training_run && training_run->is_finished());
   const bool completes_keys = command.facts().model_completes_keys;
@@ -74,7 +75,7 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   if (training_run && !begun && completes_keys) {
     training_run->check_deck();
   }
-  collectively(world, [&] { command.read_rows(handed, model); });
+  command.read_rows(handed, model, world);
   const auto digests = collectively(world, [&] { return command.digests(handed, goes_on); });
   auto agreed = digests.inputs;
   agreed.insert(digests.others.begin(), digests.others.end());

@@ -32,8 +32,8 @@ struct SupervisedDigests {
   std::map<std::string, std::string> others;
 };
 
-/// What differs between the two, in the order in which it is asked for. Only `final_config` is
-/// collective: an error of one rank in another one is thrown on all.
+/// What differs between the two, in the order in which it is asked for. `read_rows` and
+/// `final_config` are collective; an error of one rank in another one is thrown on all.
 class SupervisedCommand {
  public:
   struct Facts {
@@ -53,7 +53,8 @@ class SupervisedCommand {
   virtual void take_keys(const ModelReader& /*model*/) {}
   /// The model that training starts from; completes keys too.
   [[nodiscard]] virtual Model start_model(const HandedFiles& handed, Device& device) = 0;
-  virtual void read_rows(const HandedFiles& handed, const Model& model) = 0;
+  /// Collective.
+  virtual void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) = 0;
   [[nodiscard]] virtual SupervisedDigests digests(const HandedFiles& handed, bool goes_on) = 0;
   /// The plan for the rows that were read.
   [[nodiscard]] virtual TrainingPlan plan(Model& model) = 0;

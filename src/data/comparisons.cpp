@@ -4,10 +4,11 @@
 
 #include "base/text.hpp"
 #include "data/preference_rows.hpp"
-#include "data/row_filter.hpp"
 #include "data/row_kinds.hpp"
+#include "data/row_selection.hpp"
 #include "data/worker_weights.hpp"
 #include "io/row_id.hpp"
+#include "parallel/collectively.hpp"
 
 namespace precis {
 namespace {
@@ -71,25 +72,69 @@ Post parse_info(const nlohmann::json& info, const std::string& where) {
   return post;
 }
 
-/// Throws Error, naming the splits that exist, if no row is of the split that was asked for.
-void require_split(const std::string& split, const RowCounts& counts,
-                   const std::map<std::string, std::int64_t>& others,
-                   const std::vector<std::string>& files) {
-  if (others.empty() || counts.split + counts.bad < counts.read) {
-    return;
-  }
-  constexpr std::size_t most = 20;
-  std::vector<std::string> named;
-  for (const auto& [name, rows] : others) {
-    if (named.size() == most) {
-      named.emplace_back("...");
-      break;
+/// Which comparisons are asked for: by split and worker.
+class ComparisonChoice {
+ public:
+  ComparisonChoice(const std::string& split, RowUse use, const DataOptions& options,
+                   const HandedFiles& handed)
+      : split_(split),
+        workers_(handed.of(use == RowUse::training ? options.worker_weights : ""),
+                 use == RowUse::training || options.valid_excludes_workers
+                     ? options.exclude_workers
+                     : std::vector<std::string>()) {}
+
+  /// Sets the pair's weight. Throws BadRow for a row without a split where one is asked for.
+  bool keeps(Pair& pair, const std::string& where, RowCounts& counts) {
+    if (!split_.empty()) {
+      if (pair.comparison.split.empty()) {
+        throw BadRow(fmt::format(
+            "{}: the field `split` is missing; rows of the split \"{}\" were asked for.", where,
+            split_));
+      }
+      if (pair.comparison.split != split_) {
+        ++counts.split;
+        ++other_splits_[pair.comparison.split];
+        return false;
+      }
     }
-    named.push_back(fmt::format("\"{}\" ({})", name, counted(rows, "row")));
+    if (workers_.excludes(pair.comparison)) {
+      ++counts.excluded_worker;
+      return false;
+    }
+    pair.weight = workers_.weight_of(pair.comparison);
+    counts.zero_weight += pair.weight == 0 ? 1 : 0;
+    return pair.weight != 0;
   }
-  fail("{}: no comparison is of the split \"{}\". There {}: {}.", joined(files, ","), split,
-       others.size() == 1 ? "is" : "are", joined(named, ", "));
-}
+
+  /// After the last row: throws Error if no row is of the split, naming those that exist, or an
+  /// excluded worker made no comparison.
+  void check(const std::vector<std::string>& files, const RowCounts& counts) const {
+    require_split(files, counts);
+    workers_.check_excluded(joined(files, ","));
+  }
+
+ private:
+  void require_split(const std::vector<std::string>& files, const RowCounts& counts) const {
+    if (other_splits_.empty() || counts.split + counts.bad < counts.read) {
+      return;
+    }
+    constexpr std::size_t most = 20;
+    std::vector<std::string> named;
+    for (const auto& [name, rows] : other_splits_) {
+      if (named.size() == most) {
+        named.emplace_back("...");
+        break;
+      }
+      named.push_back(fmt::format("\"{}\" ({})", name, counted(rows, "row")));
+    }
+    fail("{}: no comparison is of the split \"{}\". There {}: {}.", joined(files, ","), split_,
+         other_splits_.size() == 1 ? "is" : "are", joined(named, ", "));
+  }
+
+  const std::string& split_;
+  WorkerChoice workers_;
+  std::map<std::string, std::int64_t> other_splits_;
+};
 
 }  // namespace
 
@@ -140,70 +185,43 @@ Comparison parse_comparison(const JsonRow& row, ChoiceField field) {
 
 Pairs read_pairs(const std::vector<std::string>& files, const std::string& split, RowUse use,
                  const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context,
-                 const HandedFiles& handed) {
+                 const HandedFiles& handed, RankGroup* ranks) {
   Pairs result;
   RowCounts& counts = result.counts;
-  RowFilter filter(options, use, tokenizer, true);
-  const bool trains = use == RowUse::training;
-  std::map<std::string, std::int64_t> other_splits;
-  WorkerChoice workers(handed.of(trains ? options.worker_weights : ""),
-                       trains || options.valid_excludes_workers ? options.exclude_workers
-                                                                : std::vector<std::string>());
-  const auto visit = [&](const JsonRow& row) {
-    Pair pair;
-    pair.comparison = parse_comparison(row);
-    if (!split.empty()) {
-      if (pair.comparison.split.empty()) {
-        throw BadRow(fmt::format(
-            "{}: the field `split` is missing; rows of the split \"{}\" were asked for.",
-            row.where(), split));
+  RowFilter filter(options, use, RowKind::comparison, tokenizer, context);
+  RowSelection<Pair> selection(
+      filter, counts,
+      [](const Pair& pair) {
+        const Comparison& comparison = pair.comparison;
+        return RowTexts{.post = &comparison.post,
+                        .responses = {comparison.summaries.begin(), comparison.summaries.end()},
+                        .where = comparison.where()};
+      },
+      [&](Pair&& pair, EncodedRow&& tokens) {
+        pair.query = std::move(tokens.query);
+        pair.responses = std::move(tokens.responses);
+        result.pairs.push_back(std::move(pair));
+      });
+  collectively(ranks, [&] {
+    ComparisonChoice choice(split, use, options, handed);
+    const auto visit = [&](const JsonRow& json) {
+      Pair pair;
+      pair.comparison = parse_comparison(json);
+      if (choice.keeps(pair, json.where(), counts) &&
+          filter.keeps_texts(pair.comparison.post, counts)) {
+        selection.add(std::move(pair));
       }
-      if (pair.comparison.split != split) {
-        ++counts.split;
-        ++other_splits[pair.comparison.split];
-        return;
-      }
+    };
+    read_rows(files, options.skip_bad, counts, visit, handed);
+    choice.check(files, counts);
+  });
+  selection.finish(ranks);
+  collectively(ranks, [&] {
+    if (use != RowUse::validation) {
+      require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),
+              counts.describe());
     }
-    if (workers.excludes(pair.comparison)) {
-      ++counts.excluded_worker;
-      return;
-    }
-    pair.weight = workers.weight_of(pair.comparison);
-    if (pair.weight == 0) {
-      ++counts.zero_weight;
-      return;
-    }
-    if (use != RowUse::validation && !filter.keeps_post(pair.comparison.post, counts)) {
-      return;
-    }
-    std::size_t longest = 0;
-    for (std::size_t k = 0; k < 2; ++k) {
-      pair.responses[k] = encode_response(tokenizer, pair.comparison.summaries[k]);
-      longest = std::max(longest, pair.responses[k].size());
-    }
-    if (use == RowUse::training &&
-        longest > static_cast<std::size_t>(options.max_response_tokens)) {
-      ++counts.long_response;
-      return;
-    }
-    pair.query = encode_query(tokenizer, pair.comparison.post, options.query_template,
-                              options.max_query_tokens, row.where());
-    if (pair.query.size() + longest > static_cast<std::size_t>(context)) {
-      ++counts.long_context;
-    } else if (options.limit > 0 && counts.kept >= options.limit) {
-      ++counts.limit;
-    } else {
-      ++counts.kept;
-      result.pairs.push_back(std::move(pair));
-    }
-  };
-  read_rows(files, options.skip_bad, counts, visit, handed);
-  require_split(split, counts, other_splits, files);
-  workers.check_excluded(joined(files, ","));
-  if (use != RowUse::validation) {
-    require(!result.pairs.empty(), "{}: no comparison is left to use. {}", joined(files, ","),
-            counts.describe());
-  }
+  });
   return result;
 }
 

@@ -70,9 +70,10 @@ struct Pairs {
 /// dropped from both; all are counted. Workers who are excluded or weigh nothing are left out of
 /// training (data.exclude_workers, data.worker_weights), excluded ones of validation only with
 /// data.valid_excludes_workers. Throws Error for a bad row (unless data.skip_bad) and for a
-/// training set without pairs.
+/// training set without pairs. With `ranks` collective, as `read_examples`.
 [[nodiscard]] Pairs read_pairs(const std::vector<std::string>& files, const std::string& split,
                                RowUse use, const DataOptions& options, const Tokenizer& tokenizer,
-                               std::int64_t context, const HandedFiles& handed = {});
+                               std::int64_t context, const HandedFiles& handed = {},
+                               RankGroup* ranks = nullptr);
 
 }  // namespace precis

@@ -8,7 +8,7 @@
 namespace precis {
 namespace {
 
-constexpr std::size_t most_body_tokens = 512;
+constexpr std::int64_t most_body_tokens = 512;
 constexpr std::int64_t fewest_summary_tokens = 24;
 constexpr std::int64_t most_summary_tokens = 48;
 
@@ -25,42 +25,88 @@ bool is_edit_or_update(std::string_view title) {
   return begins_with_word(title, "edit") || begins_with_word(title, "update");
 }
 
-bool RowFilter::keeps_post(const Post& post, RowCounts& counts) {
-  const auto& allowed = options_.subreddits;
-  if (!allowed.empty() &&
-      std::find(allowed.begin(), allowed.end(), post.subreddit) == allowed.end()) {
-    ++counts.subreddit;
-    return false;
-  }
-  if (!options_.filter) {
-    return true;
-  }
-  if (is_edit_or_update(post.title)) {
-    ++counts.title;
-    return false;
-  }
-  if (!posts_repeat_ && !bodies_.insert(post.body).second) {
-    ++counts.duplicate;
-    return false;
-  }
-  if (tokenizer_.encode(post.body).size() > most_body_tokens) {
-    ++counts.long_body;
+bool RowFilter::keeps_texts(const Post& post, RowCounts& counts) {
+  if (std::int64_t RowCounts::*const rule = rule_for_post(post)) {
+    ++(counts.*rule);
     return false;
   }
   return true;
 }
 
-bool RowFilter::keeps_response(std::int64_t tokens, RowCounts& counts) const {
-  if (options_.filter && use_ == RowUse::training &&
-      (tokens < fewest_summary_tokens || tokens > most_summary_tokens)) {
-    ++counts.summary_length;
+std::int64_t RowCounts::*RowFilter::rule_for_post(const Post& post) {
+  if (use_ == RowUse::validation) {
+    return nullptr;
+  }
+  const auto& allowed = options_.subreddits;
+  if (!allowed.empty() &&
+      std::find(allowed.begin(), allowed.end(), post.subreddit) == allowed.end()) {
+    return &RowCounts::subreddit;
+  }
+  if (!options_.filter) {
+    return nullptr;
+  }
+  if (is_edit_or_update(post.title)) {
+    return &RowCounts::title;
+  }
+  const bool repeated = kind_ == RowKind::summary && !bodies_.insert(post.body).second;
+  return repeated ? &RowCounts::duplicate : nullptr;
+}
+
+EncodedRow RowFilter::encode(const Post& post, const std::vector<std::string>& responses,
+                             const std::string& where) const {
+  EncodedRow row;
+  if (measures_body()) {
+    row.body_tokens = static_cast<std::int32_t>(tokenizer_.encode(post.body).size());
+    if (rule_for_body(row.body_tokens) != nullptr) {
+      return row;
+    }
+  }
+  for (std::size_t k = 0; k < responses.size(); ++k) {
+    row.responses.at(k) = encode_response(tokenizer_, responses[k]);
+  }
+  if (rule_for_responses(row) == nullptr) {
+    row.query =
+        encode_query(tokenizer_, post, options_.query_template, options_.max_query_tokens, where);
+  }
+  return row;
+}
+
+std::int64_t RowCounts::*RowFilter::rule_for_body(std::int64_t tokens) const {
+  return measures_body() && tokens > most_body_tokens ? &RowCounts::long_body : nullptr;
+}
+
+std::int64_t RowCounts::*RowFilter::rule_for_responses(const EncodedRow& row) const {
+  if (use_ != RowUse::training) {
+    return nullptr;
+  }
+  const std::int64_t longest = row.longest_response();
+  if (options_.filter && kind_ == RowKind::summary &&
+      (longest < fewest_summary_tokens || longest > most_summary_tokens)) {
+    return &RowCounts::summary_length;
+  }
+  return longest > options_.max_response_tokens ? &RowCounts::long_response : nullptr;
+}
+
+bool RowFilter::keeps_tokens(const EncodedRow& row, RowCounts& counts) const {
+  if (!row.error.empty()) {
+    skip_or_throw(BadRow(row.error), options_.skip_bad);
+    ++counts.bad;
     return false;
   }
-  if (tokens > options_.max_response_tokens) {
-    ++counts.long_response;
-    return false;
+  std::int64_t RowCounts::*rule = rule_for_body(row.body_tokens);
+  if (rule == nullptr) {
+    rule = rule_for_responses(row);
   }
-  return true;
+  const std::int64_t response =
+      use_ == RowUse::prompts ? options_.max_response_tokens : row.longest_response();
+  if (rule == nullptr && std::ssize(row.query) > context_ - response) {
+    rule = &RowCounts::long_context;
+  }
+  if (rule == nullptr && options_.limit > 0 && counts.kept >= options_.limit) {
+    rule = &RowCounts::limit;
+  }
+  ++(counts.*(rule == nullptr ? &RowCounts::kept : rule));
+  return rule == nullptr;
 }
 
 void read_rows(const std::vector<std::string>& files, bool skip_bad, RowCounts& counts,

@@ -1,34 +1,60 @@
-// The paper's filters, and the loop over files that both kinds of training rows share.
+// The paper's filters, and the way from the rows of files to those that a training uses.
 #pragma once
 
+#include "data/row_encoding.hpp"
 #include "data/tldr.hpp"
 #include "io/handed_files.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
 namespace precis {
 
-/// Decides which training rows and prompts are kept (Stiennon et al. 2020, appendix A) and counts
-/// the others. Rows must come in their order: a duplicate is a row whose body an earlier one had.
+/// A post with one summary (`sft`), or with two (`reward`).
+enum class RowKind { summary, comparison };
+
+/// Decides which rows are kept (Stiennon et al. 2020, appendix A) and counts the others: by their
+/// texts, in the order of the files; then, encoded, by their tokens. Of validation rows only the
+/// context's length is asked. Many comparisons share a post, and their summaries are of any length.
 class RowFilter {
  public:
-  /// With `posts_repeat` (comparisons, many of which share a post) a body may be repeated.
-  RowFilter(const DataOptions& options, RowUse use, const Tokenizer& tokenizer, bool posts_repeat)
-      : options_(options), use_(use), tokenizer_(tokenizer), posts_repeat_(posts_repeat) {}
+  /// `options` and `tokenizer` must outlive it. `context`: the most tokens of query and longest
+  /// response together; of prompts, of the query and data.max_response_tokens.
+  RowFilter(const DataOptions& options, RowUse use, RowKind kind, const Tokenizer& tokenizer,
+            std::int64_t context)
+      : options_(options), use_(use), kind_(kind), tokenizer_(tokenizer), context_(context) {}
 
-  /// Decides by subreddit, title and body.
-  [[nodiscard]] bool keeps_post(const Post& post, RowCounts& counts);
-  /// Decides by the response's tokens, the end token included.
-  [[nodiscard]] bool keeps_response(std::int64_t tokens, RowCounts& counts) const;
+  /// Decides by subreddit, title and body. Rows must come in their order: a duplicate is a row
+  /// whose body an earlier one had.
+  [[nodiscard]] bool keeps_texts(const Post& post, RowCounts& counts);
+  /// The tokens of a row that its texts do not drop; `responses` are texts as they are trained on.
+  /// Several threads may call it. Throws BadRow if the query cannot be cut to
+  /// data.max_query_tokens.
+  [[nodiscard]] EncodedRow encode(const Post& post, const std::vector<std::string>& responses,
+                                  const std::string& where) const;
+  /// Decides by the tokens and data.limit. With data.skip_bad a row with an error is counted; else
+  /// it is thrown as Error.
+  [[nodiscard]] bool keeps_tokens(const EncodedRow& row, RowCounts& counts) const;
+
+  [[nodiscard]] const DataOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
 
  private:
+  // The count of the rule by which a row is dropped, or null.
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_post(const Post& post);
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_body(std::int64_t tokens) const;
+  [[nodiscard]] std::int64_t RowCounts::*rule_for_responses(const EncodedRow& row) const;
+  [[nodiscard]] bool measures_body() const { return use_ != RowUse::validation && options_.filter; }
+
   const DataOptions& options_;
   RowUse use_;
+  RowKind kind_;
   const Tokenizer& tokenizer_;
-  bool posts_repeat_;
+  std::int64_t context_;
   std::unordered_set<std::string> bodies_;
 };
 

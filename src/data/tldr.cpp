@@ -1,10 +1,10 @@
 #include "data/tldr.hpp"
 
 #include "base/text.hpp"
-#include "data/row_filter.hpp"
 #include "data/row_kinds.hpp"
+#include "data/row_selection.hpp"
 #include "io/row_id.hpp"
-#include "io/text_file.hpp"
+#include "parallel/collectively.hpp"
 
 #include <algorithm>
 #include <array>
@@ -78,43 +78,48 @@ std::string RowCounts::describe() const {
   return text + (dropped.empty() ? "." : "; dropped: " + dropped + ".");
 }
 
+Example::Example(SummaryRow summary_row, const std::vector<std::int32_t>& query,
+                 const std::vector<std::int32_t>& response)
+    : row(std::move(summary_row)), query_size_(query.size()) {
+  tokens_.reserve(query.size() + response.size());
+  tokens_.insert(tokens_.end(), query.begin(), query.end());
+  tokens_.insert(tokens_.end(), response.begin(), response.end());
+}
+
 Examples read_examples(const std::vector<std::string>& files, RowUse use,
                        const DataOptions& options, const Tokenizer& tokenizer, std::int64_t context,
-                       const HandedFiles& handed) {
+                       const HandedFiles& handed, RankGroup* ranks) {
   Examples result;
   RowCounts& counts = result.counts;
-  RowFilter filter(options, use, tokenizer, false);
-  const auto visit = [&](const JsonRow& json) {
-    Example example;
-    example.row = parse_summary_row(json, use != RowUse::prompts);
-    if (use != RowUse::validation && !filter.keeps_post(example.row.post, counts)) {
-      return;
+  RowFilter filter(options, use, RowKind::summary, tokenizer, context);
+  RowSelection<SummaryRow> selection(
+      filter, counts,
+      [use](const SummaryRow& row) {
+        return RowTexts{.post = &row.post,
+                        .responses = use == RowUse::prompts ? std::vector<std::string>()
+                                                            : std::vector{response_of(row.summary)},
+                        .where = row.where()};
+      },
+      [&](SummaryRow&& row, EncodedRow&& tokens) {
+        result.examples.emplace_back(std::move(row), tokens.query, tokens.responses[0]);
+      });
+  collectively(ranks, [&] {
+    const auto visit = [&](const JsonRow& json) {
+      SummaryRow row = parse_summary_row(json, use != RowUse::prompts);
+      if (filter.keeps_texts(row.post, counts)) {
+        selection.add(std::move(row));
+      }
+    };
+    read_rows(files, options.skip_bad, counts, visit, handed);
+  });
+  selection.finish(ranks);
+  collectively(ranks, [&] {
+    if (use != RowUse::validation) {
+      require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
+              counts.describe(),
+              options.filter ? " `--data.filter false` switches the filters off." : "");
     }
-    std::int64_t response_tokens = options.max_response_tokens;
-    if (use != RowUse::prompts) {
-      example.response = encode_summary(tokenizer, example.row.summary);
-      response_tokens = static_cast<std::int64_t>(example.response.size());
-    }
-    if (use == RowUse::training && !filter.keeps_response(response_tokens, counts)) {
-      return;
-    }
-    example.query = encode_query(tokenizer, example.row.post, options.query_template,
-                                 options.max_query_tokens, json.where());
-    if (static_cast<std::int64_t>(example.query.size()) > context - response_tokens) {
-      ++counts.long_context;
-    } else if (options.limit > 0 && counts.kept >= options.limit) {
-      ++counts.limit;
-    } else {
-      ++counts.kept;
-      result.examples.push_back(std::move(example));
-    }
-  };
-  read_rows(files, options.skip_bad, counts, visit, handed);
-  if (use != RowUse::validation) {
-    require(!result.examples.empty(), "{}: no row is left to use. {}{}", joined(files, ","),
-            counts.describe(),
-            options.filter ? " `--data.filter false` switches the filters off." : "");
-  }
+  });
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "data/tokenizer.hpp"
 #include "io/handed_files.hpp"
 #include "io/jsonl.hpp"
+#include "parallel/rank_group.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -77,6 +78,9 @@ using TextEncoder = std::function<std::vector<std::int32_t>(std::string_view)>;
 [[nodiscard]] std::vector<std::int32_t> encode_response(const Tokenizer& tokenizer,
                                                         std::string_view text);
 
+/// A summary as it is trained on: a space before it.
+[[nodiscard]] std::string response_of(std::string_view summary);
+
 /// The response of a TL;DR row: a space, the summary, the end token.
 [[nodiscard]] std::vector<std::int32_t> encode_summary(const Tokenizer& tokenizer,
                                                        std::string_view summary);
@@ -104,10 +108,22 @@ struct RowCounts {
 };
 
 /// A query with its response, ready for training.
-struct Example {
+class Example {
+ public:
+  Example(SummaryRow summary_row, const std::vector<std::int32_t>& query,
+          const std::vector<std::int32_t>& response);
+
   SummaryRow row;
-  std::vector<std::int32_t> query;
-  std::vector<std::int32_t> response;  // with the end token
+  /// Query and response end to end, the response with its end token.
+  [[nodiscard]] std::span<const std::int32_t> tokens() const { return tokens_; }
+  [[nodiscard]] std::span<const std::int32_t> query() const { return tokens().first(query_size_); }
+  [[nodiscard]] std::span<const std::int32_t> response() const {
+    return tokens().subspan(query_size_);
+  }
+
+ private:
+  std::vector<std::int32_t> tokens_;
+  std::size_t query_size_;
 };
 
 struct Examples {
@@ -122,9 +138,11 @@ enum class RowUse { training, validation, prompts };
 /// Reads `files` (names and globs) in order. `context`: the most tokens of query and response
 /// together (for prompts: of the query and data.max_response_tokens). Responses of prompts are left
 /// empty; their summary is kept where the row has one. Throws Error for a bad row (unless
-/// data.skip_bad) and for a training set without rows.
+/// data.skip_bad) and for a training set without rows. With `ranks` collective: each encodes a part
+/// of the rows, and errors are agreed.
 [[nodiscard]] Examples read_examples(const std::vector<std::string>& files, RowUse use,
                                      const DataOptions& options, const Tokenizer& tokenizer,
-                                     std::int64_t context, const HandedFiles& handed = {});
+                                     std::int64_t context, const HandedFiles& handed = {},
+                                     RankGroup* ranks = nullptr);
 
 }  // namespace precis

@@ -230,8 +230,10 @@ std::vector<std::int32_t> encode_response(const Tokenizer& tokenizer, std::strin
   return ids;
 }
 
+std::string response_of(std::string_view summary) { return " " + std::string(summary); }
+
 std::vector<std::int32_t> encode_summary(const Tokenizer& tokenizer, std::string_view summary) {
-  return encode_response(tokenizer, " " + std::string(summary));
+  return encode_response(tokenizer, response_of(summary));
 }
 
 }  // namespace precis

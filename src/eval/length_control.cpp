@@ -207,9 +207,29 @@ struct Range {
   }
 };
 
+/// "every summary of PPO is 1.36 to 1.43 times as long as SFT's, ..."; nothing unless all ratios
+/// lie on one side of 1.
+std::string one_sided(const Range& log_ratios, const SideNames& names) {
+  if (log_ratios.low <= 0 && log_ratios.high >= 0) {
+    return {};
+  }
+  const bool a_is_longer = log_ratios.low > 0;
+  const std::string& longer = a_is_longer ? names.a : names.b;
+  const std::string& shorter = a_is_longer ? names.b : names.a;
+  const auto factor = [](double log_ratio) {
+    return fmt::format("{:.2f}", std::exp(std::abs(log_ratio)));
+  };
+  const std::string least = factor(a_is_longer ? log_ratios.low : log_ratios.high);
+  const std::string most = factor(a_is_longer ? log_ratios.high : log_ratios.low);
+  return fmt::format(
+      "every summary of {} is {} times as long as {}'{}, so there are no pairs of equal length",
+      longer, least == most ? least : fmt::format("{} to {}", least, most), shorter,
+      shorter.ends_with('s') ? "" : "s");
+}
+
 /// Why there is no regression that fits best, or nothing. One exists where the ranges of the wins'
 /// and of the losses' ratios overlap (Albert and Anderson 1984); a tie is half of each.
-std::string fault_of(std::span<const LengthObservation> observations) {
+std::string fault_of(std::span<const LengthObservation> observations, const SideNames& names) {
   Range wins, losses, all;
   for (const LengthObservation& one : observations) {
     all.add(one.log_ratio);
@@ -224,12 +244,13 @@ std::string fault_of(std::span<const LengthObservation> observations) {
     return "there are no comparisons";
   }
   if (wins.low > wins.high || losses.low > losses.high) {
-    return fmt::format("a {} every comparison", losses.low > losses.high ? "wins" : "loses");
-  }
-  if (all.low == all.high) {
-    return "one summary is longer by the same factor in every comparison";
+    return fmt::format("{} {} every comparison", names.a,
+                       losses.low > losses.high ? "wins" : "loses");
   }
   if (wins.low >= losses.high || losses.low >= wins.high) {
+    if (std::string reason = one_sided(all, names); !reason.empty()) {
+      return reason;
+    }
     return fmt::format(
         "the {} summary wins wherever lengths differ enough, so that length alone "
         "separates wins from losses",
@@ -240,8 +261,8 @@ std::string fault_of(std::span<const LengthObservation> observations) {
 
 }  // namespace
 
-EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observations,
-                                     Weight weight) {
+EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observations, Weight weight,
+                                     const SideNames& names) {
   const bool all_equal =
       !observations.empty() && std::ranges::all_of(observations, [](const LengthObservation& one) {
         return one.log_ratio == 0;
@@ -253,7 +274,7 @@ EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observat
     }
     return {.rate = rate_over_posts(wins, weight), .slope = 0, .reason = {}};
   }
-  if (std::string reason = fault_of(observations); !reason.empty()) {
+  if (std::string reason = fault_of(observations, names); !reason.empty()) {
     return {.rate = {}, .slope = 0, .reason = std::move(reason)};
   }
   const std::vector<PostTerms> terms = terms_of(observations, weight);

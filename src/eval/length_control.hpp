@@ -18,6 +18,12 @@ struct LengthObservation {
   std::uint64_t post = 0;  ///< as in PostValue
 };
 
+/// What the two sides of the judged pairs are called in a reason.
+struct SideNames {
+  std::string a = "a";
+  std::string b = "b";
+};
+
 struct EqualLength {
   std::optional<Rate> rate;  ///< nothing where it cannot be estimated
   double slope = 0;          ///< of the log odds on the log ratio of the lengths
@@ -32,7 +38,7 @@ struct EqualLength {
 /// trials. There is no rate where lengths do not vary, where there are fewer than three posts, or
 /// where wins and losses are separated by the length alone, so that no finite regression fits best.
 [[nodiscard]] EqualLength win_rate_at_equal_length(std::span<const LengthObservation> observations,
-                                                   Weight weight);
+                                                   Weight weight, const SideNames& names = {});
 
 /// log(a / b); an empty summary counts as one word.
 [[nodiscard]] double log_length_ratio(double words_a, double words_b);

@@ -73,7 +73,8 @@ std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
   const auto references = reference_samples(rows, policies.front().samples.front().size());
   std::vector<PolicyColumn> columns;
   for (const JudgedPolicy& policy : policies) {
-    const WinResult against_references = compare(rows, policy.samples, references);
+    const WinResult against_references =
+        compare(rows, policy.samples, references, {.a = policy.name, .b = "the references"});
     if (columns.empty()) {
       columns.push_back({.name = "references",
                          .means = against_references.b,
@@ -85,7 +86,8 @@ std::vector<PolicyColumn> policy_table(const std::vector<GoldRow>& rows,
                         .copying = copying_of(rows, policy.samples),
                         .against_references = against_references};
     if (&policy != &policies.front()) {
-      column.against_first = compare(rows, policy.samples, policies.front().samples);
+      column.against_first = compare(rows, policy.samples, policies.front().samples,
+                                     {.a = policy.name, .b = policies.front().name});
     }
     columns.push_back(std::move(column));
   }

@@ -45,7 +45,7 @@ std::vector<std::vector<SampledSummary>> reference_samples(const std::vector<Gol
 
 WinResult compare(const std::vector<GoldRow>& rows,
                   const std::vector<std::vector<SampledSummary>>& a,
-                  const std::vector<std::vector<SampledSummary>>& b) {
+                  const std::vector<std::vector<SampledSummary>>& b, const SideNames& names) {
   require(!rows.empty(), "There are no rows to compare summaries of.");
   require(a.size() == rows.size() && b.size() == rows.size(),
           "There are samples of {} and {} rows; expected {}.", a.size(), b.size(), rows.size());
@@ -78,7 +78,7 @@ WinResult compare(const std::vector<GoldRow>& rows,
       result.rows.push_back(std::move(row));
     }
   }
-  static_cast<WinCount&>(result) = count_wins(judged, Weight::posts);
+  static_cast<WinCount&>(result) = count_wins(judged, Weight::posts, names);
   result.a = mean_of(scores_a, posts);
   result.b = mean_of(scores_b, posts);
   return result;

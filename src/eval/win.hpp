@@ -50,6 +50,7 @@ struct WinResult : WinCount {
 /// samples for each row: throws Error otherwise.
 [[nodiscard]] WinResult compare(const std::vector<GoldRow>& rows,
                                 const std::vector<std::vector<SampledSummary>>& a,
-                                const std::vector<std::vector<SampledSummary>>& b);
+                                const std::vector<std::vector<SampledSummary>>& b,
+                                const SideNames& names = {});
 
 }  // namespace precis

@@ -6,7 +6,7 @@
 
 namespace precis {
 
-WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight) {
+WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight, const SideNames& names) {
   WinCount count;
   std::vector<PostValue> wins;
   std::vector<LengthObservation> observations;
@@ -20,7 +20,7 @@ WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight) {
                             .post = pair.post});
   }
   count.win_rate = rate_over_posts(wins, weight);
-  count.equal_length = win_rate_at_equal_length(observations, weight);
+  count.equal_length = win_rate_at_equal_length(observations, weight, names);
   return count;
 }
 

@@ -27,7 +27,8 @@ struct WinCount {
 };
 
 /// `pairs` must not be empty.
-[[nodiscard]] WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight);
+[[nodiscard]] WinCount count_wins(std::span<const PairOutcome> pairs, Weight weight,
+                                  const SideNames& names = {});
 
 /// "a", "b" or "tie"
 [[nodiscard]] std::string winner_of(double margin);

@@ -151,15 +151,18 @@ std::int64_t for_each_row(const InputFile& input, bool skip_bad,
                           const std::function<void(const JsonRow&)>& visit) {
   std::int64_t skipped = 0;
   read_lines(input, visit, [&](const BadRow& bad) {
-    if (!skip_bad) {
-      const bool several_lines = std::string_view(bad.what()).find('\n') != std::string_view::npos;
-      throw BadRow(
-          fmt::format("{}{}Correct the row, or skip and count such rows with data.skip_bad true.",
-                      bad.what(), several_lines ? "\n" : " "));
-    }
+    skip_or_throw(bad, skip_bad);
     ++skipped;
   });
   return skipped;
+}
+
+void skip_or_throw(const BadRow& bad, bool skip_bad) {
+  if (!skip_bad) {
+    const bool several_lines = std::string_view(bad.what()).find('\n') != std::string_view::npos;
+    fail("{}{}Correct the row, or skip and count such rows with data.skip_bad true.", bad.what(),
+         several_lines ? "\n" : " ");
+  }
 }
 
 double shortest(float value) {

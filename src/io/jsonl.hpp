@@ -58,6 +58,9 @@ void for_each_row(const InputFile& input, const std::function<void(const JsonRow
 std::int64_t for_each_row(const InputFile& input, bool skip_bad,
                           const std::function<void(const JsonRow&)>& visit);
 
+/// Returns if such rows are skipped; else throws Error with what the user can do.
+void skip_or_throw(const BadRow& bad, bool skip_bad);
+
 /// The double that prints as the shortest decimal number that reads back as `value`: so an f32 is
 /// written with few digits and stays the same to the bit.
 [[nodiscard]] double shortest(float value);

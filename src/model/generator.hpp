@@ -37,8 +37,8 @@ struct GenerationRule {
   std::int64_t prefill_tokens = 4096;  ///< prompts taken in at once, in tokens
 };
 
-/// SamplingRule::drawn_from of a model whose vocabulary is padded beyond its tokenizer's: ids
-/// without a token are not sampled, unless one is an end token. 0 for a vocabulary that is not
+/// SamplingRule::sampled_vocabulary of a model whose vocabulary is padded beyond its tokenizer's:
+/// ids without a token are not sampled, unless one is an end token. 0 for a vocabulary that is not
 /// padded.
 [[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
 

@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "base/error.hpp"
-#include "page/axis.hpp"
 #include "page/chart.hpp"
 #include "page/html.hpp"
 #include "page/number.hpp"
@@ -14,9 +13,7 @@
 namespace precis {
 namespace {
 
-constexpr double width = 860;
-constexpr double bar_height = 20;
-constexpr double line_height = 30;
+constexpr double least_with_text = 0.1;  // of the full length: room for "12.3%" on a phone
 
 double sum_of(const BarChart::Bar& bar) {
   return std::accumulate(bar.values.begin(), bar.values.end(), 0.0);
@@ -35,51 +32,46 @@ void check(const BarChart& chart) {
   }
 }
 
+/// The parts of a bar, each as long as its share of `full`.
+std::string parts_of(const BarChart& chart, const BarChart::Bar& bar, double full) {
+  std::string html;
+  for (std::size_t part = 0; part < bar.values.size() && full > 0; ++part) {
+    const double length = bar.values[part] / full;
+    if (length > 0) {
+      const std::string share = percent_text(bar.values[part] / sum_of(bar));
+      html += fmt::format(
+          "<i class=\"part {}\" style=\"width:{:.2f}%\" title=\"{}: {}{} ({})\">{}</i>",
+          colour_class(static_cast<int>(part)), 100 * length, escaped(chart.parts[part]),
+          number_text(bar.values[part]), chart.unit.empty() ? "" : " " + escaped(chart.unit), share,
+          length >= least_with_text ? share : "");
+    }
+  }
+  return html;
+}
+
 }  // namespace
 
-std::string to_svg(const BarChart& chart) {
+std::string to_html(const BarChart& chart) {
   check(chart);
-  double left = 10;
-  double after = 4;
   double most = 0;
   for (const BarChart::Bar& bar : chart.bars) {
-    left = std::max(left, std::min(220.0, text_width(bar.name) + 14));
-    after = std::max(after, text_width(bar.text) + 12);
     most = std::max(most, sum_of(bar));
   }
-  std::string svg;
-  for (std::size_t row = 0; row < chart.bars.size(); ++row) {
-    const BarChart::Bar& bar = chart.bars[row];
-    const double y = 4 + line_height * static_cast<double>(row);
-    const double full = chart.shares ? sum_of(bar) : most;
-    svg += svg_text(left - 8, y + bar_height / 2 + 4, Anchor::end, fitted(bar.name, left - 10));
-    double x = left;
-    for (std::size_t part = 0; part < bar.values.size() && full > 0; ++part) {
-      // The first part is divided before it is multiplied, so that nothing overflows.
-      const double length = bar.values[part] / full * (width - left - after);
-      if (length > 0) {
-        svg += fmt::format(
-            "<rect class=\"part {}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}{} "
-            "({})</title></rect>\n",
-            colour_class(static_cast<int>(part)), position(x), position(y),
-            position(std::max(0.3, length - 1)), position(bar_height), escaped(chart.parts[part]),
-            number_text(bar.values[part]), chart.unit.empty() ? "" : " " + escaped(chart.unit),
-            percent_text(bar.values[part] / sum_of(bar)));
-      }
-      const std::string share = percent_text(bar.values[part] / std::max(sum_of(bar), 1e-300));
-      if (length > text_width(share) + 6) {
-        svg += svg_text(x + length / 2, y + bar_height / 2 + 4, Anchor::middle, share, "on");
-      }
-      x += length;
-    }
-    svg += svg_text(x + 6, y + bar_height / 2 + 4, Anchor::start, bar.text, "strong");
+  std::string html;
+  for (const BarChart::Bar& bar : chart.bars) {
+    html += fmt::format(
+        "<div class=\"bar-name\"><span dir=\"auto\">{}</span> <span "
+        "class=\"total\">{}</span></div>\n<div class=\"bar-parts\">{}</div>\n",
+        escaped(bar.name), escaped(bar.text),
+        parts_of(chart, bar, chart.shares ? sum_of(bar) : most));
   }
   std::vector<Key> keys;
   for (const std::string& part : chart.parts) {
     keys.push_back({.name = part, .colour = static_cast<int>(keys.size())});
   }
-  return figure(chart.title, width, 8 + line_height * static_cast<double>(chart.bars.size()), svg,
-                legend(keys), true);
+  return fmt::format(
+      "<figure class=\"wide\">\n<figcaption dir=\"auto\">{}</figcaption>\n{}{}</figure>\n",
+      escaped(chart.title), html, legend(keys));
 }
 
 }  // namespace precis

@@ -19,7 +19,8 @@ struct Series {
   bool faint = false;  ///< drawn thin and pale, behind, without a label: single steps, say
   bool line = true;
   bool points = false;
-  int colour = -1;  ///< 0 to 7; -1: by the order of the series that are not faint
+  int colour = -1;       ///< 0 to 7; -1: by the order of the series that are not faint
+  std::string key = {};  ///< instead of `name` in the key: grey, once for all that have it
 };
 
 struct LineChart {
@@ -38,8 +39,9 @@ struct LineChart {
 };
 
 /// A figure: the title, the chart and its key: what each line is, and what is pale, dashed or an
-/// interval. The chart has a strip for the pointer at up to 60 places that shows the values there.
-/// Throws Error if a series' vectors differ in length.
+/// interval. The height is for what is not faint, and half as much again above and below as far as
+/// faint values reach; those beyond are drawn at the edge. The chart has a strip for the pointer at
+/// up to 60 places that shows the values there. Throws Error if a series' vectors differ in length.
 [[nodiscard]] std::string to_svg(const LineChart& chart);
 
 /// A line without axes, for beside a number. Empty where there are fewer than two finite points.
@@ -70,7 +72,7 @@ struct BarChart {
   struct Bar {
     std::string name;
     std::vector<double> values;  ///< one a part, not negative
-    std::string text = {};       ///< at the bar's end
+    std::string text = {};       ///< beside the name: the total, say
   };
   std::string title;
   std::vector<std::string> parts;
@@ -79,7 +81,8 @@ struct BarChart {
   bool shares = false;  ///< every bar has full length
 };
 
-/// Throws Error if a bar has not one value per part, or one that is negative or not finite.
-[[nodiscard]] std::string to_svg(const BarChart& chart);
+/// A figure that fits every screen, each bar below its name. Throws Error if a bar has not one
+/// value per part, or one that is negative or not finite.
+[[nodiscard]] std::string to_html(const BarChart& chart);
 
 }  // namespace precis

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <cstddef>
 #include <cstdint>
 
@@ -85,6 +86,20 @@ std::string escaped_start(std::string_view text, std::size_t most) {
     text.remove_prefix(*bad + 1);
   }
   return out + "\xe2\x80\xa6";  // an ellipsis
+}
+
+std::string escaped_path(std::string_view text) {
+  const std::string whole = escaped(text);
+  std::string html;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const char c = whole[i];
+    const auto next = static_cast<unsigned char>(i + 1 < whole.size() ? whole[i + 1] : ' ');
+    const bool goes_on = std::isalpha(next) != 0 || next == '/';
+    html += c == '.' && goes_on ? "<wbr>" : "";
+    html += c;
+    html += c == '/' || ((c == '_' || c == ',') && goes_on) ? "<wbr>" : "";
+  }
+  return html;
 }
 
 std::string scrolling(std::string_view content, std::string_view name) {

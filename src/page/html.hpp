@@ -13,6 +13,9 @@ namespace precis {
 /// At most `most` characters (code points), escaped; what is left out shows as an ellipsis.
 [[nodiscard]] std::string escaped_start(std::string_view text, std::size_t most);
 
+/// `escaped`, and paths and keys in it may go on in a new line between their parts.
+[[nodiscard]] std::string escaped_path(std::string_view text);
+
 /// Content, as HTML, in a box of its own that scrolls sideways where the screen is narrower, with a
 /// hint that it does; on paper it has the page's width. `name` tells people who do not see it what
 /// the box has; it is plain text.

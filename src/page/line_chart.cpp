@@ -20,6 +20,7 @@ constexpr double height = 230;
 constexpr double top = 8;
 constexpr std::size_t most_end_labels = 6;
 constexpr std::size_t most_probes = 60;
+constexpr std::size_t most_dots = 60;  // on a line
 
 bool usable(double value, bool logarithmic) {
   return std::isfinite(value) && (!logarithmic || value > 0);
@@ -59,12 +60,29 @@ struct Plot {
   }
 };
 
+/// Of the faint values as far as they do not press the others together.
+Extent without_outliers(const Extent& strong, const Extent& faint) {
+  if (strong.empty()) {
+    return faint;
+  }
+  const double half = strong.range.high / 2 - strong.range.low / 2;
+  Extent both = strong;
+  if (!faint.empty() && half > 0) {
+    both.range.low = std::min(both.range.low, std::max(faint.range.low, strong.range.low - half));
+    both.range.high =
+        std::max(both.range.high, std::min(faint.range.high, strong.range.high + half));
+  }
+  return both;
+}
+
 /// The ranges of both axes; false if there is nothing to draw.
 bool find_ranges(Plot& plot) {
   const LineChart& chart = plot.chart;
   Extent xs;
-  Extent ys;
+  Extent strong;
+  Extent faint;
   for (const Series& s : chart.series) {
+    Extent& ys = s.faint ? faint : strong;
     for (std::size_t i = 0; i < s.x.size(); ++i) {
       if (!plot.drawn(s.x[i], s.y[i])) {
         continue;
@@ -77,6 +95,7 @@ bool find_ranges(Plot& plot) {
       }
     }
   }
+  Extent ys = without_outliers(strong, faint);
   if (xs.empty() || ys.empty()) {
     return false;
   }
@@ -220,6 +239,19 @@ std::string curve(const Plot& plot, const Series& s, const std::string& colour) 
                      path, dots);
 }
 
+/// The points of a faint series, small and in one path: there may be thousands.
+std::string faint_dots(const Plot& plot, const Series& s, const std::string& colour) {
+  const Scale x = plot.x();
+  const Scale y = plot.y();
+  std::string path;
+  for (std::size_t i = 0; i < s.x.size(); ++i) {
+    if (plot.drawn(s.x[i], s.y[i])) {
+      path += fmt::format("M{} {}h0", position(x(s.x[i])), position(y(s.y[i])));
+    }
+  }
+  return fmt::format("<path class=\"curve {} faint dots\" d=\"{}\"/>\n", colour, path);
+}
+
 std::string draw(const Plot& plot, const Series& s, int colour_index) {
   const std::string colour = colour_class(colour_index);
   std::string svg;
@@ -229,10 +261,13 @@ std::string draw(const Plot& plot, const Series& s, int colour_index) {
   if (s.line) {
     svg += curve(plot, s, colour);
   }
-  if (s.points) {
+  if (s.points && s.faint) {
+    svg += faint_dots(plot, s, colour);
+  } else if (s.points) {
     const Scale x = plot.x();
     const Scale y = plot.y();
-    for (std::size_t i = 0; i < s.x.size(); ++i) {
+    const std::size_t every = s.line ? 1 + s.x.size() / most_dots : 1;
+    for (std::size_t i = 0; i < s.x.size(); i += every) {
       if (plot.drawn(s.x[i], s.y[i])) {
         svg += dot(x(s.x[i]), y(s.y[i]), colour, 3);
       }
@@ -309,10 +344,13 @@ std::vector<Key> keys_of(const Plot& plot) {
   for (const bool faint : {false, true}) {
     for (std::size_t k = 0; k < chart.series.size(); ++k) {
       const Series& s = chart.series[k];
-      if (s.faint == faint && !s.name.empty()) {
-        keys.push_back({.name = s.name,
-                        .colour = faint ? -1 : plot.colour_of[k],
-                        .mark = faint ? Key::Mark::pale : Key::Mark::line});
+      const std::string& name = s.key.empty() ? s.name : s.key;
+      if (s.faint == faint && !name.empty()) {
+        keys.push_back({.name = name,
+                        .colour = faint || !s.key.empty() ? -1 : plot.colour_of[k],
+                        .mark = faint                        ? Key::Mark::pale
+                                : s.points && !s.key.empty() ? Key::Mark::dotted
+                                                             : Key::Mark::line});
       }
       intervals = intervals || !s.low.empty();
     }

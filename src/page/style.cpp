@@ -60,9 +60,17 @@ figure.wide svg { min-width: 34rem; max-width: 62rem; }
 .keys { display: flex; flex-wrap: wrap; gap: .1rem 1rem; overflow-wrap: anywhere; font-size: .85rem; margin: .25rem 0; color: var(--muted); }
 .key::before { content: ""; display: inline-block; width: .9em; height: .3em; border-radius: 2px;
   background: var(--c, var(--muted)); margin-right: .4em; vertical-align: middle; }
+.key.dotted::before { width: 1.2em; height: .55em; border-radius: 0;
+  background: radial-gradient(circle, var(--muted) 0 .26em, transparent .28em),
+    linear-gradient(var(--muted), var(--muted)) center / 100% .15em no-repeat; }
 .key.pale::before { opacity: .4; }
 .key.dashed::before { height: 0; border-top: 2px dashed var(--muted); border-radius: 0; background: none; }
 .key.interval::before { width: 2px; height: 1em; }
+.bar-name { display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .85rem; overflow-wrap: anywhere; }
+.bar-name .total { color: var(--muted); }
+.bar-parts { display: flex; height: 1.4rem; margin: .1rem 0 .5rem; }
+.part { border-right: 1px solid var(--under); background: var(--c); color: var(--on-colour); overflow: hidden;
+  font: 11px/1.4rem system-ui, sans-serif; font-variant-numeric: tabular-nums; text-align: center; }
 .ramp { gap: 0; align-items: center; }
 .ramp i { width: 1.4em; height: .8em; background: color-mix(in srgb, var(--c) var(--share), transparent); }
 .ramp span { margin: 0 .5em 0 0; }
@@ -89,14 +97,14 @@ table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--muted); padding-bottom: .25rem; }
 th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { color: var(--muted); font-weight: 500; vertical-align: bottom; }
-th, td { overflow-wrap: anywhere; min-width: 5rem; max-width: 24rem; }
-th.number { min-width: 6.5rem; }
+th, td { overflow-wrap: anywhere; min-width: 6.5rem; max-width: 24rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; padding-left: .5rem; }
 .scroll th:first-child, .scroll td:first-child {
   position: sticky; left: 0; z-index: 1; min-width: min(12rem, 28vw); max-width: min(16rem, 42vw); padding-left: .15rem;
   background: var(--under); box-shadow: inset -1px 0 var(--line);
 }
+.scroll table:not(.heat) :is(th, td):nth-child(2) { padding-left: .6rem; }
 .scroll .number:first-child { min-width: 3rem; }
 .scroll th:first-child:last-child, .scroll td:first-child:last-child { max-width: 24rem; box-shadow: none; }
 .heat { border-collapse: separate; border-spacing: 2px; }
@@ -116,18 +124,17 @@ summary { cursor: pointer; font-weight: 500; }
 details[open] summary { margin-bottom: .5rem; }
 svg text { fill: var(--muted); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
   font-variant-numeric: tabular-nums; }
-svg .strong { fill: var(--ink); }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .level { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 3 3; }
 svg .curve { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; }
 svg .faint { stroke-width: 1; opacity: .32; }
+svg .dots { stroke-width: 2; }
 svg .band { fill: var(--c); opacity: .15; }
 svg .bar { stroke: var(--c); stroke-width: 1.2; }
-svg .dot, svg .part { fill: var(--c); }
+svg .dot { fill: var(--c); }
 svg .label { fill: var(--c); font-weight: 600; }
 svg .probe { fill: var(--ink); opacity: 0; }
 svg .probe:hover { opacity: .08; }
-svg .on { fill: var(--on-colour); }
 .k0 { --c: var(--c0); } .k1 { --c: var(--c1); } .k2 { --c: var(--c2); } .k3 { --c: var(--c3); }
 .k4 { --c: var(--c4); } .k5 { --c: var(--c5); } .k6 { --c: var(--c6); } .k7 { --c: var(--c7); }
 @media (max-width: 30rem) {

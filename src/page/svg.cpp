@@ -19,6 +19,8 @@ double width_of(unsigned char first_byte) {
 
 const char* class_of(Key::Mark mark) {
   switch (mark) {
+    case Key::Mark::dotted:
+      return " dotted";
     case Key::Mark::pale:
       return " pale";
     case Key::Mark::dashed:

@@ -30,7 +30,7 @@ enum class Anchor { start, middle, end };
 
 /// What a mark in a chart means.
 struct Key {
-  enum class Mark { line, pale, dashed, interval };
+  enum class Mark { line, dotted, pale, dashed, interval };
   std::string name;
   int colour = -1;  ///< -1: of no series
   Mark mark = Mark::line;

@@ -29,7 +29,7 @@ std::string to_html(const Table& table) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const bool numeric = i < table.columns.size() && table.columns[i].numeric;
       html += fmt::format("<td{}>{}</td>", numeric ? " class=\"number\"" : " dir=\"auto\"",
-                          escaped(row[i]));
+                          escaped_path(row[i]));
     }
     html += "</tr>\n";
   }

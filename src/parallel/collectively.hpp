@@ -61,4 +61,11 @@ auto collectively(RankGroup& ranks, F&& f) -> std::invoke_result_t<F> {
   }
 }
 
+/// `collectively(*ranks, f)`; without ranks (null) `f()` alone.
+template <class F>
+auto collectively(RankGroup* ranks, F&& f) -> std::invoke_result_t<F> {
+  return ranks == nullptr ? std::invoke(std::forward<F>(f))
+                          : collectively(*ranks, std::forward<F>(f));
+}
+
 }  // namespace precis

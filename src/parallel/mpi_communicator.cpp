@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.hpp"
@@ -85,7 +86,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View v
   require_host_memory(queue);
   const MPI_Datatype type = mpi_type(values.dtype());
   const MPI_Op op = mpi_op(reduction);
-  if (form == Form::blocking && values.size_bytes() >= large_bytes) {
+  if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
         comm_, values.size_bytes(), fmt::format("All-reduce on '{}'", name()),
         [=, comm = comm_](ProgressRecord& record) {
@@ -109,10 +110,14 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
                                                                 ConstView values,
                                                                 Reduction reduction, Form form) {
   require_host_memory(queue);
+  if (size() == 1) {
+    std::copy_n(values.bytes(), out.size_bytes(), out.bytes());
+    return nullptr;
+  }
   const int count = part_count("Reduce-scatter", name(), values, out);
   const MPI_Datatype type = mpi_type(values.dtype());
   const MPI_Op op = mpi_op(reduction);
-  if (form == Form::blocking && values.size_bytes() >= large_bytes) {
+  if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
         comm_, values.size_bytes(), fmt::format("Reduce-scatter on '{}'", name()),
         [=, comm = comm_](ProgressRecord& /*record*/) {
@@ -130,11 +135,15 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
 std::unique_ptr<Transfer> MpiCommunicator::begin_all_gather(Queue& queue, View out, ConstView mine,
                                                             Form form) {
   require_host_memory(queue);
+  if (size() == 1) {
+    std::copy_n(mine.bytes(), out.size_bytes(), out.bytes());
+    return nullptr;
+  }
   const int count = part_count("All-gather", name(), out, mine);
   const MPI_Datatype type = mpi_bits(out.dtype());
   const bool in_place = mine.bytes() == out.bytes() + rank() * mine.size_bytes();
   const void* const from = in_place ? MPI_IN_PLACE : static_cast<const void*>(mine.bytes());
-  if (form == Form::blocking && out.size_bytes() >= large_bytes) {
+  if (form == Form::blocking && out.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
         comm_, out.size_bytes(), fmt::format("All-gather on '{}'", name()),
         [=, comm = comm_](ProgressRecord& /*record*/) {

@@ -91,7 +91,7 @@ std::unique_ptr<Transfer> start_broadcast_of(MPI_Comm comm, View values, int roo
 
 std::unique_ptr<Transfer> broadcast_at_once(MPI_Comm comm, View values, int root,
                                             const std::string& name) {
-  if (values.size_bytes() < large_bytes) {
+  if (values.size_bytes() < meeting_bytes) {
     return start_broadcast_of(comm, values, root);
   }
   return std::make_unique<MetTransfer>(

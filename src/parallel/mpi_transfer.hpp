@@ -22,7 +22,7 @@ inline constexpr std::int64_t mpi_chunk = std::int64_t{1} << 28;
 
 /// From here on a blocking collective, entered once all ranks have arrived, beats the non-blocking
 /// one, whose rounds advance only when it is polled.
-inline constexpr std::int64_t large_bytes = std::int64_t{64} << 10;
+inline constexpr std::int64_t meeting_bytes = std::int64_t{64} << 10;
 
 [[nodiscard]] MPI_Op mpi_op(Reduction reduction);
 

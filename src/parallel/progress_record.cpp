@@ -118,6 +118,18 @@ void ProgressRecord::begin(int world_rank, std::string_view host) {
   state_.store(State::computing);
 }
 
+void ProgressRecord::change_to(State next) {
+  State now = state_.load();
+  while (now != State::finished && now != State::ended &&
+         !state_.compare_exchange_weak(now, next)) {
+  }
+}
+
+void ProgressRecord::end() {
+  beat();
+  state_.store(State::ended);
+}
+
 void ProgressRecord::tick(std::string_view phase) {
   phase_.store(phase);
   beat();
@@ -130,12 +142,12 @@ void ProgressRecord::enter(std::string_view communicator, std::string_view opera
   sequence_.fetch_add(1, std::memory_order_relaxed);
   entered_.store(now, std::memory_order_relaxed);
   progressed_.store(now, std::memory_order_relaxed);
-  state_.store(State::waiting, std::memory_order_release);
+  change_to(State::waiting);
 }
 
 void ProgressRecord::leave() {
   beat();
-  state_.store(State::computing, std::memory_order_release);
+  change_to(State::computing);
 }
 
 ProcessIdentity ProgressRecord::process() const {

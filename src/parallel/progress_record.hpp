@@ -45,10 +45,14 @@ enum class ProcessState { running, stopped, gone, unknown };
 /// are a valid record of a rank that has not begun.
 class ProgressRecord {
  public:
-  enum class State : std::uint32_t { absent, computing, waiting, finished };
+  enum class State : std::uint32_t { absent, computing, waiting, finished, ended };
 
   void begin(int world_rank, std::string_view host);
+  /// This rank has done its work: that it is gone is no fault.
   void finish() { state_.store(State::finished); }
+  /// This rank ends, and the job with it, for a reason that it has told. May be called by any
+  /// thread; what the others do then changes the state no more.
+  void end();
 
   /// "I am alive, computing `phase`": called at the loop points of anything that may take long, so
   /// that a slow rank is told from a stuck one. Costs some tens of nanoseconds.
@@ -75,6 +79,9 @@ class ProgressRecord {
   }
 
  private:
+  /// Unless this rank has finished or ended.
+  void change_to(State next);
+
   std::atomic<State> state_{State::absent};
   std::atomic<std::int64_t> rank_{0};
   std::atomic<std::int64_t> pid_{0};

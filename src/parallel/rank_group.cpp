@@ -84,7 +84,8 @@ void RankGroup::all_reduce(std::span<std::int64_t> values, Reduction reduction) 
   reduce_numbers(values.data(), values.size(), MPI_INT64_T, reduction);
 }
 
-std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine) {
+std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine,
+                                         std::int64_t most_at_once) {
   const auto ranks = static_cast<std::size_t>(size_);
   std::vector<Bytes> parts(ranks);
   if (!sends()) {
@@ -99,21 +100,31 @@ std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine) {
             "MPI_Iallgather");
   wait(request);
 
-  const std::int64_t total = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
-  require(total <= std::numeric_limits<int>::max(),
-          "The ranks of '{}' gather {} bytes at once; at most 2 GiB - 1 can be.", name_, total);
-  std::vector<int> counts(sizes.begin(), sizes.end());
-  std::vector<int> displacements(ranks);
-  std::exclusive_scan(counts.begin(), counts.end(), displacements.begin(), 0);
-  Bytes all(static_cast<std::size_t>(total));
-  check_mpi(MPI_Iallgatherv(mine.data(), static_cast<int>(my_size), MPI_BYTE, all.data(),
-                            counts.data(), displacements.data(), MPI_BYTE, comm_, &request),
-            "MPI_Iallgatherv");
-  wait(request);
-
+  // MPI counts in int: so as many rounds as the longest part needs, with an equal share of each
+  // rank.
+  const std::int64_t most = std::max<std::int64_t>(1, most_at_once / size_);
   for (std::size_t rank = 0; rank < ranks; ++rank) {
-    const auto begin = all.begin() + displacements[rank];
-    parts[rank].assign(begin, begin + counts[rank]);
+    parts[rank].reserve(static_cast<std::size_t>(sizes[rank]));
+  }
+  const std::int64_t longest = *std::max_element(sizes.begin(), sizes.end());
+  for (std::int64_t begin = 0; begin < longest; begin += most) {
+    std::vector<int> counts(ranks);
+    std::vector<int> displacements(ranks);
+    std::transform(sizes.begin(), sizes.end(), counts.begin(), [&](std::int64_t size) {
+      return static_cast<int>(std::clamp<std::int64_t>(size - begin, 0, most));
+    });
+    std::exclusive_scan(counts.begin(), counts.end(), displacements.begin(), 0);
+    Bytes round(static_cast<std::size_t>(displacements.back() + counts.back()));
+    const int my_count = counts[static_cast<std::size_t>(rank_)];
+    const std::byte* const my_part = my_count > 0 ? mine.data() + begin : nullptr;
+    check_mpi(MPI_Iallgatherv(my_part, my_count, MPI_BYTE, round.data(), counts.data(),
+                              displacements.data(), MPI_BYTE, comm_, &request),
+              "MPI_Iallgatherv");
+    wait(request);
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      const auto first = round.begin() + displacements[rank];
+      parts[rank].insert(parts[rank].end(), first, first + counts[rank]);
+    }
   }
   return parts;
 }

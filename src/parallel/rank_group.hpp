@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,8 +49,10 @@ class RankGroup {
   /// Elementwise over the ranks, in place; every rank gives as many and has the same bits after it.
   void all_reduce(std::span<double> values, Reduction reduction);
   void all_reduce(std::span<std::int64_t> values, Reduction reduction);
-  /// Every rank's bytes, in the order of ranks, on every rank. In all below 2 GiB.
-  [[nodiscard]] std::vector<Bytes> all_gather(std::span<const std::byte> mine);
+  /// Every rank's bytes, in the order of ranks, on every rank; of any lengths. `most_at_once`:
+  /// bytes that a call of MPI moves in all.
+  [[nodiscard]] std::vector<Bytes> all_gather(
+      std::span<const std::byte> mine, std::int64_t most_at_once = std::numeric_limits<int>::max());
   /// In place, from rank `root` to all; every rank gives as many.
   void broadcast(std::span<std::byte> bytes, int root);
   /// Rank `root`'s bytes on every rank; what the others give is ignored.

@@ -30,6 +30,10 @@ double seconds_since(std::int64_t nanoseconds) {
   return std::max(0.0, static_cast<double>(monotonic_nanoseconds() - nanoseconds) * 1e-9);
 }
 
+double seconds_of(std::chrono::seconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 std::string who(const ProgressRecord& record) {
   return fmt::format("rank {} (pid {} on {})", record.rank(), record.process().pid, record.host());
 }
@@ -42,12 +46,18 @@ std::string last_operation(const ProgressRecord& record) {
                      record.operation(), record.communicator());
 }
 
+bool has_left(ProgressRecord::State state) {
+  return state == ProgressRecord::State::finished || state == ProgressRecord::State::ended;
+}
+
 /// One line on a rank that others wait for.
 std::string what_it_does(const ProgressRecord& record) {
   const double silent = seconds_since(record.progressed());
   switch (record.state()) {
     case ProgressRecord::State::finished:
       return fmt::format("{} has finished; {}.", who(record), last_operation(record));
+    case ProgressRecord::State::ended:
+      return fmt::format("{} has ended; {}.", who(record), last_operation(record));
     case ProgressRecord::State::absent:
       return "a rank of this node has not started.";
     case ProgressRecord::State::waiting:
@@ -141,8 +151,7 @@ void Watchdog::watch() {
     const std::int64_t claimed = session_.board().report_claimed();
     if (claimed != 0) {
       // Another rank reports. If that does not end the job, this rank ends it.
-      if (seconds_since(claimed) >
-          1.5 * std::chrono::duration<double>(patience_after_abort).count()) {
+      if (seconds_since(claimed) > 1.5 * seconds_of(patience_after_abort)) {
         std::_Exit(static_cast<int>(ExitStatus::failed));
       }
       continue;
@@ -170,13 +179,20 @@ std::string Watchdog::find_trouble() const {
     if (&record == &mine || state == ProgressRecord::State::absent) {
       continue;
     }
-    if (state == ProgressRecord::State::finished) {
+    if (state == ProgressRecord::State::ended &&
+        seconds_since(record.progressed()) > seconds_of(patience_after_abort)) {
+      return fmt::format(
+          "precis: {} has ended the job, but what started the ranks leaves the others. All ranks "
+          "are ended now.\n",
+          who(record));
+    }
+    if (has_left(state)) {
       waiting_too.push_back(&record);
       continue;
     }
     const ProcessState process = state_of(record.process());
     // The state is read again: a rank that finished in between is gone without an error.
-    if (process == ProcessState::gone && record.state() != ProgressRecord::State::finished) {
+    if (process == ProcessState::gone && !has_left(record.state())) {
       return fmt::format(
           "precis: {} is gone before its work was done; it was last in '{}', and {}, entered "
           "{:.1f} s ago. {} {}. All ranks are ended now. If the system killed it, the reason may "

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
-#include "page/html.hpp"
 #include "page/number.hpp"
 #include "page/table.hpp"
 #include "report/files.hpp"
@@ -72,6 +72,9 @@ std::string readable(std::string name) {
       {"kl", "KL, nats per summary"},
       {"gold", "gold score"},
       {"words", "length, words"},
+      {"gold_pairs", "pairs without a tie under gold"},
+      {"gold_agreement", "agreement with gold"},
+      {"labeler_gold_agreement", "labelers' agreement with gold"},
       {"win_rate_references", "wins against references"},
       {"win_rate_first", "wins against the first policy"},
       {"equal_length_references", "wins against references at equal length"},
@@ -103,6 +106,10 @@ std::optional<Rate> bounded_in(const Json& object, const std::string& field) {
 }
 
 std::string rate_text(const Rate& rate) {
+  const double size = std::max({std::abs(rate.rate), std::abs(rate.low), std::abs(rate.high)});
+  if (size >= 0.01 && size < 1000) {
+    return to_text(rate);
+  }
   return fmt::format("{} ({} to {})", number_text(rate.rate), number_text(rate.low),
                      number_text(rate.high));
 }
@@ -171,19 +178,6 @@ std::string columns_table(const NamedEntries& entries) {
     }
   }
   return names.empty() ? "" : to_html(table);
-}
-
-std::string reasons_html(const NamedEntries& entries) {
-  std::string html;
-  for (const auto& [name, entry] : entries) {
-    for (const auto& [key, value] : entry.items()) {
-      if (const std::string reason = text_in(value, "reason"); !reason.empty()) {
-        html += fmt::format("<p class=\"note\">{}, {}: {}.</p>\n", escaped(name),
-                            escaped(readable(key)), escaped(reason));
-      }
-    }
-  }
-  return html;
 }
 
 }  // namespace precis

@@ -25,6 +25,7 @@ using NamedEntries = std::vector<std::pair<std::string, nlohmann::json>>;
 [[nodiscard]] std::optional<Rate> bounded_in(const nlohmann::json& object,
                                              const std::string& field);
 
+/// "0.813 (0.785 to 0.838)"; with significant digits where three decimals would say too little.
 [[nodiscard]] std::string rate_text(const Rate& rate);
 
 /// The name of a field as people read it.
@@ -35,8 +36,5 @@ using NamedEntries = std::vector<std::pair<std::string, nlohmann::json>>;
 
 /// One column per entry: for few entries with many fields.
 [[nodiscard]] std::string columns_table(const NamedEntries& entries);
-
-/// Why a number is missing, one line each.
-[[nodiscard]] std::string reasons_html(const NamedEntries& entries);
 
 }  // namespace precis

@@ -41,13 +41,36 @@ std::string heading(const Json& table) {
          "1 where posts x rate, or posts x (1 - rate), is below 5.";
 }
 
+/// The policy that others are compared with; the references stand before it.
+std::string first_policy(const NamedEntries& entries) {
+  return entries.size() > 1 ? entries[1].first : "";
+}
+
+/// Why a number is missing, one line each.
+std::string reasons_html(const NamedEntries& entries) {
+  const std::string first = first_policy(entries);
+  std::string html;
+  for (const auto& [name, entry] : entries) {
+    for (const auto& [key, value] : entry.items()) {
+      if (const std::string reason = text_in(value, "reason"); !reason.empty()) {
+        const bool to_first = key == "equal_length_first" && !first.empty();
+        html += note(fmt::format(
+            "{}, {}: {}.", name,
+            to_first ? fmt::format("wins against {} at equal length", first) : readable(key),
+            reason));
+      }
+    }
+  }
+  return html;
+}
+
 /// The terminal's lines, as far as a policy has them. Takes what it shows out of the entries.
 Table terminal_table(NamedEntries& entries) {
   Table table{.columns = {{""}}, .rows = {}};
   for (const auto& [name, entry] : entries) {
     table.columns.push_back({name, true});
   }
-  const std::string first = entries.size() > 1 ? entries[1].first : "";
+  const std::string first = first_policy(entries);
   for (const PolicyQuantity& quantity : policy_quantities(first)) {
     // What is indented in the terminal is so here too.
     std::vector<std::string> row = {

@@ -113,7 +113,8 @@ std::string kind_html(const std::vector<const ReportedRun*>& runs) {
   if (runs.front()->steps >= 60 || (several && runs.back()->steps >= 60)) {
     html +=
         "<p class=\"note\">Strong lines are means around each step, weighted by a Gaussian whose "
-        "deviation is 1.5% of the run's length; the single steps are pale behind them.</p>\n";
+        "deviation is 1.5% of the run's length; the pale dots behind them are the single steps, at "
+        "a chart's edge where they lie beyond it.</p>\n";
   }
   if (const std::string time = time_html(runs); !time.empty()) {
     html += "<h3>Where the time went</h3>\n" + time;

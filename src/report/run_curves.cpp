@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <regex>
 #include <set>
 #include <span>
 #include <string_view>
@@ -89,17 +90,20 @@ bool is_hidden(std::string_view metric) {
   return metric == "tokens" || metric == "weight_version" || metric.starts_with("seconds_");
 }
 
-void add_series(LineChart& chart, const Curve& curve, std::string_view name, int colour,
-                bool points, bool exact) {
+void add_measured(LineChart& chart, const Curve& curve, const std::string& name, int colour,
+                  const std::string& key) {
   Curve::Points raw = curve.points();
-  if (points) {
-    chart.series.push_back({.name = std::string(name),
-                            .x = std::move(raw.x),
-                            .y = std::move(raw.y),
-                            .points = curve.count() <= 60,
-                            .colour = colour});
-    return;
-  }
+  chart.series.push_back({.name = name,
+                          .x = std::move(raw.x),
+                          .y = std::move(raw.y),
+                          .points = true,
+                          .colour = colour,
+                          .key = key});
+}
+
+void add_series(LineChart& chart, const Curve& curve, std::string_view name, int colour,
+                bool exact) {
+  Curve::Points raw = curve.points();
   const bool smooth = !exact && curve.count() >= least_for_smoothing;
   if (smooth) {
     Curve::Points smoothed = curve.smoothed(smoothing);
@@ -112,6 +116,8 @@ void add_series(LineChart& chart, const Curve& curve, std::string_view name, int
                           .x = std::move(raw.x),
                           .y = std::move(raw.y),
                           .faint = smooth,
+                          .line = !smooth,
+                          .points = smooth,
                           .colour = colour});
 }
 
@@ -153,8 +159,15 @@ std::string panel_html(const Panel& panel, const std::vector<const ReportedRun*>
         continue;
       }
       const int colour = several ? static_cast<int>(r) : lines_of_run++;
-      add_series(chart, *curve, several ? runs[r]->name : line.name, colour, line.points,
-                 panel.exact);
+      const std::string name = several ? runs[r]->name : std::string(line.name);
+      if (!line.points) {
+        add_series(chart, *curve, name, colour, panel.exact);
+      } else if (several) {
+        add_measured(chart, *curve, fmt::format("{}, {}", name, line.name), colour,
+                     std::string(line.name));
+      } else {
+        add_measured(chart, *curve, name, colour, "");
+      }
       if (panel.y_low && curve->smallest().y < *panel.y_low) {
         chart.y_low = panel.y_low;
       }
@@ -277,6 +290,11 @@ std::vector<std::string> phases_of(const std::vector<const ReportedRun*>& runs) 
   return phases;
 }
 
+/// "complete, 990 steps" with a blank that does not break between number and noun.
+std::string with_counts_whole(const std::string& text) {
+  return std::regex_replace(text, std::regex("([0-9]) ([a-z])"), "$1\u00a0$2");
+}
+
 }  // namespace
 
 std::string headline_html(const ReportedRun& run) {
@@ -319,7 +337,8 @@ std::string comparison_html(const std::vector<const ReportedRun*>& runs) {
     table.columns.push_back({std::string(headline.name), true});
   }
   for (const ReportedRun* run : runs) {
-    table.rows.push_back({run->name, run->state(), duration_text(total_seconds(*run))});
+    table.rows.push_back(
+        {run->name, with_counts_whole(run->state()), duration_text(total_seconds(*run))});
     for (const Headline& headline : wanted) {
       table.rows.back().push_back(value_text(headline, *run));
     }
@@ -395,7 +414,7 @@ std::string time_html(const std::vector<const ReportedRun*>& runs) {
   if (chart.bars.empty()) {
     return "";
   }
-  return to_svg(chart) + "<details><summary>Seconds by phase</summary>" + to_html(table) +
+  return to_html(chart) + "<details><summary>Seconds by phase</summary>" + to_html(table) +
          "</details>\n";
 }
 

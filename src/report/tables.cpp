@@ -111,9 +111,9 @@ std::string calibration_html(const Json& calibration) {
   const auto high = number_in(range, "high");
   if (ece && low && high) {
     text += fmt::format(
-        "The calibration error is {}; on so many pairs that of a calibrated model would be {} to "
-        "{}. ",
-        number_text(*ece), number_text(*low), number_text(*high));
+        "The calibration error is {:.3f}; on so many pairs that of a calibrated model would be "
+        "{:.3f} to {:.3f}. ",
+        *ece, *low, *high);
   }
   for (const auto& [field, name] : {std::pair("brier", "Brier score"), {"log_loss", "Log loss"}}) {
     const auto mean = estimate_in(calibration.value(field, Json()));

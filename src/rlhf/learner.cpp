@@ -27,6 +27,12 @@ std::int64_t tokens_of(std::span<const Experience* const> members) {
   return tokens;
 }
 
+void merge(std::vector<ExactSum>& sums, const std::vector<ExactSum>& others) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i].merge(others[i]);
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> mini_batches_of(std::int64_t batch, std::int64_t mini_batches,
@@ -65,8 +71,9 @@ Learner::Learner(const Setup& s)
       value_evaluator_(
           s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
           [&ranks = s.ranks] { ranks.progress().tick("old values"); }, s.arena),
-      policy_optimizer_(s.device, s.policy.parameters),
-      value_optimizer_(s.device, s.value.parameters) {}
+      parts_(data_parts(s.train.data_parts, s.ranks.rank(), s.ranks.size())),
+      policy_optimizer_(s.device, s.policy.parameters, parts_.mine()),
+      value_optimizer_(s.device, s.value.parameters, parts_.mine()) {}
 
 std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl_coefficient) {
   std::vector<Sequence> sequences;
@@ -124,21 +131,27 @@ UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t ste
 }
 
 bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
-  const auto [begin, end] =
-      part_of(static_cast<std::int64_t>(members.size()), setup_.ranks.rank(), setup_.ranks.size());
-  const Members mine(members.begin() + begin, members.begin() + end);
   const std::int64_t tokens = tokens_of(members);
+  const auto members_of = [&](std::int64_t part) {
+    const auto [begin, end] = parts_.rows_of(part, std::ssize(members));
+    return Members(members.begin() + begin, members.begin() + end);
+  };
+  std::vector<ExactSum> policy(static_cast<std::size_t>(PolicySum::count));
+  std::vector<ExactSum> value(static_cast<std::size_t>(ValueSum::count));
+  double ratio_max = 0;
+  policy_optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
+    policy_objective_.begin(members_of(part), tokens);
+    policy_pipeline_.accumulate(policy_objective_, gradients);
+    merge(policy, policy_objective_.sums());
+    ratio_max = std::max(ratio_max, policy_objective_.ratio_max());
+  });
+  value_optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
+    value_objective_.begin(members_of(part), tokens);
+    value_pipeline_.accumulate(value_objective_, gradients);
+    merge(value, value_objective_.sums());
+  });
 
-  policy_optimizer_.zero_gradients();
-  value_optimizer_.zero_gradients();
-  policy_objective_.begin(mine, tokens);
-  policy_pipeline_.accumulate(policy_objective_, policy_optimizer_.gradients());
-  value_objective_.begin(mine, tokens);
-  value_pipeline_.accumulate(value_objective_, value_optimizer_.gradients());
-
-  auto policy = policy_objective_.sums();
-  auto value = value_objective_.sums();
-  const double ratio_max = all_max(setup_.ranks.group(), policy_objective_.ratio_max());
+  ratio_max = all_max(setup_.ranks.group(), ratio_max);
   all_reduce(setup_.ranks.group(), policy);
   all_reduce(setup_.ranks.group(), value);
   const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);

@@ -9,6 +9,7 @@
 #include "rlhf/experience.hpp"
 #include "rlhf/options.hpp"
 #include "rlhf/ppo_objectives.hpp"
+#include "train/data_parts.hpp"
 #include "train/optimizer.hpp"
 #include "train/pipeline.hpp"
 
@@ -77,6 +78,7 @@ class Learner {
   Pipeline policy_pipeline_, value_pipeline_;
   LanguageHead reference_head_;
   Evaluator policy_evaluator_, value_evaluator_;
+  DataParts parts_;
   Optimizer policy_optimizer_, value_optimizer_;
 };
 

@@ -9,6 +9,7 @@
 #include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/planned_ranks.hpp"
+#include "train/data_parts.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
 
@@ -95,6 +96,9 @@ std::string describe_work(const PpoPlan& plan) {
                   counted(std::ssize(plan.prompts), "prompt"), counted(plan.train.steps, "step"),
                   counted(o.batch, "episode"), counted(o.epochs, "epoch"),
                   counted(o.mini_batches, "mini-batch", "es"));
+  const DataParts parts = data_parts(plan.train.data_parts, 0, plan.layout.learner.grid.dp);
+  text += fmt::format("parts       {} of each mini-batch, {} on a learner (exact.data_parts)\n",
+                      parts.parts, parts.mine());
   const std::pair<const char*, const ModelConfig&> models[]{{"policy", plan.policy},
                                                             {"value", plan.value},
                                                             {"reward", plan.reward},
@@ -117,7 +121,8 @@ std::vector<Episode> planned_episodes(const PpoPlan& plan, std::int64_t first, s
       episode = plan.replay->at(number);
     } else {
       episode.prompt = order.row_of(number);
-      episode.query = plan.prompts[static_cast<std::size_t>(episode.prompt)].query;
+      const auto query = plan.prompts[static_cast<std::size_t>(episode.prompt)].query();
+      episode.query.assign(query.begin(), query.end());
       episode.response.resize(static_cast<std::size_t>(plan.max_response_tokens));
     }
     episode.number = number;

@@ -39,8 +39,8 @@ void PolicyObjective::begin(Members mine, std::int64_t tokens) {
   device_->backend().fill(device_->queue(), ratio_max_.view(), 0.0);
 }
 
-View PolicyObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
-                                      Workspace& workspace, Parameters& gradients) {
+View PolicyObjective::forward_backward(const MicroBatch& rows, ConstView hidden,
+                                       Workspace& workspace, Parameters& gradients) {
   const View old = upload(workspace, rows, &Experience::logprobs);
   const View advantages = upload(workspace, rows, &Experience::advantages);
   const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
@@ -54,8 +54,8 @@ View PolicyObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
       .dhidden;
 }
 
-View ValueObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                     Parameters& gradients) {
+View ValueObjective::forward_backward(const MicroBatch& rows, ConstView hidden,
+                                      Workspace& workspace, Parameters& gradients) {
   const ConstView values = head_.forward(model_.parameters, workspace, hidden);
   const View old = upload(workspace, rows, &Experience::values);
   const View returns = upload(workspace, rows, &Experience::returns);

@@ -64,8 +64,8 @@ class PolicyObjective final : public PpoObjective {
   [[nodiscard]] double ratio_max() const {
     return device_->to_host<double>(ratio_max_.view()).front();
   }
-  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                     Parameters& gradients) override;
+  [[nodiscard]] View forward_backward(const MicroBatch& rows, ConstView hidden,
+                                      Workspace& workspace, Parameters& gradients) override;
 
  private:
   Tensor ratio_max_;  // (1) f64
@@ -79,8 +79,8 @@ class ValueObjective final : public PpoObjective {
       : PpoObjective(device, value, options, static_cast<std::int64_t>(ValueSum::count)),
         head_(device, value.parameters, value.config.reward_shift) {}
 
-  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                     Parameters& gradients) override;
+  [[nodiscard]] View forward_backward(const MicroBatch& rows, ConstView hidden,
+                                      Workspace& workspace, Parameters& gradients) override;
 
  private:
   ScalarHead head_;

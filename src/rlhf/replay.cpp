@@ -69,7 +69,7 @@ Replay::Replay(const InputFile& file, std::int64_t vocabulary, std::int64_t cont
       throw BadRow(fmt::format("{}: an earlier row is episode {} as well.", row.where(), number));
     }
   });
-  TokenDigest digest;
+  RowDigest digest;
   for (auto& [number, recorded] : episodes_) {
     digest.add(number);
     digest.add(recorded.episode.query);

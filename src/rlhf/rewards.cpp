@@ -1,12 +1,10 @@
 #include "rlhf/rewards.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
-#include "rlhf/gae.hpp"
-#include "rlhf/mean_and_variance.hpp"
+#include "rlhf/advantages.hpp"
 
 namespace precis {
 
@@ -33,22 +31,6 @@ void assign_rewards(Experience& e, const PpoOptions& options, double kl_coeffici
       generalized_advantages(e.rewards, e.values, discounts, options.lambda, 0.0);
   e.advantages = std::move(estimates.advantages);
   e.returns = std::move(estimates.returns);
-}
-
-void whiten(std::span<Experience> batch) {
-  const MeanAndVariance advantages = mean_and_variance([&](auto&& visit) {
-    for (const Experience& e : batch) {
-      for (const float advantage : e.advantages) {
-        visit(static_cast<double>(advantage));
-      }
-    }
-  });
-  const double scale = 1.0 / std::sqrt(advantages.variance + 1e-8);
-  for (Experience& e : batch) {
-    for (float& advantage : e.advantages) {
-      advantage = static_cast<float>((static_cast<double>(advantage) - advantages.mean) * scale);
-    }
-  }
 }
 
 double next_kl_coefficient(double coefficient, double kl, const PpoOptions& options) {

@@ -1,8 +1,6 @@
-// From scores to what PPO maximises: the missing-end rule, rewards a token, advantages, whitening,
-// the adaptive KL coefficient.
+// From scores to what PPO maximises: the missing-end rule, rewards a token, advantages, the
+// adaptive KL coefficient.
 #pragma once
-
-#include <span>
 
 #include "rlhf/experience.hpp"
 #include "rlhf/options.hpp"
@@ -16,9 +14,6 @@ namespace precis {
 /// episode must be there. rewards[t] = -kl * (logprobs[t] - reference_logprobs[t]), plus the score
 /// at the last token.
 void assign_rewards(Experience& experience, const PpoOptions& options, double kl_coefficient);
-
-/// (A - mean) / sqrt(variance + 1e-8), biased variance over all response tokens of the batch.
-void whiten(std::span<Experience> batch);
 
 /// Adaptive KL (Ziegler et al. 2019, section 2.2): the coefficient of the next step.
 [[nodiscard]] double next_kl_coefficient(double coefficient, double kl, const PpoOptions& options);

@@ -4,7 +4,7 @@ namespace precis {
 namespace {
 
 /// Summaries consist of tokens that the tokenizer has, as those of `sample` do.
-std::int64_t drawn_from(const Model& policy) {
+std::int64_t sampled_vocabulary(const Model& policy) {
   if (policy.tokenizer.empty()) {
     return 0;
   }
@@ -38,7 +38,7 @@ PpoRoles make_roles(const RoleSetup& s) {
     GenerationRule rule;
     rule.sampling.seed = s.seed;
     rule.sampling.temperature = s.options.temperature;
-    rule.sampling.drawn_from = drawn_from(*s.models.policy);
+    rule.sampling.sampled_vocabulary = sampled_vocabulary(*s.models.policy);
     rule.max_new_tokens = s.max_response_tokens;
     rule.max_sequences = s.options.max_sequences;
     generator = std::make_shared<Generator>(s.device, s.models.policy->config,

@@ -22,7 +22,8 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
       continue;
     }
     rows[number] = row;
-    prompts.push_back({setup_.prompts[static_cast<std::size_t>(row)].query, {number}});
+    const auto query = setup_.prompts[static_cast<std::size_t>(row)].query();
+    prompts.push_back({{query.begin(), query.end()}, {number}});
   }
   setup_.generator->run(
       setup_.policy, prompts, setup_.rule,
@@ -30,7 +31,8 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
         Episode episode;
         episode.number = generated.episode;
         episode.prompt = rows.at(generated.episode);
-        episode.query = setup_.prompts[static_cast<std::size_t>(episode.prompt)].query;
+        const auto query = setup_.prompts[static_cast<std::size_t>(episode.prompt)].query();
+        episode.query.assign(query.begin(), query.end());
         episode.response = std::move(generated.response);
         episode.ended = generated.ended;
         episode.rollout_logprobs = std::move(generated.logprobs);

@@ -5,9 +5,6 @@
 #include <span>
 #include <type_traits>
 
-#include "base/error.hpp"
-#include "train/guard.hpp"
-
 namespace precis {
 namespace {
 
@@ -24,26 +21,6 @@ double seconds_of(const PhaseTimer& phases, const char* name) {
 void broadcast(StepReport& report, RankGroup& world, int root) {
   static_assert(std::is_trivially_copyable_v<StepReport>);
   world.broadcast(std::as_writable_bytes(std::span(&report, 1)), root);
-}
-
-void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
-                 nlohmann::ordered_json& extra) {
-  require(
-      options.max_kl == 0 || !(batch.kl_k1 > options.max_kl),
-      "Step {}: the policy is {:.4g} nats per summary from the reference; ppo.max_kl allows "
-      "{:.4g}. A larger ppo.kl, or a lower train.learning_rate, in another run folder keeps the "
-      "policy closer.",
-      step, batch.kl_k1, options.max_kl);
-  guard_finite(step, "score_mean", batch.score_mean);
-  guard_finite(step, "kl_k1", batch.kl_k1);
-  guard_loss(step, "the value loss", batch.value_loss, extra);
-}
-
-void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra) {
-  guard_finite(step, "policy_loss", update.policy_loss);
-  guard_finite(step, "gradient_norm_policy", update.gradient_norm_policy);
-  guard_finite(step, "gradient_norm_value", update.gradient_norm_value);
-  guard_loss(step, "the value loss", update.value_loss, extra);
 }
 
 Row metrics_row(const StepReport& report, std::int64_t weight_version) {

@@ -1,4 +1,4 @@
-// What is known of a PPO step when it is over: what the guards look at and metrics.jsonl shows.
+// What is known of a PPO step when it is over, and metrics.jsonl shows.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,6 @@ struct StepReport {
 
 /// From world rank `root` to all.
 void broadcast(StepReport& report, RankGroup& world, int root);
-
-/// Before the updates: throws Error with what was seen if the KL is above ppo.max_kl, a number is
-/// not finite or the value loss explodes. `extra` keeps the first value loss for the checkpoints.
-void guard_batch(const BatchReport& batch, std::int64_t step, const PpoOptions& options,
-                 nlohmann::ordered_json& extra);
-/// After them: throws Error if a number is not finite or the value loss explodes.
-void guard_update(const UpdateReport& update, std::int64_t step, nlohmann::ordered_json& extra);
 
 /// The step's row of metrics.jsonl (RECIPE, small print), except for what TrainingRun adds.
 [[nodiscard]] Row metrics_row(const StepReport& report, std::int64_t weight_version);

@@ -4,7 +4,9 @@
 #include <map>
 
 #include "parallel/collectively.hpp"
+#include "rlhf/advantages.hpp"
 #include "rlhf/episode_rows.hpp"
+#include "rlhf/guard.hpp"
 #include "rlhf/rewards.hpp"
 #include "train/learning_rate.hpp"
 

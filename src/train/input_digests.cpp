@@ -16,54 +16,41 @@ std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", di
 
 }  // namespace
 
-void TokenDigest::add(std::span<const std::int32_t> tokens) {
-  const auto length = static_cast<std::int64_t>(tokens.size());
-  add(length);
-  add(static_cast<std::int64_t>(digest_elements(reinterpret_cast<const std::byte*>(tokens.data()),
-                                                sizeof(std::int32_t), length, 0)));
-}
-
-void TokenDigest::add(std::int64_t number) {
-  digest_ += mix_element(count_++, static_cast<std::uint64_t>(number));
-}
-
-std::string TokenDigest::text() const { return count_ == 0 ? "" : hexadecimal(digest_); }
-
 std::string digest_of(const std::vector<Example>& examples) {
-  TokenDigest digest;
+  RowDigest digest;
   for (const Example& example : examples) {
-    digest.add(example.query);
-    digest.add(example.response);
+    digest.add(example.query());
+    digest.add(example.response());
   }
   return digest.text();
 }
 
 std::string digest_of_labels(const std::vector<Example>& examples) {
-  TokenDigest labels;
+  RowDigest labels;
   for (const Example& example : examples) {
-    labels.add(static_cast<std::int64_t>(digest(example.row.id())));
+    labels.add(example.row.id());
   }
   return labels.text();
 }
 
 std::string digest_of_labels(const std::vector<Pair>& pairs) {
-  TokenDigest labels;
+  RowDigest labels;
   for (const Pair& pair : pairs) {
     const Comparison& comparison = pair.comparison;
     for (const std::string* text :
          {&comparison.post.id, &comparison.post.title, &comparison.post.body,
           &comparison.summaries[0], &comparison.summaries[1], &comparison.policies[0],
           &comparison.policies[1]}) {
-      labels.add(static_cast<std::int64_t>(digest(*text)));
+      labels.add(*text);
     }
   }
   return labels.text();
 }
 
 std::string digest_of(const std::vector<PromptRow>& rows) {
-  TokenDigest digest_of_rows;
+  RowDigest digest_of_rows;
   for (const PromptRow& row : rows) {
-    digest_of_rows.add(static_cast<std::int64_t>(digest(row.id)));
+    digest_of_rows.add(row.id);
     digest_of_rows.add(row.prompt_ids);
     digest_of_rows.add(row.response_ids);
   }
@@ -71,7 +58,7 @@ std::string digest_of(const std::vector<PromptRow>& rows) {
 }
 
 std::string digest_of(const std::vector<Pair>& pairs) {
-  TokenDigest digest;
+  RowDigest digest;
   for (const Pair& pair : pairs) {
     digest.add(pair.query);
     digest.add(pair.chosen());
@@ -84,7 +71,7 @@ std::string digest_of_weights(const std::vector<Pair>& pairs) {
   if (std::all_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.weight == 1; })) {
     return "";
   }
-  TokenDigest digest;
+  RowDigest digest;
   for (const Pair& pair : pairs) {
     digest.add(std::bit_cast<std::int64_t>(pair.weight));
   }

@@ -5,29 +5,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "data/comparisons.hpp"
 #include "data/prompt_rows.hpp"
+#include "data/row_digest.hpp"
 #include "data/tldr.hpp"
 #include "parallel/rank_group.hpp"
 
 namespace precis {
-
-/// One digest of lists of tokens, their order and lengths included.
-class TokenDigest {
- public:
-  void add(std::span<const std::int32_t> tokens);
-  void add(std::int64_t number);
-  /// "" if nothing was added.
-  [[nodiscard]] std::string text() const;
-
- private:
-  std::uint64_t digest_ = 0;
-  std::uint64_t count_ = 0;
-};
 
 /// The digest of the tokens that are used, whatever the files, their names and their compression.
 [[nodiscard]] std::string digest_of(const std::vector<Example>& examples);

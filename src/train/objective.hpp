@@ -26,8 +26,8 @@ class Objective {
   /// For the hidden states (P,C) that are read of these rows: adds to the sums and to the gradients
   /// of the head, and returns the loss's gradient (P,C) of the hidden states, taken from
   /// `workspace`.
-  [[nodiscard]] virtual View hidden_gradient(const MicroBatch& rows, ConstView hidden,
-                                             Workspace& workspace, Parameters& gradients) = 0;
+  [[nodiscard]] virtual View forward_backward(const MicroBatch& rows, ConstView hidden,
+                                              Workspace& workspace, Parameters& gradients) = 0;
 };
 
 }  // namespace precis

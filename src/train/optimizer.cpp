@@ -2,38 +2,70 @@
 
 #include "kernels/exact_sum.hpp"
 #include "model/model.hpp"
+#include "parallel/tree_sum.hpp"
 
 namespace precis {
 
-Optimizer::Optimizer(Device& device, const Parameters& layout)
+Optimizer::Optimizer(Device& device, const Parameters& layout, std::int64_t parts)
     : device_(&device),
+      parts_(parts),
       gradients_(device, gradient_specs(layout.specs()), MemoryUse::gradients),
       first_(device, layout.specs(), MemoryUse::optimizer_state),
       second_(device, layout.specs(), MemoryUse::optimizer_state),
       sum_of_squares_(device.allocate({exact_sum_words}, DType::i64)),
       rounded_sum_of_squares_(device.allocate({1}, DType::f64)),
       norm_(device.allocate({1}, DType::f64)),
-      scale_(device.allocate({1})) {}
+      scale_(device.allocate({1})) {
+  for (std::int64_t half = parts / 2; half > 0; half /= 2) {
+    later_halves_.emplace_back(device, gradients_.specs(), MemoryUse::gradients);
+  }
+}
 
 void Optimizer::zero_gradients() {
   device_->backend().fill(device_->queue(), gradients_.flat(), 0.0);
+  is_joined_ = false;
 }
 
-View Optimizer::joined_gradients() {
-  const int rows = gradients_.find(embedded_rows_gradient);
-  if (rows < 0) {
-    return gradients_.flat();
+void Optimizer::form_gradients(const AddPart& add_part) {
+  sum_parts(0, parts_, 0, gradients_, add_part);
+  is_joined_ = true;
+}
+
+void Optimizer::sum_parts(std::int64_t begin, std::int64_t end, std::size_t level, Parameters& into,
+                          const AddPart& add_part) {
+  if (end - begin == 1) {
+    device_->backend().fill(device_->queue(), into.flat(), 0.0);
+    add_part(begin, into);
+    join(into);
+    return;
   }
-  device_->backend().add(device_->queue(), gradients_.at("embedding/token"), gradients_.at(rows));
-  const View all = gradients_.flat();
-  return all.rows(0, all.numel() - gradients_.flat_part(rows).numel());
+  const std::int64_t middle = begin + (end - begin) / 2;
+  Parameters& later = later_halves_.at(level);
+  sum_parts(begin, middle, level + 1, into, add_part);
+  sum_parts(middle, end, level + 1, later, add_part);
+  device_->backend().add(device_->queue(), joined(into), joined(later));
+}
+
+void Optimizer::join(Parameters& gradients) {
+  if (const int rows = gradients.find(embedded_rows_gradient); rows >= 0) {
+    device_->backend().add(device_->queue(), gradients.at("embedding/token"), gradients.at(rows));
+  }
+}
+
+View Optimizer::joined(Parameters& gradients) {
+  const View all = gradients.flat();
+  const int rows = gradients.find(embedded_rows_gradient);
+  return rows < 0 ? all : all.rows(0, all.numel() - gradients.flat_part(rows).numel());
 }
 
 double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
-  const View gradients = joined_gradients();
-  data_parallel.all_reduce(queue, gradients, Reduction::sum);
+  if (!is_joined_) {
+    join(gradients_);
+  }
+  const View gradients = joined(gradients_);
+  sum_in_tree(*device_, data_parallel, gradients);
   kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients, Write::overwrite);
   const ExactSum squares(device_->to_host<std::int64_t>(sum_of_squares_.view()));
   kernels.fill(queue, rounded_sum_of_squares_.view(), squares.value());

@@ -1,6 +1,9 @@
 // AdamW over a model's parameters, with clipping by the global norm.
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include "io/model_file.hpp"
 #include "model/parameters.hpp"
 #include "parallel/communicator.hpp"
@@ -11,14 +14,20 @@ namespace precis {
 /// Owns the gradients, both moments and the count of updates of one model.
 class Optimizer {
  public:
-  Optimizer(Device& device, const Parameters& layout);
+  /// `parts`, a power of two: how many `form_gradients` adds up.
+  Optimizer(Device& device, const Parameters& layout, std::int64_t parts = 1);
 
-  /// What backward passes add to (gradient_specs); zero after zero_gradients().
+  /// The gradients become the sum over the parts of a step's rows, ((0+1)+(2+3))+...: `add_part(i,
+  /// gradients)` adds those of part i, in one chain, to zeros.
+  using AddPart = std::function<void(std::int64_t part, Parameters& gradients)>;
+  void form_gradients(const AddPart& add_part);
+  /// The same in two calls, for one part: what backward passes add to (gradient_specs), zero after
+  /// zero_gradients().
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
   void zero_gradients();
 
-  /// Sums the gradients over the ranks. Returns their norm, before clipping to `clip_norm`: a guard
-  /// looks at it before anything is changed.
+  /// Sums the gradients over the ranks, in a tree as well. Returns their norm, before clipping to
+  /// `clip_norm`: a guard looks at it before anything is changed.
   [[nodiscard]] double reduce(Communicator& data_parallel, double clip_norm);
   /// Updates the parameters by the gradients that `reduce` summed and clipped.
   void apply(Parameters& parameters, const TrainOptions& options, double rate);
@@ -30,11 +39,19 @@ class Optimizer {
   void read(const StateReader& file, std::string_view part, std::int64_t updates);
 
  private:
-  /// All tensors of gradients, with nothing left to be added to them.
-  [[nodiscard]] View joined_gradients();
+  /// The gradients of parts [begin, end); `level` counts the halvings above.
+  void sum_parts(std::int64_t begin, std::int64_t end, std::size_t level, Parameters& into,
+                 const AddPart& add_part);
+  /// Adds to the gradients what has a tensor of its own until the end of a part.
+  void join(Parameters& gradients);
+  /// All tensors of joined gradients.
+  [[nodiscard]] static View joined(Parameters& gradients);
 
   Device* device_;
+  std::int64_t parts_;
   Parameters gradients_, first_, second_;
+  bool is_joined_ = false;
+  std::vector<Parameters> later_halves_;          // by level
   Tensor sum_of_squares_;                         // (exact_sum_words) i64
   Tensor rounded_sum_of_squares_, norm_, scale_;  // (1) f64, f64, f32
   std::int64_t updates_ = 0;

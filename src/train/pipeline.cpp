@@ -12,14 +12,14 @@ Pipeline::Pipeline(Setup setup)
 void Pipeline::accumulate(Objective& objective, Parameters& gradients) {
   const Parameters& parameters = setup_.model.parameters;
   const auto micro_batches = split_micro_batches(objective.lengths(), setup_.micro_batch_tokens);
-  const auto actions = setup_.schedule(std::ssize(micro_batches));
+  const auto actions = setup_.schedule(StagePlace{}, std::ssize(micro_batches));
   const auto slots = assign_slots(actions);
   std::vector<ConstView> hidden(micro_batches.size());
   for (const Action& action : actions) {
     const auto m = static_cast<std::size_t>(action.micro_batch);
     const MicroBatch& rows = micro_batches[m];
     const auto dhidden = [&] {
-      return objective.hidden_gradient(rows, hidden[m], stage_.workspace(slots[m]), gradients);
+      return objective.forward_backward(rows, hidden[m], stage_.workspace(slots[m]), gradients);
     };
     switch (action.kind) {
       case ActionKind::forward:

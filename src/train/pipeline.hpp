@@ -21,7 +21,7 @@ class Pipeline {
     RankGroup& ranks;  ///< whose progress record is ticked before each micro-batch
     std::int64_t micro_batch_tokens = 0;
     std::string activity = "gradient";  ///< what the progress record says
-    MakeSchedule schedule = single_stage_schedule;
+    MakeSchedule schedule = one_forward_one_backward;
     std::shared_ptr<Arena> arena = nullptr;  ///< null: one of its own
   };
   explicit Pipeline(Setup setup);

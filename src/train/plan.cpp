@@ -25,17 +25,20 @@ std::int64_t sum_of(std::span<const std::int64_t> lengths) {
   return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
 }
 
-/// The micro-batches of one rank's part of a step, as rows.
-std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& step, int rank,
-                                      int ranks) {
-  const RowList rows = rank_part(step, rank, ranks);
-  RowList lengths;
-  for (const std::int64_t row : rows) {
-    lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);
-  }
+/// The micro-batches of one rank's parts of a step, as rows.
+std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& step,
+                                      const DataParts& parts) {
   std::vector<RowList> result;
-  for (const MicroBatch& micro : split_micro_batches(lengths, plan.train.micro_batch_tokens)) {
-    result.emplace_back(rows.begin() + micro.begin, rows.begin() + micro.end);
+  for (std::int64_t part = 0; part < parts.mine(); ++part) {
+    const auto [begin, end] = parts.rows_of(part, std::ssize(step));
+    const RowList rows(step.begin() + begin, step.begin() + end);
+    RowList lengths;
+    for (const std::int64_t row : rows) {
+      lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);
+    }
+    for (const MicroBatch& micro : split_micro_batches(lengths, plan.train.micro_batch_tokens)) {
+      result.emplace_back(rows.begin() + micro.begin, rows.begin() + micro.end);
+    }
   }
   return result;
 }
@@ -62,8 +65,8 @@ struct MicroBatchSize {
 /// The rank's micro-batches, in their order, that do not fit into one before them: only with these
 /// do workspaces grow.
 std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
-                                           const SupervisedObjective& objective, int rank,
-                                           int ranks) {
+                                           const SupervisedObjective& objective,
+                                           const DataParts& parts) {
   // Later ones are seldom larger, and a run may have millions of them.
   constexpr std::int64_t most_steps = 10'000;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
@@ -72,7 +75,7 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
   std::vector<RowList> growing;
   std::vector<MicroBatchSize> largest;  // none fits into another
   for (std::int64_t step = 0; step < steps; ++step) {
-    for (RowList& micro : micro_batches_of(plan, step_rows.of(step), rank, ranks)) {
+    for (RowList& micro : micro_batches_of(plan, step_rows.of(step), parts)) {
       const MicroBatchSize size{.tokens = tokens_of(plan, micro),
                                 .rows = micro.size(),
                                 .weight = objective.weight(micro)};
@@ -98,8 +101,10 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
+  const std::int64_t parts = data_parts(plan.train.data_parts, 0, world.size()).parts;
+  const DataParts whole{.parts = parts, .first = 0, .last = parts};
   RowList measured;
-  for (const RowList& micro : micro_batches_of(plan, step, 0, 1)) {
+  for (const RowList& micro : micro_batches_of(plan, step, whole)) {
     if (tokens_of(plan, micro) > tokens_of(plan, measured)) {
       measured = micro;
     }
@@ -123,7 +128,8 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
                     .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
                     .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
-  const auto mine = part_of(std::min(plan.train.batch, rows), 0, world.size());
+  const auto mine =
+      data_parts(plan.train.data_parts, 0, world.size()).my_rows(std::min(plan.train.batch, rows));
   return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
 }
 
@@ -132,7 +138,9 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const auto steps = total_steps(plan.train, rows);
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
-  const auto micro_batches = micro_batches_of(plan, step, 0, ranks);
+  const DataParts parts = data_parts(plan.train.data_parts, 0, ranks);
+  const auto micro_batches = micro_batches_of(plan, step, parts);
+  const auto [begin, end] = parts.my_rows(std::ssize(step));
   std::int64_t largest = 0;
   for (const RowList& micro : micro_batches) {
     largest = std::max(largest, tokens_of(plan, micro));
@@ -148,9 +156,11 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
       "steps       {} of {} rows each, {:.2f} epochs\n", with_thousands(steps),
       std::min(plan.train.batch, rows),
       static_cast<double>(steps) / static_cast<double>(steps_per_epoch(rows, plan.train.batch)));
+  text += fmt::format("parts       {} of each step's rows, {} on a rank (exact.data_parts)\n",
+                      parts.parts, parts.mine());
   text +=
       fmt::format("first step  {} tokens in {} on rank 0, the largest of {}\n",
-                  with_thousands(tokens_of(plan, rank_part(step, 0, ranks))),
+                  with_thousands(tokens_of(plan, {step.begin() + begin, step.begin() + end})),
                   counted(std::ssize(micro_batches), "micro-batch", "es"), with_thousands(largest));
   return text;
 }
@@ -170,14 +180,16 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
                      .model = model,
                      .ranks = group.group(),
                      .micro_batch_tokens = plan.train.micro_batch_tokens});
-  Optimizer optimizer(machine.device, model.parameters);
+  const DataParts parts = data_parts(plan.train.data_parts, rank, ranks);
+  Optimizer optimizer(machine.device, model.parameters, parts.mine());
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {
     best.emplace(machine.device, model.parameters.specs());
   }
-  for (const RowList& micro : growing_micro_batches(plan, *objective, rank, ranks)) {
+  for (const RowList& micro : growing_micro_batches(plan, *objective, parts)) {
     (void)accumulate(pipeline, *objective, micro, 1.0, optimizer.gradients());
   }
+  (void)optimizer.reduce(group, plan.train.clip_norm);
   if (objective->facts().has_validation) {
     (void)objective->validate();
   }

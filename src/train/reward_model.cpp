@@ -66,8 +66,8 @@ PackedBatch RewardObjective::pack(const MicroBatch& rows) const {
   return batch;
 }
 
-View RewardObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden,
-                                      Workspace& workspace, Parameters& gradients) {
+View RewardObjective::forward_backward(const MicroBatch& rows, ConstView hidden,
+                                       Workspace& workspace, Parameters& gradients) {
   Device& device = machine_.device;
   const ConstView rewards = head_.forward(model_.parameters, workspace, hidden);
   View drewards = workspace.take(rewards.shape());

@@ -22,8 +22,8 @@ class RewardObjective final : public SupervisedObjective {
 
   [[nodiscard]] std::vector<std::int64_t> lengths() const override;
   [[nodiscard]] PackedBatch pack(const MicroBatch& rows) const override;
-  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                     Parameters& gradients) override;
+  [[nodiscard]] View forward_backward(const MicroBatch& rows, ConstView hidden,
+                                      Workspace& workspace, Parameters& gradients) override;
   [[nodiscard]] double weight(std::span<const std::int64_t> rows) const override;
   void begin(std::span<const std::int64_t> rows, double weight) override;
   [[nodiscard]] LossSums sums() override;

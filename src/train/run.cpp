@@ -8,8 +8,33 @@
 #include "base/text.hpp"
 #include "io/output_file.hpp"
 #include "parallel/collectively.hpp"
+#include "train/data_parts.hpp"
 
 namespace precis {
+namespace {
+
+/// The deck of a run folder; empty if there is none.
+std::vector<DeckEntry> deck_in(const std::filesystem::path& folder) {
+  const auto deck = folder / "deck.cfg";
+  return std::filesystem::exists(deck) ? read_deck(deck) : std::vector<DeckEntry>();
+}
+
+/// Collective: the value of a key in a deck that rank 0 reads; nothing if it is not there.
+std::optional<std::string> value_of_rank_0(RankGroup& world, const std::string& key,
+                                           const std::function<std::vector<DeckEntry>()>& read) {
+  const std::string found = collectively(world, [&]() -> std::string {
+    if (world.rank() != 0) {
+      return "";
+    }
+    const auto deck = read();
+    const auto entry = std::ranges::find(deck, key, &DeckEntry::key);
+    return entry == deck.end() ? "" : entry->value;
+  });
+  const std::string value = world.broadcast_text(found, 0);
+  return value.empty() ? std::nullopt : std::optional(value);
+}
+
+}  // namespace
 
 TrainingRun::TrainingRun(const Setup& setup)
     : log_(setup.log),
@@ -30,11 +55,11 @@ TrainingRun::TrainingRun(const Setup& setup)
                             record_->sync();
                           }
                         }}),
-      stop_wishes_(world_, log_, setup.stop_after) {
+      stop_requests_(world_, log_, setup.stop_after) {
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
-    stop_wishes_.find_end(run_options_.end_time);
+    stop_requests_.find_end(run_options_.end_time);
     if (world_.rank() == 0) {
       open_folder(setup.command);
     }
@@ -43,14 +68,14 @@ TrainingRun::TrainingRun(const Setup& setup)
   if (auto stored = checkpoints_.agree_on_newest()) {
     take_state_of_checkpoint(std::move(*stored));
   }
-  stand_still();
+  end_without_loss_on_signals();
   collectively(world_, [&] {
     require(!resave() || checkpoint(),
             "checkpoint.resave was asked for, but {} holds no checkpoint.", folder_.string());
   });
 }
 
-void TrainingRun::stand_still() {
+void TrainingRun::end_without_loss_on_signals() {
   std::error_code ignored;
   const bool has_deck = std::filesystem::exists(folder_ / "deck.cfg", ignored);
   std::string next = fmt::format("begins the run in {}", folder_.string());
@@ -62,7 +87,8 @@ void TrainingRun::stand_still() {
   } else if (has_deck) {
     next = fmt::format("begins the run in {} again, which has no checkpoint", folder_.string());
   }
-  standstill_.emplace(log_, Standstill{.next = next, .has_deck = has_deck});
+  ends_without_loss_.emplace(log_, NextLaunch{.does = next, .has_deck = has_deck},
+                             world_.progress());
 }
 
 void TrainingRun::open_folder(const std::string& command) {
@@ -88,7 +114,8 @@ void TrainingRun::take_state_of_checkpoint(RunState stored) {
   if (stored.layout != state_.layout) {
     log_.warning(
         "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to the "
-        "bit, but what follows agrees to rounding only.",
+        "bit. So is what follows if only ranks, threads and placement differ and both numbers of "
+        "ranks that train divide exact.data_parts; else it agrees to rounding.",
         stored.layout, state_.layout);
   }
   stored.layout = state_.layout;
@@ -105,6 +132,15 @@ void TrainingRun::check_deck() {
       check_continued_deck(parse_deck(StateReader(*checkpoint()).text("deck"), stored),
                            parse_deck(options_.kept_deck(), "this command"), stored);
     }
+  });
+}
+
+std::optional<std::string> TrainingRun::former_value(const std::string& key) {
+  return value_of_rank_0(world_, key, [&] {
+    if (checkpoint()) {
+      return parse_deck(StateReader(*checkpoint()).text("deck"), checkpoint()->string());
+    }
+    return remains_ == Remains::nothing ? std::vector<DeckEntry>() : deck_in(folder_);
   });
 }
 
@@ -189,8 +225,8 @@ void TrainingRun::begin(std::int64_t total_steps) {
             folder_.string(), world_.progress().host());
   });
   if (state_.step < total_steps_) {
-    standstill_.reset();
-    stop_wishes_.begin_watch();
+    ends_without_loss_.reset();
+    stop_requests_.begin_watch();
   }
   step_watch_.restart();
   checkpoints_.begin();
@@ -224,21 +260,21 @@ void TrainingRun::add_episodes(const std::vector<Row>& rows) {
 
 bool TrainingRun::safe_point(const Describe& describe) {
   const bool complete = state_.step >= total_steps_;
-  const std::int64_t stop =
-      stop_wishes_.wish(state_.step - first_step_, longest_step_ + checkpoints_.longest_seconds());
-  const std::int64_t save = checkpoints_.is_due(state_.step) ? Wish::checkpoint : Wish::go_on;
+  const std::int64_t stop = stop_requests_.request_after(
+      state_.step - first_step_, longest_step_ + checkpoints_.longest_seconds());
+  const std::int64_t save = checkpoints_.is_due(state_.step) ? request::checkpoint : request::go_on;
   const std::int64_t agreed = all_max(world_, std::max(stop, save));
-  const bool must_stop = agreed > Wish::checkpoint && !complete;
-  if (agreed > Wish::go_on || complete) {
+  const bool must_stop = agreed > request::checkpoint && !complete;
+  if (agreed > request::go_on || complete) {
     checkpoints_.save_between_steps(state_, describe, must_stop);
   }
   if (complete) {
-    stop_wishes_.end_watch();
-    stand_still();
+    stop_requests_.end_watch();
+    end_without_loss_on_signals();
   }
   if (must_stop) {
     log_.info("Stopped after {} of {} steps, with a checkpoint: {}. Run the same command to go on.",
-              state_.step, total_steps_, stop_wishes_.cause_of(agreed));
+              state_.step, total_steps_, stop_requests_.cause_of(agreed));
   }
   return must_stop;
 }
@@ -260,6 +296,15 @@ void TrainingRun::save_again(const Describe& describe) {
     }
   });
   checkpoints_.save(state_, describe);
+}
+
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                         const std::filesystem::path& folder, RankGroup& world, int ranks) {
+  const std::string key = "exact.data_parts";
+  const auto former =
+      run ? run->former_value(key) : value_of_rank_0(world, key, [&] { return deck_in(folder); });
+  collectively(
+      world, [&] { options.data_parts = effective_data_parts(options.data_parts, former, ranks); });
 }
 
 }  // namespace precis

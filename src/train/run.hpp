@@ -22,7 +22,8 @@
 #include "train/run_options.hpp"
 #include "train/run_record.hpp"
 #include "train/run_state.hpp"
-#include "train/stop_wishes.hpp"
+#include "train/stop_requests.hpp"
+#include "train/train_options.hpp"
 
 namespace precis {
 
@@ -99,6 +100,9 @@ class TrainingRun {
   /// the present step has changed it. No older checkpoint is removed, as that state may be the
   /// cause. The Error says which checkpoint is the last.
   void guard(const std::function<void()>& check, const Describe& describe, bool intact = true);
+  /// Collective: the value of a key in the run so far; nothing for a new run, or where it is of a
+  /// version that did not have the key.
+  [[nodiscard]] std::optional<std::string> former_value(const std::string& key);
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
   [[nodiscard]] bool resave() const noexcept { return resave_; }
 
@@ -106,8 +110,8 @@ class TrainingRun {
   void set_writer(int world_rank) noexcept { checkpoints_.set_writer(world_rank); }
 
  private:
-  /// Makes a signal report that nothing is lost, and what the run has reached.
-  void stand_still();
+  /// From now on a signal ends the program, saying what the run has reached.
+  void end_without_loss_on_signals();
   void open_folder(const std::string& command);
   void take_state_of_checkpoint(RunState stored);
 
@@ -128,8 +132,14 @@ class TrainingRun {
   PhaseTimer phases_;
   Stopwatch step_watch_;
   double longest_step_ = 0;
-  std::optional<EndsWithoutLoss> standstill_;  // but from `begin` to the last step
-  StopWishes stop_wishes_;  // watched from `begin` to the last step: around it nothing is lost
+  std::optional<EndsWithoutLoss> ends_without_loss_;  // but from `begin` to the last step
+  StopRequests stop_requests_;  // watched from `begin` to the last step: around it nothing is lost
 };
+
+/// Collective: gives exact.data_parts its value, for `ranks` ranks that share a step's rows. A dry
+/// run has no `run`, and looks into the `folder` only. Throws AgreedError unless it is a power of
+/// two.
+void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                         const std::filesystem::path& folder, RankGroup& world, int ranks);
 
 }  // namespace precis

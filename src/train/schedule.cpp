@@ -26,13 +26,55 @@ std::optional<Passed> after(Passed passed, ActionKind kind) {
   return std::nullopt;
 }
 
+/// Adds the forward passes before a stage's first backward pass; returns how many.
+std::int64_t first_forwards(StagePlace place, std::int64_t micro_batches,
+                            std::vector<Action>& actions) {
+  const std::int64_t count = std::min<std::int64_t>(place.stages - 1 - place.stage, micro_batches);
+  for (std::int64_t m = 0; m < count; ++m) {
+    actions.push_back({ActionKind::forward, m});
+  }
+  return count;
+}
+
 }  // namespace
 
-std::vector<Action> single_stage_schedule(std::int64_t micro_batches) {
+std::vector<Action> gpipe(StagePlace /*place*/, std::int64_t micro_batches) {
   std::vector<Action> actions;
+  for (const ActionKind kind : {ActionKind::forward, ActionKind::backward}) {
+    for (std::int64_t m = 0; m < micro_batches; ++m) {
+      actions.push_back({kind, m});
+    }
+  }
+  return actions;
+}
+
+std::vector<Action> one_forward_one_backward(StagePlace place, std::int64_t micro_batches) {
+  std::vector<Action> actions;
+  std::int64_t forwards = first_forwards(place, micro_batches, actions);
   for (std::int64_t m = 0; m < micro_batches; ++m) {
-    actions.push_back({ActionKind::forward, m});
+    if (forwards < micro_batches) {
+      actions.push_back({ActionKind::forward, forwards++});
+    }
     actions.push_back({ActionKind::backward, m});
+  }
+  return actions;
+}
+
+std::vector<Action> zero_bubble(StagePlace place, std::int64_t micro_batches) {
+  std::vector<Action> actions;
+  std::int64_t forwards = first_forwards(place, micro_batches, actions);
+  std::int64_t weight_gradients = 0;
+  for (std::int64_t m = 0; m < micro_batches; ++m) {
+    if (forwards < micro_batches) {
+      actions.push_back({ActionKind::forward, forwards++});
+    }
+    actions.push_back({ActionKind::input_gradient, m});
+    if (m >= place.stage) {
+      actions.push_back({ActionKind::weight_gradient, weight_gradients++});
+    }
+  }
+  while (weight_gradients < micro_batches) {
+    actions.push_back({ActionKind::weight_gradient, weight_gradients++});
   }
   return actions;
 }
@@ -53,12 +95,12 @@ std::vector<int> assign_slots(std::span<const Action> actions) {
         micro_batches, action.micro_batch);
     passed[m] = *now;
     if (action.kind == ActionKind::forward) {
-      const auto free = std::ranges::find(taken, false);
-      slots[m] = static_cast<int>(free - taken.begin());
-      if (free == taken.end()) {
+      const auto vacant = std::ranges::find(taken, false);
+      slots[m] = static_cast<int>(vacant - taken.begin());
+      if (vacant == taken.end()) {
         taken.push_back(true);
       } else {
-        *free = true;
+        *vacant = true;
       }
     } else if (*now == Passed::whole) {
       taken[static_cast<std::size_t>(slots[m])] = false;

@@ -11,7 +11,7 @@ constexpr std::int64_t shown_tokens = 48;
 }  // namespace
 
 SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
-                           const std::vector<Example>& train, const std::vector<Example>& valid,
+                           std::span<const Example> train, std::span<const Example> valid,
                            SftLoss loss, std::int64_t micro_batch_tokens)
     : SupervisedObjective({.rows = std::ssize(train),
                            .has_accuracy = false,
@@ -20,8 +20,9 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       machine_(machine),
       model_(model),
       ranks_(ranks),
-      train_(texts_of(train, loss)),
-      valid_(texts_of(valid, loss)),
+      train_(train),
+      valid_(valid),
+      loss_(loss),
       sum_(machine.device.allocate({exact_sum_words}, DType::i64)),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
@@ -29,27 +30,16 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       shown_(std::make_shared<Generator>(machine.device, model.config, model.parameters), model,
              valid.empty() ? train : valid, shown_tokens) {}
 
-Sequence SftObjective::Text::sequence() const {
-  const std::span<const std::int32_t> all(tokens);
-  return {all.first(given), all.subspan(given)};
-}
-
-std::vector<SftObjective::Text> SftObjective::texts_of(const std::vector<Example>& examples,
-                                                       SftLoss loss) {
-  std::vector<Text> texts;
-  for (const Example& example : examples) {
-    Text text{example.query, loss == SftLoss::response ? example.query.size() : 1};
-    text.tokens.insert(text.tokens.end(), example.response.begin(), example.response.end());
-    texts.push_back(std::move(text));
-  }
-  return texts;
+Sequence SftObjective::sequence(const Example& example) const {
+  const auto tokens = example.tokens();
+  const std::size_t given = loss_ == SftLoss::response ? example.query().size() : 1;
+  return {tokens.first(given), tokens.subspan(given)};
 }
 
 double SftObjective::weight(std::span<const std::int64_t> rows) const {
-  std::int64_t count = 0;
+  std::size_t count = 0;
   for (const std::int64_t row : rows) {
-    const Text& text = train_[static_cast<std::size_t>(row)];
-    count += static_cast<std::int64_t>(text.tokens.size() - text.given);
+    count += sequence(train_[static_cast<std::size_t>(row)]).response.size();
   }
   return static_cast<double>(count);
 }
@@ -57,7 +47,7 @@ double SftObjective::weight(std::span<const std::int64_t> rows) const {
 void SftObjective::begin(std::span<const std::int64_t> rows, double weight) {
   step_.clear();
   for (const std::int64_t row : rows) {
-    step_.push_back(train_[static_cast<std::size_t>(row)].sequence());
+    step_.push_back(sequence(train_[static_cast<std::size_t>(row)]));
   }
   step_weight_ = weight;
   machine_.device.backend().fill(machine_.device.queue(), sum_.view(), 0.0);
@@ -73,8 +63,8 @@ PackedBatch SftObjective::pack(const MicroBatch& rows) const {
   return pack_for_responses(sequences(rows));
 }
 
-View SftObjective::hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                   Parameters& gradients) {
+View SftObjective::forward_backward(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
+                                    Parameters& gradients) {
   Device& device = machine_.device;
   const auto loss_gradient = [&](View dlogprob, ConstView, std::int64_t, std::int64_t) {
     device.backend().fill(device.queue(), dlogprob, -1.0 / step_weight_);
@@ -101,7 +91,7 @@ LossSums SftObjective::validate() {
       part_of(static_cast<std::int64_t>(valid_.size()), ranks_.rank(), ranks_.size());
   std::vector<Sequence> sequences;
   for (std::int64_t row = begin; row < end; ++row) {
-    sequences.push_back(valid_[static_cast<std::size_t>(row)].sequence());
+    sequences.push_back(sequence(valid_[static_cast<std::size_t>(row)]));
   }
   LossSums out;
   for (const auto& logprobs : evaluator_.statistics(model_.parameters, sequences, 1.0).logprobs) {

@@ -17,15 +17,16 @@ enum class SftLoss { response, all };
 /// The mean negative log-prob of the tokens that follow what is given.
 class SftObjective final : public SupervisedObjective {
  public:
-  /// `ranks` share each step's rows; the progress record is ticked between micro-batches.
+  /// `ranks` share each step's rows; the progress record is ticked between micro-batches. The
+  /// examples must outlive the objective.
   SftObjective(Machine& machine, const Model& model, RankGroup& ranks,
-               const std::vector<Example>& train, const std::vector<Example>& valid, SftLoss loss,
+               std::span<const Example> train, std::span<const Example> valid, SftLoss loss,
                std::int64_t micro_batch_tokens);
 
   [[nodiscard]] std::vector<std::int64_t> lengths() const override;
   [[nodiscard]] PackedBatch pack(const MicroBatch& rows) const override;
-  [[nodiscard]] View hidden_gradient(const MicroBatch& rows, ConstView hidden, Workspace& workspace,
-                                     Parameters& gradients) override;
+  [[nodiscard]] View forward_backward(const MicroBatch& rows, ConstView hidden,
+                                      Workspace& workspace, Parameters& gradients) override;
   [[nodiscard]] double weight(std::span<const std::int64_t> rows) const override;
   void begin(std::span<const std::int64_t> rows, double weight) override;
   [[nodiscard]] LossSums sums() override;
@@ -33,22 +34,16 @@ class SftObjective final : public SupervisedObjective {
   [[nodiscard]] std::vector<Row> sample(std::int64_t step) override;
 
  private:
-  /// Query and response end to end, and how many of the tokens are given, not predicted.
-  struct Text {
-    std::vector<std::int32_t> tokens;
-    std::size_t given = 0;
-    [[nodiscard]] Sequence sequence() const;
-  };
-
-  [[nodiscard]] static std::vector<Text> texts_of(const std::vector<Example>& examples,
-                                                  SftLoss loss);
+  /// What is given of an example, and the tokens that the loss is on.
+  [[nodiscard]] Sequence sequence(const Example& example) const;
   /// The step's sequences of a micro-batch.
   [[nodiscard]] std::span<const Sequence> sequences(const MicroBatch& rows) const;
 
   Machine& machine_;
   const Model& model_;
   RankGroup& ranks_;
-  std::vector<Text> train_, valid_;
+  std::span<const Example> train_, valid_;
+  SftLoss loss_;
   std::vector<Sequence> step_;  // the step's rows
   double step_weight_ = 1;
   Tensor sum_;  // (exact_sum_words) i64: of the step's log-probs

@@ -13,18 +13,22 @@ constexpr std::size_t shown_posts = 4;
 }  // namespace
 
 ShownSamples::ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
-                           const std::vector<Example>& examples, std::int64_t max_new_tokens)
+                           std::span<const Example> examples, std::int64_t max_new_tokens)
     : max_new_tokens_(max_new_tokens), generator_(std::move(generator)) {
   if (model.tokenizer.empty()) {
     return;
   }
   tokenizer_ = Tokenizer::from_json(
       {reinterpret_cast<const char*>(model.tokenizer.data()), model.tokenizer.size()});
-  drawn_from_ = unpadded(model.config, tokenizer_->vocabulary());
+  sampled_vocabulary_ = unpadded(model.config, tokenizer_->vocabulary());
   for (const Example& example : examples) {
-    const auto query = static_cast<std::int64_t>(example.query.size());
+    const auto query = static_cast<std::int64_t>(example.query().size());
     if (shown_.size() < shown_posts && query + max_new_tokens <= model.config.context) {
-      shown_.push_back({example.row.id(), example.query, example.row.summary, example.row.post});
+      const auto tokens = example.query();
+      shown_.push_back({.id = example.row.id(),
+                        .query = {tokens.begin(), tokens.end()},
+                        .reference = example.row.summary,
+                        .post = example.row.post});
     }
   }
 }
@@ -36,7 +40,7 @@ std::vector<Row> ShownSamples::rows(const Parameters& parameters, std::int64_t s
   }
   GenerationRule rule;
   rule.sampling.temperature = 0;
-  rule.sampling.drawn_from = drawn_from_;
+  rule.sampling.sampled_vocabulary = sampled_vocabulary_;
   rule.max_new_tokens = max_new_tokens_;
   std::vector<Prompt> prompts;
   for (std::size_t i = 0; i < shown_.size(); ++i) {

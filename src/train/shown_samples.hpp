@@ -19,7 +19,7 @@ class ShownSamples {
   /// Shows the first four of `examples` whose summaries may have `max_new_tokens` tokens in the
   /// model's context. A model without a tokenizer shows nothing.
   ShownSamples(std::shared_ptr<Generator> generator, const Model& model,
-               const std::vector<Example>& examples, std::int64_t max_new_tokens);
+               std::span<const Example> examples, std::int64_t max_new_tokens);
 
   /// The model's summaries at temperature 0, a row each. `tick` is called between decode steps.
   [[nodiscard]] std::vector<Row> rows(const Parameters& parameters, std::int64_t step,
@@ -35,7 +35,7 @@ class ShownSamples {
   };
 
   std::int64_t max_new_tokens_;
-  std::int64_t drawn_from_ = 0;
+  std::int64_t sampled_vocabulary_ = 0;
   std::optional<Tokenizer> tokenizer_;
   std::vector<Shown> shown_;
   std::shared_ptr<Generator> generator_;

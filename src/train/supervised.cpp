@@ -26,6 +26,13 @@ LossSums sum_over_ranks(RankGroup& ranks, const LossSums& mine) {
 
 }  // namespace
 
+void LossSums::merge(const LossSums& other) {
+  loss.merge(other.loss);
+  correct.merge(other.correct);
+  weight += other.weight;
+  tokens += other.tokens;
+}
+
 std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
   return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch(rows, options.batch);
 }
@@ -59,7 +66,8 @@ SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
                  .micro_batch_tokens = options.micro_batch_tokens}),
       step_rows_(objective.facts().rows, options.batch, run.seed()),
       total_steps_(precis::total_steps(options, objective.facts().rows)),
-      optimizer_(machine.device, model.parameters) {
+      parts_(data_parts(options.data_parts, data_parallel.rank(), data_parallel.size())),
+      optimizer_(machine.device, model.parameters, parts_.mine()) {
   if (options.keep == KeepModel::best) {
     best_.emplace(machine.device, model.parameters.specs());
   }
@@ -119,16 +127,19 @@ ExitStatus SupervisedTraining::train() {
 void SupervisedTraining::step() {
   const std::int64_t step = run_.state().step;  // from 0
   const auto rows = step_rows_.of(step);
-  const auto mine = rank_part(rows, data_parallel_.rank(), data_parallel_.size());
   const double rate = learning_rate(options_, options_.learning_rate, step, total_steps_);
 
   // Every rank adds up the weights of all rows: in one order on every layout.
   const double weight = objective_.weight(rows);
-  optimizer_.zero_gradients();
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    sums = accumulate(pipeline_, objective_, mine, weight, optimizer_.gradients());
+    optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
+      const auto [begin, end] = parts_.rows_of(part, std::ssize(rows));
+      const auto mine = std::span(rows).subspan(static_cast<std::size_t>(begin),
+                                                static_cast<std::size_t>(end - begin));
+      sums.merge(accumulate(pipeline_, objective_, mine, weight, gradients));
+    });
   }
   double norm = 0;
   {

@@ -9,6 +9,7 @@
 #include "data/step_rows.hpp"
 #include "kernels/exact_sum.hpp"
 #include "model/model.hpp"
+#include "train/data_parts.hpp"
 #include "train/machine.hpp"
 #include "train/objective.hpp"
 #include "train/optimizer.hpp"
@@ -23,6 +24,8 @@ struct LossSums {
   ExactSum correct;
   double weight = 0;        ///< what both are divided by: response tokens, or weights of pairs
   std::int64_t tokens = 0;  ///< that passed through the model
+
+  void merge(const LossSums& other);
 };
 
 /// What differs between the two trainings: the loss of numbered rows, and how the model in training
@@ -111,6 +114,7 @@ class SupervisedTraining {
   Pipeline pipeline_;
   StepRows step_rows_;
   std::int64_t total_steps_;
+  DataParts parts_;
   Optimizer optimizer_;
   std::optional<Parameters> best_;
   std::optional<Validation> last_validation_;  // of this launch

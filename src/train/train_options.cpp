@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "train/data_parts.hpp"
+
 namespace precis {
 
 void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
@@ -52,6 +54,16 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
              .source = "precis",
              .minimum = 1,
              .maximum = 1e9});
+  table.add(
+      "exact.data_parts", &o.data_parts,
+      {.unit = "parts",
+       .meaning = "into which a step's rows are cut, a power of two: f32 results on the CPU "
+                  "have the same bits on every number of ranks that divides it. Where a rank has "
+                  "more than one, each is a micro-batch at least and takes two passes over the "
+                  "gradients, and each doubling takes memory for them once more",
+       .source = "precis",
+       .maximum = static_cast<double>(most_data_parts),
+       .default_text = "the ranks (dp) of the run's first launch, if a power of two, else 1"});
   table.add("train.learning_rate", &o.learning_rate,
             {.meaning = "peak rate", .source = paper + ", 1.3B", .maximum = 1e30});
   table.add("train.schedule", &o.schedule,

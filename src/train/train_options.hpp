@@ -17,6 +17,7 @@ struct TrainOptions {
   std::int64_t epochs = 1;
   std::int64_t batch = 128;
   std::int64_t micro_batch_tokens = 8192;
+  std::int64_t data_parts = 0;  ///< exact.data_parts; 0: not chosen yet (effective_data_parts)
   double learning_rate = 6.35e-5;
   Schedule schedule = Schedule::cosine;
   std::int64_t warmup_steps = 0;

@@ -166,6 +166,14 @@ TEST(Deck, ContinuingWithAnotherValueIsAUsageErrorNamingTheKey) {
   const auto before = parse_deck("seed = 1\nthreads = 1\n[train]\nsteps = 3\n", "a");
   const auto allowed = parse_deck("seed = 1\nthreads = 2\n[train]\nsteps = 9\n", "b");
   EXPECT_NO_THROW(check_continued_deck(before, allowed, "RUN/deck.cfg"));
+  // A run of a version without these keys goes on.
+  const auto of_today = parse_deck(
+      "seed = 1\nthreads = 1\n[train]\nsteps = 3\n[exact]\ndata_parts = 4\n[data]\nbos = auto\n",
+      "b");
+  EXPECT_NO_THROW(check_continued_deck(before, of_today, "RUN/deck.cfg"));
+  const auto other_bos =
+      parse_deck("seed = 1\nthreads = 1\n[train]\nsteps = 3\n[data]\nbos = true\n", "b");
+  EXPECT_THROW(check_continued_deck(before, other_bos, "RUN/deck.cfg"), UsageError);
   const auto changed = parse_deck("seed = 2\nthreads = 2\n[train]\nsteps = 9\n", "b");
   EXPECT_THAT(
       message_of<UsageError>([&] { check_continued_deck(before, changed, "RUN/deck.cfg"); }),

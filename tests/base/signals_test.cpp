@@ -14,16 +14,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The wishes that a StopSignals has told of.
-class Wishes {
+/// The requests that a StopSignals has told of.
+class Requests {
  public:
-  void add(const StopSignals::Wish& wish) {
+  void add(const StopSignals::Request& request) {
     const std::lock_guard lock(mutex_);
-    all_.push_back(wish);
+    all_.push_back(request);
     changed_.notify_all();
   }
   /// Waits for so many; fewer if they do not come.
-  std::vector<StopSignals::Wish> first(std::size_t count) {
+  std::vector<StopSignals::Request> first(std::size_t count) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, 10s, [&] { return all_.size() >= count; });
     return all_;
@@ -32,18 +32,19 @@ class Wishes {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<StopSignals::Wish> all_;
+  std::vector<StopSignals::Request> all_;
 };
 
 void say(int signal) { std::fprintf(stderr, "ended by %s\n", signal_name(signal)); }
 
-TEST(StopSignals, EachKindIsAWish) {
+TEST(StopSignals, EachKindIsARequest) {
   for (const int signal : ending_signals) {
-    Wishes wishes;
-    const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+    Requests requests;
+    const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); },
+                           say);
     EXPECT_EQ(stop.received(), 0);
     ASSERT_EQ(std::raise(signal), 0);
-    const auto told = wishes.first(1);
+    const auto told = requests.first(1);
     ASSERT_EQ(told.size(), 1U);
     EXPECT_EQ(told[0].signal, signal);
     EXPECT_TRUE(told[0].first);
@@ -51,13 +52,13 @@ TEST(StopSignals, EachKindIsAWish) {
   }
 }
 
-TEST(StopSignals, OfSeveralKindsAreOneWish) {
-  Wishes wishes;
-  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+TEST(StopSignals, OfSeveralKindsAreOneRequest) {
+  Requests requests;
+  const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); }, say);
   for (const int signal : ending_signals) {
     ASSERT_EQ(std::raise(signal), 0);
   }
-  const auto told = wishes.first(ending_signals.size());
+  const auto told = requests.first(ending_signals.size());
   ASSERT_EQ(told.size(), ending_signals.size());
   for (std::size_t i = 0; i < told.size(); ++i) {
     EXPECT_EQ(told[i].signal, ending_signals[i]);
@@ -67,17 +68,17 @@ TEST(StopSignals, OfSeveralKindsAreOneWish) {
 }
 
 TEST(StopSignals, OneThatComesTwiceAtTheSameTimeIsOne) {
-  Wishes wishes;
-  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+  Requests requests;
+  const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); }, say);
   for (const int signal : {SIGTERM, SIGTERM, SIGUSR1}) {
     ASSERT_EQ(std::raise(signal), 0);
   }
-  EXPECT_EQ(wishes.first(2).size(), 2U);
+  EXPECT_EQ(requests.first(2).size(), 2U);
 }
 
 TEST(StopSignals, FormerHandlersComeBack) {
   {
-    const StopSignals stop([](const StopSignals::Wish&) {}, say);
+    const StopSignals stop([](const StopSignals::Request&) {}, say);
   }
   struct sigaction action {};
   for (const int signal : ending_signals) {
@@ -89,7 +90,7 @@ TEST(StopSignals, FormerHandlersComeBack) {
 TEST(StopSignals, WhatWasIgnoredStaysIgnored) {
   std::signal(SIGHUP, SIG_IGN);
   {
-    const StopSignals stop([](const StopSignals::Wish&) {}, say);
+    const StopSignals stop([](const StopSignals::Request&) {}, say);
     struct sigaction action {};
     ASSERT_EQ(sigaction(SIGHUP, nullptr, &action), 0);
     EXPECT_EQ(action.sa_handler, SIG_IGN);
@@ -99,10 +100,10 @@ TEST(StopSignals, WhatWasIgnoredStaysIgnored) {
 
 /// Raises one signal, and after a time another, in a program that runs on for a while.
 void raise_both(int first, std::chrono::milliseconds between, int second) {
-  Wishes wishes;
-  const StopSignals stop([&](const StopSignals::Wish& wish) { wishes.add(wish); }, say);
+  Requests requests;
+  const StopSignals stop([&](const StopSignals::Request& request) { requests.add(request); }, say);
   std::raise(first);
-  (void)wishes.first(1);
+  (void)requests.first(1);
   std::this_thread::sleep_for(between);
   std::raise(second);
   std::this_thread::sleep_for(300ms);
@@ -118,7 +119,7 @@ TEST(StopSignalsDeathTest, OnlyTheSameKindSoonAgainEndsTheProgram) {
   EXPECT_EXIT(raise_both(SIGXCPU, 300ms, SIGXCPU), testing::ExitedWithCode(0), "^$");
 }
 
-TEST(StopSignalsDeathTest, TheSameKindLateAgainIsAnotherWish) {
+TEST(StopSignalsDeathTest, TheSameKindLateAgainIsAnotherRequest) {
   EXPECT_EXIT(raise_both(SIGTERM, 5200ms, SIGTERM), testing::ExitedWithCode(0), "^$");
 }
 

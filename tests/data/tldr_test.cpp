@@ -190,8 +190,8 @@ TEST(Examples, FiltersDropAndCount) {
   EXPECT_EQ(result.counts.summary_length, 2);
   EXPECT_EQ(result.counts.kept, 3);  // 32, 24 and 48 tokens
   ASSERT_EQ(result.examples.size(), 3U);
-  EXPECT_EQ(result.examples[1].response.size(), 24U);
-  EXPECT_EQ(result.examples[2].response.size(), 48U);
+  EXPECT_EQ(result.examples[1].response().size(), 24U);
+  EXPECT_EQ(result.examples[2].response().size(), 48U);
   EXPECT_THAT(result.counts.describe(), HasSubstr("10 rows read, 3 kept; dropped: 1 of other"));
 
   // Without the filter only the length of the response counts; validation takes every row.
@@ -241,8 +241,8 @@ TEST(Examples, RealPosts) {
   std::size_t shortest_query = 1000;
   std::size_t longest_query = 0;
   for (const Example& example : result.examples) {
-    shortest_query = std::min(shortest_query, example.query.size());
-    longest_query = std::max(longest_query, example.query.size());
+    shortest_query = std::min(shortest_query, example.query().size());
+    longest_query = std::max(longest_query, example.query().size());
   }
   EXPECT_EQ(shortest_query, 52U);
   EXPECT_EQ(longest_query, 512U);

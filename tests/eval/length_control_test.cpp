@@ -160,7 +160,9 @@ TEST(EqualLength, SaysWhyThereIsNoRate) {
 
   std::vector<LengthObservation> same;
   add(same, 0.4, 3, 9);
-  EXPECT_THAT(win_rate_at_equal_length(same, Weight::rows).reason, HasSubstr("the same factor"));
+  EXPECT_EQ(
+      win_rate_at_equal_length(same, Weight::rows).reason,
+      "every summary of a is 1.49 times as long as b's, so there are no pairs of equal length");
   EXPECT_FALSE(win_rate_at_equal_length({}, Weight::rows).rate);
 
   std::vector<LengthObservation> two_posts;
@@ -172,6 +174,32 @@ TEST(EqualLength, SaysWhyThereIsNoRate) {
   EXPECT_THAT(win_rate_at_equal_length(two_posts, Weight::rows).reason, HasSubstr("of 2 posts"));
   EXPECT_THAT(to_text(win_rate_at_equal_length(same, Weight::rows)),
               HasSubstr("no win rate can be given"));
+}
+
+TEST(EqualLength, SaysWhereAllRatiosLieOnOneSideOfOne) {
+  // a's summary is always the longer one, and wins where it is the less long.
+  std::vector<LengthObservation> of;
+  add(of, std::log(1.36), 5, 5);
+  add(of, std::log(1.43), 0, 5);
+  const auto reason = [&](const SideNames& names) {
+    return win_rate_at_equal_length(of, Weight::rows, names).reason;
+  };
+  EXPECT_EQ(
+      reason({.a = "PPO", .b = "SFT"}),
+      "every summary of PPO is 1.36 to 1.43 times as long as SFT's, so there are no pairs of equal "
+      "length");
+  for (LengthObservation& one : of) {
+    one.log_ratio = -one.log_ratio;
+  }
+  EXPECT_EQ(
+      reason({.a = "the references", .b = "PPO"}),
+      "every summary of PPO is 1.36 to 1.43 times as long as the references', so there are no "
+      "pairs of equal length");
+  add(of, 0, 5, 5);  // reaches equal length
+  EXPECT_EQ(
+      reason({}),
+      "the longer summary wins wherever lengths differ enough, so that length alone separates "
+      "wins from losses");
 }
 
 TEST(EqualLength, OfEqualLengthsIsThePlainRate) {

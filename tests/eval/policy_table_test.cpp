@@ -57,6 +57,7 @@ TEST(PolicyTable, ComparesWithReferencesAndWithTheFirst) {
   // The first policy is as long as the references, and the second wins everywhere.
   EXPECT_EQ(columns[1].against_references->equal_length.rate->rate, 0.5);
   EXPECT_FALSE(columns[2].against_references->equal_length.rate);
+  EXPECT_EQ(columns[2].against_first->equal_length.reason, "second wins every comparison");
   EXPECT_EQ(columns[2].copying.longest_run.mean, 8);
   EXPECT_EQ(columns[0].copying.ngrams[3]->mean, 1);
 

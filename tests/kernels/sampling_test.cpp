@@ -215,14 +215,14 @@ TEST(Sample, DrawsFromTheFirstTokensWithTheLogprobOfAll) {
         SamplingRule{.seed = 4, .temperature = 2.0, .top_k = 1150, .top_p = 0.8}}) {
     const Draws expected = draw(backend_under_test(), some, rule);
     const Draws everywhere = draw(backend_under_test(), all, rule);
-    rule.drawn_from = first;
+    rule.sampled_vocabulary = first;
     const Draws draws = draw(backend_under_test(), all, rule);
     EXPECT_EQ(draws.tokens, expected.tokens) << "seed " << rule.seed;
     EXPECT_EQ(draw(reference::backend, all, rule).tokens, expected.tokens) << "seed " << rule.seed;
     for (std::size_t b = 0; b < draws.tokens.size(); ++b) {
       EXPECT_LT(draws.logprobs[b], expected.logprobs[b] - 2.0F);
     }
-    rule.drawn_from = 1203;
+    rule.sampled_vocabulary = 1203;
     const Draws unpadded = draw(backend_under_test(), all, rule);
     EXPECT_EQ(unpadded.tokens, everywhere.tokens);
     EXPECT_EQ(unpadded.logprobs, everywhere.logprobs);

@@ -167,6 +167,41 @@ TEST(LineChart, TheKeyNamesPaleLinesOnce) {
                         "step</span></div>"));
 }
 
+TEST(LineChart, TheKeyNamesWhatSeveralSeriesAreOnce) {
+  LineChart chart{.title = "t", .series = {}, .labels = false};
+  for (const char* name : {"one", "two"}) {
+    chart.series.push_back({.name = name, .x = {0, 1}, .y = {0, 1}});
+    chart.series.push_back({.name = std::string(name) + ", validation",
+                            .x = {0, 1},
+                            .y = {0, 1},
+                            .points = true,
+                            .key = "validation"});
+  }
+  const std::string svg = to_svg(chart);
+  EXPECT_THAT(svg, HasSubstr("one</span><span class=\"key dotted\">validation</span><span "
+                             "class=\"key k2\">two</span></div>"));
+  EXPECT_THAT(svg, HasSubstr("\ntwo, validation 1</title>")) << "the pointer tells whose it is";
+}
+
+TEST(LineChart, FaintOutliersLieAtTheEdgeAndDoNotPressTheOthers) {
+  const Series line{.name = "mean", .x = {0, 1, 2}, .y = {2, 4, 3}};
+  const Series steps{.name = "each step",
+                     .x = {0, 1, 2},
+                     .y = {1.5, 900, 3.5},
+                     .faint = true,
+                     .line = false,
+                     .points = true};
+  const std::string svg = to_svg(LineChart{.title = "t", .series = {line, steps}});
+  std::smatch dots;
+  ASSERT_TRUE(std::regex_search(
+      svg, dots,
+      std::regex("faint dots\" d=\"M[0-9.]+ ([0-9.]+)h0M[0-9.]+ ([0-9.]+)h0M[0-9.]+ ([0-9.]+)h0")));
+  const double unit = (std::stod(dots[1]) - std::stod(dots[3])) / 2;
+  EXPECT_EQ(std::stod(dots[2]), 8) << "the upper edge";
+  // From 0 to a little more than 5, which is half of the line's range above it.
+  EXPECT_NEAR(unit, (230 - 22 - 8) / 5.175, 0.01);
+}
+
 TEST(LineChart, HugeSeriesHaveFewProbes) {
   Series series{.name = "a", .x = {}, .y = {}};
   for (int i = 0; i < 2000; ++i) {
@@ -229,25 +264,25 @@ TEST(HeatMap, ColoursGrowAwayFromTheMiddle) {
 }
 
 TEST(BarChart, PartsAreInProportionAndToldInFull) {
-  const std::string svg = to_svg(BarChart{.title = "time",
-                                          .parts = {"rollout", hostile},
-                                          .bars = {{"run", {3, 1}, "4 s"}, {"half", {1, 1}, "2 s"}},
-                                          .unit = "s"});
-  const std::regex part("class=\"part k([01])\"[^>]* width=\"([-0-9.]+)\"");
+  const std::string html =
+      to_html(BarChart{.title = "time",
+                       .parts = {"rollout", hostile},
+                       .bars = {{"run", {3, 1}, "4 s"}, {"half", {1, 1}, "2 s"}},
+                       .unit = "s"});
+  const std::regex part("class=\"part k([01])\" style=\"width:([0-9.]+)%\"");
   std::vector<double> widths;
-  for (std::sregex_iterator it(svg.begin(), svg.end(), part), end; it != end; ++it) {
-    widths.push_back(std::stod((*it)[2]) + 1);
+  for (std::sregex_iterator it(html.begin(), html.end(), part), end; it != end; ++it) {
+    widths.push_back(std::stod((*it)[2]));
   }
   ASSERT_EQ(widths.size(), 4U);
-  EXPECT_NEAR(widths[0], 3 * widths[1], 0.1);
-  EXPECT_NEAR(widths[2], widths[1], 0.1);
-  EXPECT_THAT(svg, HasSubstr("rollout: 3 s (75.0%)"));
-  EXPECT_THAT(svg, Not(HasSubstr("<script")));
-  EXPECT_THAT(to_svg(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {0}}}}),
+  EXPECT_EQ(widths, (std::vector<double>{75, 25, 25, 25}));
+  EXPECT_THAT(html, HasSubstr("rollout: 3 s (75.0%)"));
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(to_html(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {0}}}}),
               Not(HasSubstr("part k")));
-  EXPECT_THROW((void)to_svg(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {nan_value}}}}),
+  EXPECT_THROW((void)to_html(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {nan_value}}}}),
                Error);
-  EXPECT_THROW((void)to_svg(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {}}}}), Error);
+  EXPECT_THROW((void)to_html(BarChart{.title = "", .parts = {"a"}, .bars = {{"b", {}}}}), Error);
 }
 
 TEST(Fitted, ShortensBetweenCharacters) {

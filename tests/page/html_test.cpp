@@ -57,6 +57,12 @@ TEST(Escaped, EveryByteGivesTextWithoutMarkup) {
   EXPECT_EQ(escaped(text).find(unknown + unknown), text.find(unknown + unknown));
 }
 
+TEST(EscapedPath, BreaksBetweenTheParts) {
+  EXPECT_EQ(escaped_path("/a/seed_1/b_c.jsonl,/d&"),
+            "/<wbr>a/<wbr>seed_1/<wbr>b_<wbr>c<wbr>.jsonl,<wbr>/<wbr>d&amp;");
+  EXPECT_EQ(escaped_path("1,234 words, 0.5."), "1,234 words, 0.5.");
+}
+
 TEST(EscapedStart, EndsAfterWholeCharacters) {
   EXPECT_EQ(escaped_start("\xf0\x9f\x98\x80<b>", 2), "\xf0\x9f\x98\x80&lt;\xe2\x80\xa6");
   EXPECT_EQ(escaped_start("abc", 3), "abc");

@@ -243,6 +243,30 @@ TEST_F(LabelPage, RatingsOfBothSummariesByKeysAndClicks) {
   EXPECT_THAT(browser().complaints(), IsEmpty());
 }
 
+TEST_F(LabelPage, WhatCannotBeJudgedIsNotRated) {
+  open({pair_row(0, "a", "b"), pair_row(1, "a", "b")}, {"--label.axes"});
+  begin_as("quy");
+  EXPECT_TRUE(is_visible("#axes"));
+  browser().click("input[name=left-overall][value='6']");
+  browser().press("Escape");
+  browser().press("0");
+  EXPECT_FALSE(is_visible("#axes"));
+  browser().press("2");
+  EXPECT_FALSE(is_visible("#axes"));
+  picture("cannot-judge-axes");
+  EXPECT_EQ(read_rows(download())[0]["axes"], json());
+  browser().press("Escape");
+  browser().press("Enter");  // on: no rating is missing
+  EXPECT_EQ(text("#count"), "Pair 2 of 2, 1 judged");
+  EXPECT_TRUE(is_visible("#axes"));
+  browser().press("Backspace");
+  EXPECT_FALSE(is_visible("#axes"));
+  browser().press("0");  // after all, with the rating that was given
+  EXPECT_TRUE(is_visible("#axes"));
+  EXPECT_EQ(browser().evaluate("document.querySelector('#axes input:checked').value"), "6");
+  EXPECT_THAT(browser().complaints(), IsEmpty());
+}
+
 TEST_F(LabelPage, SaysWhenTheBrowserKeepsNothing) {
   browser().run_before_pages(
       "Object.defineProperty(window, 'localStorage', {get() { throw new Error('denied'); }})");

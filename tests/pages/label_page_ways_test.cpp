@@ -94,10 +94,11 @@ TEST_F(LabelPage, WhatCannotBeJudgedHasAReason) {
   EXPECT_EQ(text("#hint"), "Say why it cannot be judged.");
   EXPECT_EQ(text("#count"), "Pair 1 of 4, 0 judged");
   browser().press("Enter");  // the reason that has the focus
-  EXPECT_EQ(text("#reason-buttons [aria-pressed=true]"),
+  EXPECT_EQ(text("#reason-buttons [aria-pressed=true] span"),
             "The post or a summary cannot be understood");
   picture("cannot-judge");
-  browser().click("#next");
+  browser().press("Enter");  // on
+  EXPECT_EQ(text("#count"), "Pair 2 of 4, 1 judged");
   browser().click("#cannot");
   browser().click("#reason-buttons [data-reason=other]");
   EXPECT_EQ(text("#hint"), "Say why in the note.");
@@ -106,7 +107,8 @@ TEST_F(LabelPage, WhatCannotBeJudgedHasAReason) {
   browser().press("Enter");
   EXPECT_EQ(text("#count"), "Pair 3 of 4, 2 judged");
   browser().press("0");
-  browser().press("7");  // after all
+  browser().press("0");  // after all
+  browser().press("7");
   EXPECT_FALSE(is_visible("#reasons"));
   browser().press("Enter");
   browser().click("#cannot");
@@ -133,6 +135,42 @@ TEST_F(LabelPage, WhatCannotBeJudgedHasAReason) {
   const Rows unjudged = read_rows(file("unjudged"));
   ASSERT_EQ(unjudged.size(), 2U);
   EXPECT_EQ(unjudged[1]["extra"]["note"], "Cut off.");
+  EXPECT_THAT(browser().complaints(), IsEmpty());
+}
+
+TEST_F(LabelPage, DigitsChooseAmongTheReasonsWhileThoseAreOpen) {
+  open({pair_row(0, "a", "b"), pair_row(1, "a", "b"), pair_row(2, "a", "b")});
+  begin_as("pat");
+  const auto chosen = [&] { return text("#reason-buttons [aria-pressed=true]"); };
+  browser().press("0");
+  EXPECT_EQ(text("#reason-buttons button:nth-child(2)"), "2It takes knowledge that I lack");
+  for (const char* digit : {"5", "9"}) {  // there are four reasons
+    browser().press(digit);
+    EXPECT_EQ(text("#hint"), "Say why it cannot be judged.");
+  }
+  browser().press("2");
+  EXPECT_EQ(chosen(), "2It takes knowledge that I lack");
+  browser().press("3");
+  EXPECT_EQ(chosen(), "3I do not want to read it");
+  EXPECT_EQ(text("#count"), "Pair 1 of 3, 1 judged");
+  browser().press("Enter");
+  EXPECT_EQ(text("#count"), "Pair 2 of 3, 1 judged");
+  browser().press("0");
+  browser().press("4");
+  browser().type("Cut off.");  // the note, which that reason needs
+  browser().press("Escape");
+  browser().press("Enter");
+  EXPECT_EQ(text("#count"), "Pair 3 of 3, 2 judged");
+  browser().click("#goes-on-box");
+  browser().press("0");
+  browser().press("1");
+  EXPECT_EQ(text("#overview-title"), "All pairs are judged.");
+  std::vector<json> reasons;
+  for (const json& line : read_rows(download())) {
+    reasons.push_back(line["cannot_judge"]);
+    EXPECT_EQ(line["scale"], json());
+  }
+  EXPECT_THAT(reasons, ElementsAre("upsetting", "other", "unclear"));
   EXPECT_THAT(browser().complaints(), IsEmpty());
 }
 
@@ -238,6 +276,25 @@ TEST_F(LabelPage, OnAPhoneABarLeadsToThePostAndTheSummaries) {
   }
   EXPECT_EQ(browser().evaluate("document.getElementById('bar').getBoundingClientRect().top"), 0)
       << "it stays in sight";
+  EXPECT_THAT(browser().complaints(), IsEmpty());
+}
+
+TEST_F(LabelPage, HelpOpensAtItsBeginning) {
+  open({pair_row(0, "a", "b")}, {"--label.axes"});
+  begin_as("ria");
+  browser().set_screen({.width = 390, .height = 560, .phone = true});
+  const auto help = [&](const std::string& of) {
+    return browser().evaluate("document.getElementById('help')." + of).get<double>();
+  };
+  for (const char* time : {"first", "second"}) {
+    SCOPED_TRACE(time);
+    browser().click("#bar .open-help");
+    ASSERT_GT(help("scrollHeight"), help("clientHeight")) << "longer than the screen";
+    EXPECT_EQ(help("scrollTop"), 0);
+    picture("help-phone");
+    browser().click("#help form button");  // at its end
+    EXPECT_FALSE(is_visible("#help"));
+  }
   EXPECT_THAT(browser().complaints(), IsEmpty());
 }
 

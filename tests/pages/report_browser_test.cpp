@@ -49,6 +49,7 @@ class ReportPage : public testing::Test {
     for (const std::string run : {"one", "another_with_a_rather_long_name_that_must_wrap"}) {
       std::filesystem::create_directories(folder_ / ("loop/" + run));
       folder_.file("loop/" + run + "/metrics.jsonl", metrics);
+      folder_.file("loop/" + run + "/model.h5", "");
       folder_.file("loop/" + run + "/deck.cfg",
                    "[data]\ntrain_split = train\ntrain = " + long_path + run + "\n");
       folder_.file("loop/" + run + "/log.txt", "2026-01-02T10:00:07Z warning: " + long_path + "\n");
@@ -142,6 +143,50 @@ TEST_F(ReportPage, WideTablesScrollWithTheirFirstColumnInSightAndAHint) {
                          "getComputedStyle(box, '::after').fontSize === '0px' || "
                          "box.firstElementChild.scrollWidth > box.firstElementChild.clientWidth)"),
       true);
+}
+
+TEST_F(ReportPage, OnAPhoneTotalsAreInSightAndWordsAreWhole) {
+  browser().set_screen({.width = 390, .height = 780, .phone = true});
+  EXPECT_EQ(
+      browser().evaluate("[...document.querySelectorAll('.bar-name .total')].map((total) => "
+                         "total.getBoundingClientRect().right <= 390 ? total.textContent : 0)"),
+      json::array({"2 min 40 s", "2 min 40 s"}));
+  // The lines of each cell that stands in a table of text, as they are broken.
+  const json lines = browser().evaluate(R"((() => {
+    const linesOf = (cell) => {
+      const lines = [];
+      const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+      let top = null;
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        for (let i = 0; i < node.length; ++i) {
+          const range = document.createRange();
+          range.setStart(node, i);
+          range.setEnd(node, i + 1);
+          const box = range.getBoundingClientRect();
+          if (top === null || box.top > top + 5) {
+            lines.push('');
+            top = box.top;
+          }
+          lines[lines.length - 1] += node.data[i];
+        }
+      }
+      return lines;
+    };
+    const cell = (text) => [...document.querySelectorAll('td')].find((td) => td.textContent.includes(text));
+    return [linesOf(cell('complete, ')), linesOf(cell('/scratch/'))];
+  })())");
+  EXPECT_EQ(lines[0], json::array({"complete, ", "80\u00a0steps"}));
+  for (std::size_t i = 0; i + 1 < lines[1].size(); ++i) {
+    const std::string line = lines[1][i];
+    const std::string next = lines[1][i + 1];
+    EXPECT_TRUE(std::string("/_,-").find(line.back()) != std::string::npos || next[0] == '.')
+        << line << " | " << next;
+  }
+  EXPECT_GT(lines[1].size(), 4U);
+  // Neither do cells touch the line beside the first column.
+  EXPECT_GE(browser().evaluate("parseFloat(getComputedStyle(document.querySelector("
+                               "'table:not(.heat) td:nth-child(2)')).paddingLeft)"),
+            6);
 }
 
 TEST_F(ReportPage, EveryChartHasItsKey) {

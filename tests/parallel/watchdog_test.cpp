@@ -15,9 +15,10 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-Outcome run_job(const std::string& how, int ranks, double seconds) {
-  return shell(fmt::format("timeout -k 5 45 '{}' --oversubscribe --bind-to none -n {} '{}' {} {}",
-                           PRECIS_MPIEXEC, ranks, PRECIS_STUCK_RANK, how, seconds));
+Outcome run_job(const std::string& how, int ranks, double seconds,
+                const std::string& keys = "--bind-to none") {
+  return shell(fmt::format("timeout -k 5 45 '{}' --oversubscribe {} -n {} '{}' {} {}",
+                           PRECIS_MPIEXEC, keys, ranks, PRECIS_STUCK_RANK, how, seconds));
 }
 
 void expect_one_report(const Outcome& job) {
@@ -70,6 +71,20 @@ TEST(Watchdog, NamesARankThatHasLeft) {
   EXPECT_EQ(job.status, 1);
   EXPECT_THAT(job.output, AllOf(HasSubstr("receive from rank 1"),
                                 HasSubstr("barrier on 'end of the command'")));
+}
+
+TEST(Watchdog, IsSilentOverARankThatEndsForAReasonThatItHasTold) {
+  const Outcome job = run_job("ended", 3, 1000.0);
+  EXPECT_EQ(job.status, 75) << job.output;
+  EXPECT_THAT(job.output, Not(HasSubstr("precis: rank")));
+}
+
+TEST(Watchdog, EndsTheRanksThatALauncherLeavesWhenOneHasEnded) {
+  // With recovery mpirun leaves the others, and ends with 0 in any case.
+  const Outcome job = run_job("ended", 2, 1000.0, "--enable-recovery");
+  EXPECT_NE(job.status, 124) << job.output;
+  EXPECT_EQ(count_of(job.output, "precis: rank"), 1) << job.output;
+  EXPECT_THAT(job.output, AllOf(HasSubstr("precis: rank 1 (pid "), HasSubstr("has ended the job")));
 }
 
 TEST(Watchdog, WaitsForASlowRankThatTicks) {

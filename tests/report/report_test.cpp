@@ -106,6 +106,7 @@ TEST(Report, OfAWholeRunHasNoProblems) {
 TEST(Report, OfSeveralRunsComparesThem) {
   const TemporaryFolder folder;
   fill_ppo(folder / "a/ppo", 40, "128");
+  fill(folder / "a/ppo", {{"policy.h5", ""}});
   fill_ppo(folder / "b/ppo", 20, "64");
   const Report report = make_report(
       {.folders = {(folder / "a").string(), (folder / "b").string()}, .posts = {}, .title = "Two"});
@@ -114,11 +115,31 @@ TEST(Report, OfSeveralRunsComparesThem) {
   EXPECT_THAT(
       report.html,
       HasSubstr(
-          "<td dir=\"auto\">ppo.batch</td><td dir=\"auto\">128</td><td dir=\"auto\">64</td>"));
+          "<td dir=\"auto\">ppo<wbr>.batch</td><td dir=\"auto\">128</td><td dir=\"auto\">64</td>"));
   EXPECT_THAT(report.html, Not(HasSubstr("<td dir=\"auto\">seed</td>"))) << "it does not differ";
   EXPECT_THAT(report.html,
               HasSubstr("<span class=\"key k0\">a</span><span class=\"key k1\">b</span>"));
   EXPECT_THAT(report.html, HasSubstr("KL to the reference policy, nats per summary: exact"));
+  EXPECT_THAT(report.html, HasSubstr("<td dir=\"auto\">complete, 40\u00a0steps</td>"));
+}
+
+TEST(Report, ChartsOfSeveralRunsSayWhichLinesAreOfValidation) {
+  const TemporaryFolder folder;
+  for (const char* run : {"a", "b"}) {
+    std::string metrics;
+    for (int step = 1; step <= 100; ++step) {
+      metrics += fmt::format("{{\"step\":{},\"loss\":{},\"accuracy\":0.5{}}}\n", step,
+                             step == 50 ? 70.0 : 1.0 / step,
+                             step % 25 == 0 ? fmt::format(",\"valid_loss\":{}", 2.0 / step) : "");
+    }
+    fill(folder / "loop" / run, {{"metrics.jsonl", metrics}, {"deck.cfg", ""}, {"log.txt", ""}});
+  }
+  const std::string html = report_of(folder / "loop").html;
+  EXPECT_THAT(html,
+              HasSubstr("<span class=\"key k1\">b</span><span class=\"key "
+                        "dotted\">validation</span><span class=\"key pale\">each step</span>"));
+  EXPECT_THAT(html, HasSubstr("\nb, validation 0.02"));
+  EXPECT_THAT(html, HasSubstr("single steps, at a chart's edge where they lie beyond it."));
 }
 
 TEST(Report, OfALoopFindsItsStagesAndTables) {
@@ -153,14 +174,14 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
                            "0.714 (0.670 to 0.750)",
                            "Agreement of the reward model",
                            "Agreement by confidence",
-                           "The calibration error is 0.0417;",
+                           "The calibration error is 0.042;",
                            "would be 0.011 to 0.052",
-                           "Brier score: 0.19 (0.15 to 0.23)",
+                           "Brier score: 0.190 (0.150 to 0.230)",
                            "how often the higher reward was chosen",
                            "Agreement of labelers",
                            "0.40 to 0.89",
                            "accuracy, estimated (95% over pairs)",
-                           "0.8 (0.6 to 0.9)",
+                           "0.800 (0.600 to 0.900)",
                            "over time",
                            "below 5.</p>",
                            "Over-optimisation",
@@ -171,7 +192,9 @@ TEST(Report, OfALoopFindsItsStagesAndTables) {
                            ">Supervised fine-tuning</h2>"}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
-  EXPECT_THAT(report.html, HasSubstr("0.8 (0.71 to 0.87)"));
+  EXPECT_THAT(
+      report.html,
+      HasSubstr("agreement with gold</td><td class=\"number\">0.800 (0.710 to 0.870)</td>"));
   EXPECT_THAT(report.html, Not(HasSubstr("agreement low")));
   EXPECT_THAT(report.html, HasSubstr("batch, b1 to b2"));
   EXPECT_THAT(report.html, HasSubstr(">too few judgements to tell</td>"));

@@ -44,7 +44,7 @@ TEST(Report, TablesHaveTheTerminalsNamesAndSayTheirTemperature) {
         "2,000 posts, one sample per policy and post, sampled at temperature 1, judged by the gold",
         "500 posts, 16 samples of each at temperature 0.7",
         "<td class=\"number\">1.500 (1.250 to 1.750)</td>", "Reward of the best of n",
-        "PPO, wins against the first policy at equal length: every one is longer."}) {
+        "PPO, wins against SFT at equal length: every one is longer."}) {
     EXPECT_THAT(report.html, HasSubstr(part));
   }
   // The lines of the terminal, in its order and with its digits.
@@ -81,6 +81,27 @@ TEST(Report, ARateThatCannotBeGivenSaysWhyBelowTheTable) {
       html,
       HasSubstr("PPO, wins against the first policy at equal length: length &lt;alone&gt; tells."));
   EXPECT_LT(html.find("gold score"), html.find("length, words"));
+}
+
+TEST(Report, AgreementIsInWordsAndWithThreeDecimals) {
+  const TemporaryFolder folder;
+  fill(
+      folder / "run",
+      {{"agreement.json",
+        R"({"pairs":999,"accuracy":0.67167,"accuracy_low":0.64187,"accuracy_high":0.70015,"ties":0,"gold_pairs":855,"gold_agreement":0.81287,"gold_agreement_low":0.78488,"gold_agreement_high":0.83797,"labeler_gold_agreement":0.81754,"labeler_gold_agreement_low":0.79030,"labeler_gold_agreement_high":0.84196,"calibration":{"ece":0.14462,"ece_if_calibrated":{"low":0.01625,"high":0.0426},"log_loss":{"mean":0.000012,"low":0.00001,"high":0.000014},"bins":[{"predicted":0.7,"chosen":{"rate":0.66,"low":0.35,"high":0.88}}]}})"}});
+  const std::string html = report_of(folder / "run").html;
+  for (const char* part :
+       {">accuracy</td><td class=\"number\">0.672 (0.642 to 0.700)</td>",
+        ">pairs without a tie under gold</td><td class=\"number\">855</td>",
+        ">agreement with gold</td><td class=\"number\">0.813 (0.785 to 0.838)</td>",
+        ">labelers&#39; agreement with gold</td><td class=\"number\">0.818 (0.790 to 0.842)</td>",
+        "The calibration error is 0.145; on so many pairs that of a calibrated model would be "
+        "0.016 "
+        "to 0.043.",
+        "Log loss: 1.2e-5 (1e-5 to 1.4e-5)."}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+  EXPECT_THAT(html, Not(HasSubstr("gold pairs")));
 }
 
 /// The classes of colour at the ends of a method's lines, in the order of the charts.

@@ -3,6 +3,7 @@
 
 #include "device/device.hpp"
 #include "kernels/exact_sum.hpp"
+#include "rlhf/advantages.hpp"
 #include "rlhf/rewards.hpp"
 #include "rlhf/support.hpp"
 

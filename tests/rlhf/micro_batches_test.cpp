@@ -94,7 +94,7 @@ class MicroBatches : public testing::Test {
 TEST_F(MicroBatches, OfSft) {
   std::vector<Example> examples;
   for (const Text& text : texts) {
-    examples.push_back({.row = {}, .query = text.prompt, .response = text.response});
+    examples.emplace_back(SummaryRow(), text.prompt, text.response);
   }
   for (const bool tied : {true, false}) {
     expect_same_bits([&](std::int64_t budget) {

@@ -72,7 +72,8 @@ class PlannedMemoryOf : public testing::Test {
                        .model = plan.model,
                        .ranks = world,
                        .micro_batch_tokens = plan.train.micro_batch_tokens});
-    Optimizer optimizer(device, plan.model.parameters);
+    const DataParts parts = data_parts(plan.train.data_parts, 0, 1);
+    Optimizer optimizer(device, plan.model.parameters, parts.mine());
     std::optional<Parameters> best;
     if (plan.train.keep == KeepModel::best) {
       best.emplace(device, plan.model.parameters.specs());
@@ -80,8 +81,11 @@ class PlannedMemoryOf : public testing::Test {
     StepRows step_rows(objective->facts().rows, plan.train.batch, plan.seed);
     for (std::int64_t step = 0; step < plan.train.steps; ++step) {
       const auto rows = step_rows.of(step);
-      optimizer.zero_gradients();
-      (void)accumulate(pipeline, *objective, rows, objective->weight(rows), optimizer.gradients());
+      optimizer.form_gradients([&](std::int64_t part, Parameters& gradients) {
+        const auto [begin, end] = parts.rows_of(part, std::ssize(rows));
+        const std::vector<std::int64_t> mine(rows.begin() + begin, rows.begin() + end);
+        (void)accumulate(pipeline, *objective, mine, objective->weight(rows), gradients);
+      });
       (void)optimizer.reduce(data_parallel, 1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
@@ -93,11 +97,11 @@ TEST_F(PlannedMemoryOf, Sft) {
   std::vector<Example> examples;
   std::vector<std::int64_t> lengths;
   for (const Text& text : texts()) {
-    examples.push_back({.row = {}, .query = text.prompt, .response = text.response});
+    examples.emplace_back(SummaryRow(), text.prompt, text.response);
     lengths.push_back(std::ssize(text.prompt) + std::ssize(text.response));
   }
   Model model = model_of(ModelKind::language);
-  const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600};
+  const TrainOptions options{.steps = 4, .batch = 16, .micro_batch_tokens = 600, .data_parts = 4};
   const TrainingPlan plan{.model = model,
                           .train = options,
                           .seed = 4,
@@ -140,7 +144,7 @@ TEST_F(PlannedMemoryOf, RewardTraining) {
 TEST_F(PlannedMemoryOf, Ppo) {
   std::vector<Example> prompts;
   for (const Text& text : texts()) {
-    prompts.push_back({.row = {}, .query = text.prompt, .response = {}});
+    prompts.emplace_back(SummaryRow(), text.prompt, std::vector<std::int32_t>());
   }
   const ModelConfig language = config_of(ModelKind::language);
   const ModelConfig reward = config_of(ModelKind::reward);
@@ -153,19 +157,21 @@ TEST_F(PlannedMemoryOf, Ppo) {
   options.mini_batches = 2;
   options.max_sequences = 12;
   const TrainOptions train{.steps = 2, .micro_batch_tokens = 600};
-  const PpoPlan plan{.layout = layout,
-                     .policy = language,
-                     .reference = language,
-                     .reward = reward,
-                     .value = value,
-                     .tokenizer = no_tokenizer,
-                     .prompts = prompts,
-                     .shown = prompts,
-                     .options = options,
-                     .train = train,
-                     .max_response_tokens = 15,
-                     .seed = 5};
-  const MemoryCount planned = planned_memory(plan, device, 0);
+  const auto plan_on = [&](const RoleLayout& ranks) {
+    return PpoPlan{.layout = ranks,
+                   .policy = language,
+                   .reference = language,
+                   .reward = reward,
+                   .value = value,
+                   .tokenizer = no_tokenizer,
+                   .prompts = prompts,
+                   .shown = prompts,
+                   .options = options,
+                   .train = train,
+                   .max_response_tokens = 15,
+                   .seed = 5};
+  };
+  const MemoryCount planned = planned_memory(plan_on(layout), device, 0);
 
   RoleModels models;
   models.policy = model_of(ModelKind::language);
@@ -200,18 +206,7 @@ TEST_F(PlannedMemoryOf, Ppo) {
 
   // On ranks of their own each role holds less, and the learner the most.
   const RoleLayout dedicated = plan_roles(Placement::dedicated, {}, 3);
-  const PpoPlan on_three{.layout = dedicated,
-                         .policy = language,
-                         .reference = language,
-                         .reward = reward,
-                         .value = value,
-                         .tokenizer = no_tokenizer,
-                         .prompts = prompts,
-                         .shown = prompts,
-                         .options = options,
-                         .train = train,
-                         .max_response_tokens = 15,
-                         .seed = 5};
+  const PpoPlan on_three = plan_on(dedicated);
   const MemoryCount rollout = planned_memory(on_three, device, 0);
   const MemoryCount scorer = planned_memory(on_three, device, 1);
   const MemoryCount learner = planned_memory(on_three, device, 2);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "rlhf/advantages.hpp"
 #include "rlhf/support.hpp"
 
 namespace precis {

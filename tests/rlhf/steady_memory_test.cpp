@@ -5,6 +5,7 @@
 #include "model/tiny.hpp"
 #include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
+#include "rlhf/advantages.hpp"
 #include "rlhf/learner.hpp"
 #include "rlhf/reward.hpp"
 #include "rlhf/rewards.hpp"
@@ -62,7 +63,7 @@ class SteadyMemory : public testing::Test {
 TEST_F(SteadyMemory, OfSft) {
   std::vector<Example> examples;
   for (const Text& text : ragged_texts(6, 61)) {
-    examples.push_back({.row = {}, .query = text.prompt, .response = text.response});
+    examples.emplace_back(SummaryRow(), text.prompt, text.response);
   }
   Model model = model_of(ModelKind::language);
   SftObjective objective(machine, model, world, examples, examples, SftLoss::response,
@@ -85,7 +86,7 @@ TEST_F(SteadyMemory, OfRewardTraining) {
 TEST_F(SteadyMemory, OfPpo) {
   std::vector<Example> prompts;
   for (const Text& text : ragged_texts(6, 61)) {
-    prompts.push_back({.row = {}, .query = text.prompt, .response = {}});
+    prompts.emplace_back(SummaryRow(), text.prompt, std::vector<std::int32_t>());
   }
   Model policy = model_of(ModelKind::language);
   Model value = model_of(ModelKind::value);

@@ -361,7 +361,7 @@ TEST_F(PpoFailures, AChangedKeyOfAContinuedRun) {
   // Placement, threads and ranks may change.
   const Outcome moved = run(fixture_->ppo("begun", 3, {"--placement", "dedicated"}));
   EXPECT_EQ(moved.status, 0) << moved.output;
-  EXPECT_THAT(moved.output, HasSubstr("agrees to rounding only"));
+  EXPECT_THAT(moved.output, HasSubstr("else it agrees to rounding"));
 }
 
 TEST_F(PpoFailures, ChangedInputsOfAContinuedRun) {

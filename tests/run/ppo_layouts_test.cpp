@@ -74,6 +74,22 @@ TEST_F(PpoLayouts, AgreeOnLossesWhenTheyReplayTheSameResponses) {
   }
 }
 
+TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
+  const std::vector<std::string> parts{"--exact.data_parts", "4", "--ppo.mini_batches", "4"};
+  const auto start_parts = [&](const std::string& name, int ranks, std::vector<std::string> keys) {
+    keys.insert(keys.end(), parts.begin(), parts.end());
+    start(name, ranks, keys);
+  };
+  start_parts("parts_one", 1, {});
+  start_parts("parts_two", 2, small_micro_batches);
+  start_parts("parts_four", 4, {});
+  start_parts("parts_dedicated", 4, {"--placement", "dedicated", "--learner.grid", "dp=2"});
+  for (const char* name : {"parts_two", "parts_four", "parts_dedicated"}) {
+    SCOPED_TRACE(name);
+    expect_same_run(folder("parts_one"), folder(name), 3);
+  }
+}
+
 TEST_F(PpoLayouts, AreReproducibleToTheBit) {
   start("first", 4, {"--placement", "dedicated", "--ppo.mini_batches", "2"});
   start("second", 4, {"--placement", "dedicated", "--ppo.mini_batches", "2"});

@@ -1,5 +1,6 @@
 #include "train/optimizer.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -81,6 +82,31 @@ TEST_P(OptimizerTest, TheNormIsKnownBeforeAnythingChanges) {
   for (const float value : values(bias)) {
     EXPECT_EQ(value, 0.0F);
   }
+}
+
+TEST_P(OptimizerTest, PartsAreAddedInATreeWithBothGradientsOfATiedEmbedding) {
+  Optimizer of_parts(device, model.parameters, 4);
+  const auto head = [](std::int64_t part) { return 1.0F / static_cast<float>(3 + part); };
+  const auto rows = [](std::int64_t part) { return 1e5F / static_cast<float>(7 + part); };
+  std::vector<std::int64_t> order;
+  of_parts.form_gradients([&](std::int64_t part, Parameters& gradients) {
+    order.push_back(part);
+    const int token = gradients.find("embedding/token");
+    const int embedded = gradients.find(embedded_rows_gradient);
+    ASSERT_GE(embedded, 0);
+    for (const auto& [index, value] :
+         {std::pair(token, head(part)), std::pair(embedded, rows(part))}) {
+      const auto held = device.to_host<float>(gradients.at(index));
+      EXPECT_THAT(held, testing::Each(0.0F)) << "a part begins with zeros";
+      device.backend().fill(device.queue(), gradients.at(index), value);
+    }
+  });
+  EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3));
+  (void)of_parts.reduce(alone, 0);
+  const auto part = [&](std::int64_t i) { return head(i) + rows(i); };
+  const float expected = (part(0) + part(1)) + (part(2) + part(3));
+  EXPECT_THAT(device.to_host<float>(of_parts.gradients().at("embedding/token")),
+              testing::Each(expected));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, OptimizerTest, testing::ValuesIn(backends_under_test()),

@@ -75,6 +75,7 @@ function setLean(side) {
 
 /** `reason` is a name of `reasons`, '' to ask for one, null to judge after all. */
 function setCannot(reason) {
+  const {at} = state;
   choose((answer) => {
     answer.cannot = reason;
     if (reason !== null) {
@@ -82,8 +83,31 @@ function setCannot(reason) {
       answer.lean = null;
     }
   });
-  if (isJudging() && ['reason', 'note'].includes(missingOf(answerNow())[0])) {
+  if (state.at !== at) {
+    return;
+  }
+  if (['reason', 'note'].includes(missingOf(answerNow())[0])) {
     focusMissing();
+  } else if (reason) {
+    reasonButton(reason).focus();
+  }
+}
+
+function reasonButton(reason) {
+  return byId('reason-buttons').querySelector(`[data-reason=${reason}]`);
+}
+
+/** To ask for a reason, or to judge after all. */
+function turnCannot() {
+  setCannot(answerNow().cannot === null ? '' : null);
+}
+
+/** Chooses on the scale, or among the reasons where one is asked for. */
+function chooseByDigit(digit) {
+  if (answerNow().cannot === null) {
+    setScale(digit);
+  } else if (digit <= Object.keys(reasons).length) {
+    setCannot(Object.keys(reasons)[digit - 1]);
   }
 }
 
@@ -199,6 +223,7 @@ function download() {
 
 function openHelp() {
   byId('help').showModal();
+  byId('help').scrollTop = 0;  // not where it was left the last time
 }
 
 const actions = {
@@ -206,7 +231,7 @@ const actions = {
   ArrowRight: () => wantsLean() ? setLean('right') : goTo(state.at + 1),
   ArrowLeft: () => wantsLean() ? setLean('left') : goTo(state.at - 1),
   Backspace: goBack,
-  0: () => answerNow().cannot === null ? setCannot('') : byId('reason-buttons').firstElementChild.focus(),
+  0: turnCannot,
   n: () => byId('note').focus(),
   a: () => answerNow().scale === 5 && setLean('left'),
   b: () => answerNow().scale === 5 && setLean('right'),
@@ -216,6 +241,9 @@ const actions = {
 function wantsLean() {
   return missingOf(answerNow())[0] === 'lean';
 }
+
+/** Buttons that Enter presses. A reason that is chosen already is none: from there Enter goes on. */
+const pressedByEnter = '#bar button, #turn button, #reasons button:not([aria-pressed=true]), #cannot';
 
 function onKey(event) {
   const {target} = event;
@@ -250,9 +278,8 @@ function onKey(event) {
     setAxis(target.dataset.side, target.dataset.axis, Number(key));
     leaveAxis(target);
   } else if (/^[1-9]$/.test(key)) {
-    setScale(Number(key));
-  } else if (key === 'Enter' && target.matches('#bar button, #turn button, #reasons button, #cannot') &&
-             !target.closest('[hidden]')) {
+    chooseByDigit(Number(key));
+  } else if (key === 'Enter' && target.matches(pressedByEnter) && !target.closest('[hidden]')) {
     return;  // the button's own
   } else if (Object.hasOwn(actions, key)) {
     actions[key]();
@@ -270,10 +297,11 @@ function listen() {
       setScale(Number(button.dataset.value));
     }
   });
-  byId('cannot').addEventListener('click', () => setCannot(answerNow().cannot === null ? '' : null));
+  byId('cannot').addEventListener('click', turnCannot);
   byId('reason-buttons').addEventListener('click', ({target}) => {
-    if (target.dataset.reason) {
-      setCannot(target.dataset.reason);
+    const button = target.closest('button');
+    if (button) {
+      setCannot(button.dataset.reason);
     }
   });
   byId('goes-on').addEventListener('change', ({target}) => {

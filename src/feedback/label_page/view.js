@@ -35,13 +35,16 @@ function buildPage() {
     button.setAttribute('aria-keyshortcuts', value);
     byId('scale-buttons').append(button);
   }
-  byId('reason-buttons').append(...Object.entries(reasons).map(([reason, text]) => {
-    const button = element('button', {type: 'button', textContent: text});
+  byId('reason-buttons').append(...Object.entries(reasons).map(([reason, text], index) => {
+    const button = element(
+        'button', {type: 'button'},
+        [element('b', {textContent: index + 1}), element('span', {textContent: text})]);
     button.dataset.reason = reason;
+    button.setAttribute('aria-label', text);
+    button.setAttribute('aria-keyshortcuts', index + 1);
     return button;
   }));
   byId('goes-on-box').hidden = data.axes;
-  byId('axes').hidden = !data.axes;
   byId('axes-keys').hidden = !data.axes;
   if (data.axes) {
     for (const side of sides) {
@@ -168,6 +171,7 @@ function showAnswer(state) {
   byId('lean').hidden = answer.scale !== 5;
   byId('cannot').setAttribute('aria-pressed', answer.cannot !== null);
   byId('reasons').hidden = answer.cannot === null;
+  byId('axes').hidden = !data.axes || answer.cannot !== null;
   for (const button of byId('reason-buttons').children) {
     button.setAttribute('aria-pressed', button.dataset.reason === answer.cannot);
   }

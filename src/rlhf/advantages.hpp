@@ -1,8 +1,10 @@
-// Generalized advantage estimation.
+// Generalized advantage estimation, and the whitening of a batch's advantages.
 #pragma once
 
 #include <span>
 #include <vector>
+
+#include "rlhf/experience.hpp"
 
 namespace precis {
 
@@ -19,5 +21,8 @@ struct Advantages {
                                                 std::span<const float> values,
                                                 std::span<const double> discounts, double lambda,
                                                 double bootstrap);
+
+/// (A - mean) / sqrt(variance + 1e-8), biased variance over all response tokens of the batch.
+void whiten(std::span<Experience> batch);
 
 }  // namespace precis

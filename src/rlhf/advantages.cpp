@@ -1,6 +1,9 @@
-#include "rlhf/gae.hpp"
+#include "rlhf/advantages.hpp"
 
 #include <cassert>
+#include <cmath>
+
+#include "rlhf/mean_and_variance.hpp"
 
 namespace precis {
 
@@ -20,6 +23,22 @@ Advantages generalized_advantages(std::span<const float> rewards, std::span<cons
     next_value = value;
   }
   return out;
+}
+
+void whiten(std::span<Experience> batch) {
+  const MeanAndVariance advantages = mean_and_variance([&](auto&& visit) {
+    for (const Experience& e : batch) {
+      for (const float advantage : e.advantages) {
+        visit(static_cast<double>(advantage));
+      }
+    }
+  });
+  const double scale = 1.0 / std::sqrt(advantages.variance + 1e-8);
+  for (Experience& e : batch) {
+    for (float& advantage : e.advantages) {
+      advantage = static_cast<float>((static_cast<double>(advantage) - advantages.mean) * scale);
+    }
+  }
 }
 
 }  // namespace precis

@@ -1,4 +1,4 @@
-// What a rank asks for at the end of a step: a stop with its cause, a checkpoint, or nothing.
+// Requests to stop before a run's last step: a signal, the end of the allocation, so many steps.
 #pragma once
 
 #include <cstdint>
@@ -8,27 +8,28 @@
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "parallel/rank_group.hpp"
+#include "train/allocation_end.hpp"
 #include "train/stopping.hpp"
 
 namespace precis {
 
-/// The largest wish of all ranks counts. A signal's is `signal_received` plus its number.
-enum Wish : std::int64_t {
-  go_on,
-  checkpoint,
-  stop_after,
-  end_of_allocation,
-  signal_received = 1000
-};
+/// What a rank asks for at the end of a step; the largest of all ranks counts.
+namespace request {
+inline constexpr std::int64_t go_on = 0;
+inline constexpr std::int64_t checkpoint = 1;
+inline constexpr std::int64_t stop_after = 2;
+inline constexpr std::int64_t end_of_allocation = 3;
+inline constexpr std::int64_t signal_received = 1000;  ///< plus the signal's number
+}  // namespace request
 
 /// What may end a launch before the run's last step: a signal, the end of the allocation, or as
 /// many steps as were asked for.
-class StopWishes {
+class StopRequests {
  public:
   /// `stop_after`: steps of this launch, 0 for no limit.
-  StopWishes(RankGroup& world, Log& log, std::int64_t stop_after);
-  StopWishes(const StopWishes&) = delete;
-  StopWishes& operator=(const StopWishes&) = delete;
+  StopRequests(RankGroup& world, Log& log, std::int64_t stop_after);
+  StopRequests(const StopRequests&) = delete;
+  StopRequests& operator=(const StopRequests&) = delete;
 
   /// By the key `end_time` or by Slurm, see `find_allocation_end`.
   void find_end(const std::string& end_time) {
@@ -38,11 +39,11 @@ class StopWishes {
   void begin_watch();
   void end_watch() { signals_.reset(); }
 
-  /// This rank's wish after so many steps of the launch, if another step and a save may take
+  /// This rank's request after so many steps of the launch, if another step and a save may take
   /// `seconds`: a stop, or `go_on`.
-  [[nodiscard]] std::int64_t wish(std::int64_t steps, double seconds) const;
+  [[nodiscard]] std::int64_t request_after(std::int64_t steps, double seconds) const;
   /// The cause of a stop that the ranks have agreed on, in words.
-  [[nodiscard]] std::string cause_of(std::int64_t wish) const;
+  [[nodiscard]] std::string cause_of(std::int64_t stop) const;
 
  private:
   RankGroup& world_;

@@ -1,4 +1,4 @@
-#include "train/stop_wishes.hpp"
+#include "train/stop_requests.hpp"
 
 #include <fmt/format.h>
 
@@ -16,10 +16,10 @@ constexpr double margin_seconds = 20;
 
 }  // namespace
 
-StopWishes::StopWishes(RankGroup& world, Log& log, std::int64_t stop_after)
+StopRequests::StopRequests(RankGroup& world, Log& log, std::int64_t stop_after)
     : world_(world), log_(log), stop_after_(stop_after) {}
 
-void StopWishes::begin_watch() {
+void StopRequests::begin_watch() {
   const auto mpirun = find_mpirun();
   if (allocation_end_) {
     log_.info("The allocation ends at {} ({}): the run saves and stops before.",
@@ -29,38 +29,39 @@ void StopWishes::begin_watch() {
     log_.info("{}", how_to_stop(*mpirun));
   }
   signals_.emplace(
-      [this, mpirun](const StopSignals::Wish& wish) {
-        log_.info("{}", acknowledgement(wish, mpirun));
+      [this, mpirun](const StopSignals::Request& asked) {
+        log_.info("{}", acknowledgement(asked, mpirun));
       },
       [this](int signal) {
         if (world_.rank() == 0) {
           log_.error("{} twice within five seconds: ended without saving.", signal_name(signal));
         }
+        world_.progress().end();
         end_without_partial_outputs(signal);
       });
 }
 
-std::int64_t StopWishes::wish(std::int64_t steps, double seconds) const {
+std::int64_t StopRequests::request_after(std::int64_t steps, double seconds) const {
   if (const int signal = signals_->received(); signal != 0) {
-    return Wish::signal_received + signal;
+    return request::signal_received + signal;
   }
   if (allocation_end_) {
     const double left =
         std::chrono::duration<double>(allocation_end_->time - std::chrono::system_clock::now())
             .count();
     if (left < 2 * seconds + margin_seconds) {
-      return Wish::end_of_allocation;
+      return request::end_of_allocation;
     }
   }
-  return stop_after_ > 0 && steps >= stop_after_ ? Wish::stop_after : Wish::go_on;
+  return stop_after_ > 0 && steps >= stop_after_ ? request::stop_after : request::go_on;
 }
 
-std::string StopWishes::cause_of(std::int64_t wish) const {
-  if (wish >= Wish::signal_received) {
+std::string StopRequests::cause_of(std::int64_t stop) const {
+  if (stop >= request::signal_received) {
     return fmt::format("{} was received",
-                       signal_name(static_cast<int>(wish - Wish::signal_received)));
+                       signal_name(static_cast<int>(stop - request::signal_received)));
   }
-  if (wish == Wish::end_of_allocation) {
+  if (stop == request::end_of_allocation) {
     return allocation_end_ ? fmt::format("the allocation ends at {} ({})",
                                          utc_time(allocation_end_->time), allocation_end_->said_by)
                            : "the allocation of another rank ends";

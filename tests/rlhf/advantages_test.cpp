@@ -1,5 +1,5 @@
 // Generalized advantage estimation against vectors of three other projects, and by hand.
-#include "rlhf/gae.hpp"
+#include "rlhf/advantages.hpp"
 
 #include <gtest/gtest.h>
 
