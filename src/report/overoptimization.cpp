@@ -43,7 +43,7 @@ Measured measured_in(const nlohmann::json& row, const std::string& field) {
           number_in(row, (field + "_high").c_str()).value_or(nothing)};
 }
 
-/// The policies of one method, by rising KL.
+/// The policies of each method, in the order of the file: that of the steps of a run.
 std::vector<std::vector<Policy>> by_method(std::vector<Policy> policies) {
   std::vector<std::vector<Policy>> methods;
   for (Policy& policy : policies) {
@@ -54,9 +54,6 @@ std::vector<std::vector<Policy>> by_method(std::vector<Policy> policies) {
       found = methods.insert(methods.end(), std::vector<Policy>{});
     }
     found->push_back(std::move(policy));
-  }
-  for (auto& method : methods) {
-    std::ranges::stable_sort(method, {}, &Policy::kl);
   }
   return methods;
 }
@@ -110,14 +107,15 @@ Series rescaled(Series series) {
 
 std::string charts_html(const std::vector<std::vector<Policy>>& methods) {
   const std::string x_label = "square root of the KL to the first policy, in nats per summary";
-  LineChart together{.title =
-                         "Reward-model score and gold score: rise since the smallest KL, over each "
-                         "one's largest rise",
-                     .x_label = x_label,
-                     .series = {},
-                     .level = 0,
-                     .level_name = "no rise",
-                     .wide = true};
+  LineChart together{
+      .title =
+          "Reward-model score and gold score: rise since the first policy, over each "
+          "one's largest rise",
+      .x_label = x_label,
+      .series = {},
+      .level = 0,
+      .level_name = "no rise",
+      .wide = true};
   LineChart reward{.title = "Reward-model score", .x_label = "square root of the KL", .series = {}};
   LineChart gold{.title = "Gold score", .x_label = "square root of the KL", .series = {}};
   // Where a score never rises, its largest rise is no measure of it.

@@ -171,7 +171,6 @@ std::vector<SampleColumn> sample_columns(const std::vector<ReportedRun>& runs) {
     }
     columns.push_back(std::move(last));
   }
-  columns.resize(std::min(columns.size(), most_columns));
   return columns;
 }
 
@@ -211,9 +210,24 @@ std::vector<fs::path> post_files(const ReportOptions& options, const ReportFiles
   return files;
 }
 
+/// Takes away what does not fit beside the others; returns a sentence that says so, or nothing.
+std::string leave_out_columns(std::vector<SampleColumn>& columns) {
+  if (columns.size() <= most_columns) {
+    return "";
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = most_columns; i < columns.size(); ++i) {
+    names.push_back(columns[i].name);
+  }
+  columns.resize(most_columns);
+  return fmt::format("<p class=\"note\" dir=\"auto\">Not shown beside them: {}.</p>\n",
+                     escaped(joined(names, "; ")));
+}
+
 std::string samples_section(const ReportOptions& options, const ReportFiles& found,
                             const std::vector<ReportedRun>& runs) {
-  const std::vector<SampleColumn> columns = sample_columns(runs);
+  std::vector<SampleColumn> columns = sample_columns(runs);
+  const std::string left_out = leave_out_columns(columns);
   std::set<std::string> ids;
   for (const SampleColumn& column : columns) {
     for (const auto& [id, text] : column.texts) {
@@ -231,7 +245,7 @@ std::string samples_section(const ReportOptions& options, const ReportFiles& fou
   if (!ids.empty()) {
     posts.merge(find_posts(ids, post_files(options, found, runs)));
   }
-  return samples_html(columns, posts);
+  return samples_html(columns, posts) + left_out;
 }
 
 /// Decodes with the run's own tokenizer, from its model or the file that its deck names; to nothing

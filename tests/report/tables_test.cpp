@@ -141,5 +141,34 @@ TEST(Report, AMethodKeepsItsColourWhereItsGoldScoreNeverRises) {
   EXPECT_EQ(colours_of(together, "gold, careful")[0], colours_of(together, "careful")[1]);
 }
 
+TEST(Report, PoliciesAreJoinedInTheOrderOfTheirStepsNotOfTheirKl) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  fill(run, {{"overoptimize.jsonl",
+              "{\"name\":\"SFT\",\"kl\":0,\"reward\":0,\"gold\":0.5}\n"
+              "{\"name\":\"step 10\",\"kl\":9,\"reward\":2,\"gold\":0.1}\n"
+              "{\"name\":\"step 20\",\"kl\":1,\"reward\":1,\"gold\":0.7}\n"}});
+  const std::string html = report_of(run).html;
+  const std::regex line(R"(M([0-9.]+) [0-9.]+L([0-9.]+) [0-9.]+L([0-9.]+) [0-9.]+)");
+  std::smatch points;
+  ASSERT_TRUE(std::regex_search(html, points, line));
+  EXPECT_LT(std::stod(points[1]), std::stod(points[3]));
+  EXPECT_LT(std::stod(points[3]), std::stod(points[2]));
+}
+
+TEST(Report, SaysWhichRunsSamplesAreNotShown) {
+  const TemporaryFolder folder;
+  for (int i = 1; i <= 7; ++i) {
+    fill(folder / fmt::format("loop/run{}", i),
+         {{"metrics.jsonl", "{\"step\":1,\"loss\":0.7,\"seconds\":1}\n"},
+          {"deck.cfg", "[sft]\nloss = all\n"},
+          {"log.txt", ""},
+          {"samples.jsonl",
+           "{\"step\":1,\"id\":\"7\",\"response\":\"a summary\",\"finish\":\"eos\"}\n"}});
+  }
+  const std::string html = report_of(folder / "loop").html;
+  EXPECT_THAT(html, HasSubstr("Not shown beside them: run6 sft, step 1; run7 sft, step 1."));
+}
+
 }  // namespace
 }  // namespace precis
