@@ -2,19 +2,19 @@
 
 #include <utility>
 
-#include "rlhf/packer.hpp"
+#include "rlhf/message_bytes.hpp"
 
 namespace precis {
 
 Bytes pack(const Episode& episode) {
-  Packer packer;
-  visit_episode(episode, packer);
-  return std::move(packer.bytes);
+  ToBytes to;
+  visit_episode(episode, to);
+  return std::move(to.bytes);
 }
 
 void unpack(std::span<const std::byte>& bytes, Episode& episode) {
-  Unpacker unpacker{bytes};
-  visit_episode(episode, unpacker);
+  FromBytes from{bytes};
+  visit_episode(episode, from);
 }
 
 }  // namespace precis

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "rlhf/packer.hpp"
+#include "rlhf/message_bytes.hpp"
 
 namespace precis {
 namespace {
@@ -24,14 +24,14 @@ void visit_experience(AnExperience& e, Visitor& field) {
 }  // namespace
 
 Bytes pack(const Experience& experience) {
-  Packer packer;
-  visit_experience(experience, packer);
-  return std::move(packer.bytes);
+  ToBytes to;
+  visit_experience(experience, to);
+  return std::move(to.bytes);
 }
 
 void unpack(std::span<const std::byte>& bytes, Experience& experience) {
-  Unpacker unpacker{bytes};
-  visit_experience(experience, unpacker);
+  FromBytes from{bytes};
+  visit_experience(experience, from);
 }
 
 std::vector<Experience> whole_batch(RankGroup& ranks, std::span<const Experience> mine) {

@@ -9,7 +9,7 @@
 #include "base/signals.hpp"
 #include "parallel/rank_group.hpp"
 #include "train/allocation_end.hpp"
-#include "train/stopping.hpp"
+#include "train/signal_answers.hpp"
 
 namespace precis {
 

@@ -13,7 +13,7 @@
 namespace precis {
 
 /// Called with each field, appends it to `bytes`.
-struct Packer {
+struct ToBytes {
   Bytes bytes;
 
   void append(const void* data, std::size_t size) {
@@ -36,7 +36,7 @@ struct Packer {
 };
 
 /// Called with each field, takes it from the front of `bytes`. Throws Error if they end early.
-struct Unpacker {
+struct FromBytes {
   std::span<const std::byte>& bytes;
 
   void take(void* data, std::size_t size) {

@@ -1,4 +1,4 @@
-// Why a run stops before its last step, and what its user is told about it.
+// What a user is told when a signal comes, and the end of a run that has nothing to lose.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-#include "train/stopping.hpp"
+#include "train/signal_answers.hpp"
 
 #include <fmt/format.h>
 
