@@ -71,8 +71,9 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
           .work = {.flop = flop_a_token * number(tokens), .bytes = 0},
           .tokens = tokens,
           .seconds = timing.seconds([&] {
-            optimizer.zero_gradients();
-            (void)accumulate(pipeline, objective, rows, number(tokens), optimizer.gradients());
+            optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+              (void)accumulate(pipeline, objective, rows, number(tokens), gradients);
+            });
             (void)optimizer.reduce(data_parallel, options.clip_norm);
             optimizer.apply(model.parameters, options, 1e-5);
           })};

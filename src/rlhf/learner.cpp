@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "data/step_rows.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/exact_sum.hpp"
 #include "rlhf/rewards.hpp"

@@ -21,14 +21,8 @@ Optimizer::Optimizer(Device& device, const Parameters& layout, std::int64_t part
   }
 }
 
-void Optimizer::zero_gradients() {
-  device_->backend().fill(device_->queue(), gradients_.flat(), 0.0);
-  is_joined_ = false;
-}
-
 void Optimizer::form_gradients(const AddPart& add_part) {
   sum_parts(0, parts_, 0, gradients_, add_part);
-  is_joined_ = true;
 }
 
 void Optimizer::sum_parts(std::int64_t begin, std::int64_t end, std::size_t level, Parameters& into,
@@ -61,9 +55,6 @@ View Optimizer::joined(Parameters& gradients) {
 double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
-  if (!is_joined_) {
-    join(gradients_);
-  }
   const View gradients = joined(gradients_);
   sum_in_tree(*device_, data_parallel, gradients);
   kernels.sum_of_squares(queue, sum_of_squares_.view(), gradients, Write::overwrite);

@@ -21,10 +21,8 @@ class Optimizer {
   /// gradients)` adds those of part i, in one chain, to zeros.
   using AddPart = std::function<void(std::int64_t part, Parameters& gradients)>;
   void form_gradients(const AddPart& add_part);
-  /// The same in two calls, for one part: what backward passes add to (gradient_specs), zero after
-  /// zero_gradients().
+  /// What was formed, with the tensors of gradient_specs.
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
-  void zero_gradients();
 
   /// Sums the gradients over the ranks, in a tree as well. Returns their norm, before clipping to
   /// `clip_norm`: a guard looks at it before anything is changed.
@@ -50,7 +48,6 @@ class Optimizer {
   Device* device_;
   std::int64_t parts_;
   Parameters gradients_, first_, second_;
-  bool is_joined_ = false;
   std::vector<Parameters> later_halves_;          // by level
   Tensor sum_of_squares_;                         // (exact_sum_words) i64
   Tensor rounded_sum_of_squares_, norm_, scale_;  // (1) f64, f64, f32

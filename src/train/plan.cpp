@@ -114,19 +114,19 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
-  const WorkCost cost =
-      measure_cost(world, machine.device,
-                   {.run =
-                        [&](std::int64_t count) {
-                          const RowList part = first(count);
-                          optimizer.zero_gradients();
-                          (void)accumulate(pipeline, *objective, part, objective->weight(part),
-                                           optimizer.gradients());
-                          (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
-                          optimizer.apply(model.parameters, plan.train, 0.0);
-                        },
-                    .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
-                    .most = std::ssize(measured)});
+  const WorkCost cost = measure_cost(
+      world, machine.device,
+      {.run =
+           [&](std::int64_t count) {
+             const RowList part = first(count);
+             optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+               (void)accumulate(pipeline, *objective, part, objective->weight(part), gradients);
+             });
+             (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
+             optimizer.apply(model.parameters, plan.train, 0.0);
+           },
+       .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
+       .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
   const auto mine =
       data_parts(plan.train.data_parts, 0, world.size()).my_rows(std::min(plan.train.batch, rows));

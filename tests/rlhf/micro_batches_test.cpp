@@ -53,9 +53,10 @@ class MicroBatches : public testing::Test {
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
     const auto mine = rank_part(rows, world.rank(), world.size());
     for (int step = 0; step < steps; ++step) {
-      optimizer.zero_gradients();
-      const LossSums sums =
-          accumulate(pipeline, objective, mine, objective.weight(rows), optimizer.gradients());
+      LossSums sums;
+      optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+        sums = accumulate(pipeline, objective, mine, objective.weight(rows), gradients);
+      });
       std::array<ExactSum, 2> exact{sums.loss, sums.correct};
       all_reduce(world, exact);
       trained.reported.push_back(exact[0].value());

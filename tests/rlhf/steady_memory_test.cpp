@@ -50,9 +50,10 @@ class SteadyMemory : public testing::Test {
                        .micro_batch_tokens = options.micro_batch_tokens});
     Optimizer optimizer(device, model.parameters);
     expect_steady([&] {
-      optimizer.zero_gradients();
-      const LossSums sums =
-          accumulate(pipeline, objective, rows, objective.weight(rows), optimizer.gradients());
+      LossSums sums;
+      optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+        sums = accumulate(pipeline, objective, rows, objective.weight(rows), gradients);
+      });
       EXPECT_GT(sums.tokens, options.micro_batch_tokens);
       EXPECT_GT(optimizer.reduce(data_parallel, options.clip_norm), 0);
       optimizer.apply(model.parameters, options, 1e-3);

@@ -35,11 +35,13 @@ class RewardWeights : public testing::Test {
                        .ranks = test_session().world(),
                        .micro_batch_tokens = micro_batch_tokens});
     Optimizer optimizer(machine.device, model.parameters);
-    optimizer.zero_gradients();
     std::vector<std::int64_t> rows(pairs.size());
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
     const double weight = objective.weight(rows);
-    const LossSums sums = accumulate(pipeline, objective, rows, weight, optimizer.gradients());
+    LossSums sums;
+    optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+      sums = accumulate(pipeline, objective, rows, weight, gradients);
+    });
     EXPECT_DOUBLE_EQ(sums.weight, weight);
     return {.gradient = machine.device.to_host<float>(optimizer.gradients().flat()),
             .loss = sums.loss.value() / weight,
