@@ -50,6 +50,16 @@ bool has_left(ProgressRecord::State state) {
   return state == ProgressRecord::State::finished || state == ProgressRecord::State::ended;
 }
 
+/// Whether a rank of the node has ended the job, for a reason that it has told.
+bool job_was_ended(const ProgressBoard& board) {
+  for (int mate = 0; mate < board.size(); ++mate) {
+    if (board.of_node_rank(mate).state() == ProgressRecord::State::ended) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// One line on a rank that others wait for.
 std::string what_it_does(const ProgressRecord& record) {
   const double silent = seconds_since(record.progressed());
@@ -191,8 +201,9 @@ std::string Watchdog::find_trouble() const {
       continue;
     }
     const ProcessState process = state_of(record.process());
-    // The state is read again: a rank that finished in between is gone without an error.
-    if (process == ProcessState::gone && !has_left(record.state())) {
+    // The states are read again: a rank that finished in between is gone without an error, and so
+    // is one that the launcher ended because another rank had ended the job.
+    if (process == ProcessState::gone && !has_left(record.state()) && !job_was_ended(board)) {
       return fmt::format(
           "precis: {} is gone before its work was done; it was last in '{}', and {}, entered "
           "{:.1f} s ago. {} {}. All ranks are ended now. If the system killed it, the reason may "
