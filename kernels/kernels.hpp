@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/queue.hpp"
 #include "kernels/view.hpp"
@@ -28,6 +29,10 @@ namespace precis {
 
 /// Whether a kernel replaces its output or adds to it.
 enum class Write : std::uint8_t { overwrite, accumulate };
+/// How an inner index 0 .. bounds.back() is cut: part p is bounds[p] .. bounds[p+1] (may be empty);
+/// each part is one chain of multiply-adds, and the parts, a power of two, are added in a binary
+/// tree. Empty: one part.
+using SumParts = std::span<const std::int64_t>;
 
 // ----------------------------------------------------------------------------------------------
 // elementwise
@@ -44,11 +49,14 @@ using Scale = void(Queue&, View x, ConstView factor);
 // ----------------------------------------------------------------------------------------------
 // embedding
 
-/// out (N,C) = or += table (V,C) at rows tokens (N).
-using EmbeddingForward = void(Queue&, View out, ConstView table, ConstView tokens, Write write);
-/// dtable (V,C) += rows of dout (N,C) at tokens (N): continues the sum in memory in the order of
-/// rows.
-using EmbeddingBackward = void(Queue&, View dtable, ConstView dout, ConstView tokens);
+/// out (N,C) = or += table (V,C) at rows tokens (N) - first: the table is rows first .. first+V of
+/// a whole one, and a token outside gives zeros, or adds nothing.
+using EmbeddingForward = void(Queue&, View out, ConstView table, ConstView tokens,
+                              std::int64_t first, Write write);
+/// dtable (V,C) += rows of dout (N,C) at tokens (N) - first: continues the sum in memory in the
+/// order of rows. Tokens outside first .. first+V are skipped.
+using EmbeddingBackward = void(Queue&, View dtable, ConstView dout, ConstView tokens,
+                               std::int64_t first);
 /// out (P,C) = rows of x (N,C) at positions (P).
 using GatherRows = void(Queue&, View out, ConstView x, ConstView positions);
 /// out (N,C) += rows of x (P,C) at positions (P): continues the sum in memory in the order of rows.
@@ -99,12 +107,17 @@ enum class PackFor : std::uint8_t { forward, input_gradient };
 /// `former` (may be empty) is a pack that is no longer needed, of the same weight before its last
 /// change: its memory is used again.
 using PackWeight = Pack(Queue&, ConstView weight, PackFor purpose, DType precision, Pack former);
-/// y (N,out) = x (N,in) * weight^T + bias (out) + residual (N,out); bias and residual optional;
-/// weight packed for `forward` in the precision of x. residual may be y itself. y may be f32 where
-/// x is bf16 (logits); residual has the precision of y, and bias too or f32, which is then rounded
-/// in each call.
-using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, ConstView bias,
-                           ConstView residual);
+/// y (N,out) = (x (N,in) * weight^T + bias (out)) + residual (N,out), the product summed over `in`
+/// by `parts`; bias and residual optional; weight packed for `forward` in the precision of x.
+/// residual may be y itself. y may be f32 where x is bf16 (logits); residual has the precision of
+/// y, and bias too or f32, which is then rounded in each call. On CUDA products are cuBLASLt's,
+/// which sums as it likes: there the parts of a sum are not looked at, and agree to rounding.
+using LinearForward = void(Queue&, View y, ConstView x, const Pack& weight, SumParts parts,
+                           ConstView bias, ConstView residual);
+/// y (N,C) = (y + bias (C)) + residual (N,C), with the bits and precisions of LinearForward's own
+/// end: what is left to do where several ranks' products are summed first. bias and residual
+/// optional.
+using AddBias = void(Queue&, View y, ConstView bias, ConstView residual);
 /// GELU with the error function, or its tanh approximation (Hendrycks and Gimpel 2016).
 enum class Gelu : std::uint8_t { erf, tanh };
 
@@ -113,8 +126,19 @@ enum class Gelu : std::uint8_t { erf, tanh };
 /// once may take the GELU of y before y's rounding.
 using LinearGeluForward = void(Queue&, View activated, View y, ConstView x, const Pack& weight,
                                ConstView bias, Gelu kind);
-/// dx (N,in) = or += dy (N,out) * weight; weight packed for `input_gradient`.
-using LinearInputGradient = void(Queue&, View dx, ConstView dy, const Pack& weight, Write write);
+
+/// What one of the layers that read x adds to the gradient of x: dy (N,out) * weight, with the
+/// weight packed for `input_gradient` and `out` cut into `parts`.
+struct GradientTerm {
+  ConstView dy;
+  const Pack* weight = nullptr;
+  SumParts parts = {};
+};
+
+/// dx (N,in) = the sum of the terms, at least one, which have the same N, `in` and number of parts.
+/// Part p of the sum is one chain that goes through part p of the first term, then of the next.
+/// On CUDA the terms are products that are added one after the other.
+using LinearInputGradient = void(Queue&, View dx, std::span<const GradientTerm> terms);
 /// dweight (out,in) += dy^T x, dbias (out) += column sums of dy (optional); dy (N,out), x (N,in).
 /// Both continue the sums in memory in the order of rows.
 using LinearWeightGradient = void(Queue&, View dweight, View dbias, ConstView dy, ConstView x);
@@ -133,9 +157,14 @@ inline constexpr std::int64_t attention_block = 32;
 using AttentionForward = void(Queue&, View out, View log_sum_exp, ConstView q, ConstView k,
                               ConstView v, ConstView offsets, double scale);
 /// dq (N,H,D), dk and dv (N,K,D), all overwritten, for dout (N,H,D) and the forward pass's tensors.
+/// `heads` cuts the query heads 0 .. H: of a key-value head, dk and dv are formed in the parts that
+/// lie within its group of H/K query heads, each one chain over its heads in order. A part is
+/// within one group, or one or more whole groups, in each of which it is one chain; the parts
+/// within a group are a whole subtree. Empty parts add nothing. CUDA does not look at the parts:
+/// the same to rounding.
 using AttentionBackward = void(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
                                ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
-                               ConstView offsets, double scale);
+                               ConstView offsets, double scale, SumParts heads);
 /// Rotates q and k as Rotary does, forward, and writes k and v (N,K,D) into the cache: token n goes
 /// to place slots[n] % attention_block of block slots[n] / attention_block. key_blocks (blocks, K,
 /// D, attention_block): a block holds its keys transposed; value_blocks (blocks, K,
@@ -169,19 +198,33 @@ using GatedSiluBackward = void(Queue&, View dgate, View dup, ConstView dout, Con
 // ----------------------------------------------------------------------------------------------
 // vocabulary
 
-/// For logits (P,V) divided by `temperature`: logprob (P) of targets (P), log_sum_exp (P) =
-/// log-sum-exp, and entropy (P) (optional) in nats.
-using LogSoftmaxForward = void(Queue&, View logprob, View log_sum_exp, View entropy,
-                               ConstView logits, ConstView targets, double temperature);
-/// Turns logits (P,V) into their gradient in place, for dlogprob (P): (1[v = target] - p_v) *
-/// dlogprob / temperature.
+/// The log-softmax of P rows over a vocabulary in parts. logits (P,V) are tokens first .. first+V
+/// of the whole vocabulary, and `parts` cuts 0 .. V. partials (parts,P,4) f64, of the z = logits /
+/// temperature of each part and row: max z; the sum of exp(z - max); the sum of exp(z - max) * (z -
+/// max), or 0 without `entropy`; the target's z, or 0 where the target (P) is not in the part. A
+/// part without a z above minus infinity has max -inf and sums 0; one with a z that is NaN or plus
+/// infinity has NaN for all three.
+using LogSoftmaxParts = void(Queue&, View partials, ConstView logits, ConstView targets,
+                             std::int64_t first, double temperature, SumParts parts, bool entropy);
+/// Joins the partials of a whole vocabulary (any number of parts, in order) in their binary tree,
+/// each joining at the larger maximum: logprob (P) of the targets, log_sum_exp (P) of z, and
+/// entropy (P) in nats (optional; of partials made with entropy). A row whose maximum is not finite
+/// has NaN.
+using LogSoftmaxJoin = void(Queue&, View logprob, View log_sum_exp, View entropy,
+                            ConstView partials);
+/// Turns logits (P,V), tokens first .. first+V, into their gradient in place, for dlogprob (P):
+/// (1[first + v = target] - p_v) * dlogprob / temperature; log_sum_exp (P) is the whole
+/// vocabulary's.
 using LogSoftmaxBackward = void(Queue&, View logits, ConstView log_sum_exp, ConstView targets,
-                                ConstView dlogprob, double temperature);
-/// kl (P) = sum_v p_v (log p_v - log q_v) in nats, p and q the softmax of logits and
-/// reference_logits (P,V) divided by `temperature`, with their log_sum_exp (P).
-using KlDivergence = void(Queue&, View kl, ConstView logits, ConstView log_sum_exp,
-                          ConstView reference_logits, ConstView reference_log_sum_exp,
-                          double temperature);
+                                ConstView dlogprob, std::int64_t first, double temperature);
+/// partials (parts,P) f64 = sum over each part of p_v (log p_v - log q_v) in nats, p and q the
+/// softmax of logits and reference_logits (P,V) divided by `temperature`, with their log_sum_exp
+/// (P) over the whole vocabulary; `parts` cuts 0 .. V.
+using KlParts = void(Queue&, View partials, ConstView logits, ConstView log_sum_exp,
+                     ConstView reference_logits, ConstView reference_log_sum_exp,
+                     double temperature, SumParts parts);
+/// kl (P) = the sum of partials (parts,P) in their binary tree; any number of parts.
+using KlJoin = void(Queue&, View kl, ConstView partials);
 
 struct SamplingRule {
   std::uint64_t seed = 0;
@@ -198,10 +241,10 @@ struct SamplingRule {
 /// the lower id) leave, of logit/temperature + g. With x the number v % 4 of random_block(seed,
 /// Purpose::sampling, episodes[b], positions[b], v / 4) and u = min((x >> 1) * 2^-31 + 2^-32, 1 -
 /// 2^-24) in f32, g = -log(-log1p(-u)). logprob (B): of the token under the full softmax at this
-/// temperature (at temperature 0: at 1), with the bits of LogSoftmaxForward. episodes (B) i64,
-/// positions (B).
+/// temperature (at temperature 0: at 1), with the bits of LogSoftmaxParts with the same parts of
+/// the vocabulary, joined. episodes (B) i64, positions (B).
 using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
-                    ConstView positions, const SamplingRule& rule);
+                    ConstView positions, const SamplingRule& rule, SumParts parts);
 
 // ----------------------------------------------------------------------------------------------
 // reductions
@@ -291,6 +334,7 @@ using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards,
   KERNEL(Rotary, rotary)                               \
   KERNEL(PackWeight, pack_weight)                      \
   KERNEL(LinearForward, linear_forward)                \
+  KERNEL(AddBias, add_bias)                            \
   KERNEL(LinearGeluForward, linear_gelu_forward)       \
   KERNEL(LinearInputGradient, linear_input_gradient)   \
   KERNEL(LinearWeightGradient, linear_weight_gradient) \
@@ -303,9 +347,11 @@ using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards,
   KERNEL(GeluBackward, gelu_backward)                  \
   KERNEL(GatedSiluForward, gated_silu_forward)         \
   KERNEL(GatedSiluBackward, gated_silu_backward)       \
-  KERNEL(LogSoftmaxForward, log_softmax_forward)       \
+  KERNEL(LogSoftmaxParts, log_softmax_parts)           \
+  KERNEL(LogSoftmaxJoin, log_softmax_join)             \
   KERNEL(LogSoftmaxBackward, log_softmax_backward)     \
-  KERNEL(KlDivergence, kl_divergence)                  \
+  KERNEL(KlParts, kl_parts)                            \
+  KERNEL(KlJoin, kl_join)                              \
   KERNEL(Sample, sample)                               \
   KERNEL(Sum, sum)                                     \
   KERNEL(SumOfSquares, sum_of_squares)                 \

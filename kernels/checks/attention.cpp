@@ -1,6 +1,7 @@
 // Rotary position embedding, attention and the KV cache.
 #include "base/error.hpp"
 #include "kernels/checks/checks.hpp"
+#include "kernels/sum_parts.hpp"
 
 namespace precis::checks {
 namespace {
@@ -62,6 +63,34 @@ void cache(const KernelCall& call, ConstView key_blocks, ConstView value_blocks,
   call.tensor("value_blocks", value_blocks, dtype, {blocks, kv_heads, attention_block, head_dim});
 }
 
+/// Parts that keep the groups of query heads apart: see AttentionBackward.
+void parts_of_heads(const KernelCall& call, SumParts parts, std::int64_t heads,
+                    std::int64_t kv_heads) {
+  call.parts("heads", parts, heads);
+  const std::int64_t group = heads / kv_heads;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    const std::int64_t begin = parts[i];
+    const std::int64_t end = parts[i + 1];
+    const bool in_one_group = begin == end || begin / group == (end - 1) / group;
+    require(in_one_group || (begin % group == 0 && end % group == 0),
+            "Kernel {}: part {} of the heads is {} to {}; groups have {} heads, and a part must be "
+            "within one or have whole ones.",
+            call.kernel, i, begin, end, group);
+  }
+  for (std::int64_t begin = 0; begin < heads; begin += group) {
+    const HeadParts of_group = parts_of_group(parts, begin, begin + group);
+    if (of_group.count == 1) {
+      continue;
+    }
+    const auto first = static_cast<std::size_t>(of_group.begin);
+    const auto last = static_cast<std::size_t>(of_group.begin + of_group.count);
+    require(begin <= parts[first] && parts[last] <= begin + group,
+            "Kernel {}: the heads {} to {} of one key-value head are in parts that are no subtree: "
+            "the smallest that holds them, parts {} to {}, has heads {} to {}.",
+            call.kernel, begin, begin + group, first, last, parts[first], parts[last]);
+  }
+}
+
 }  // namespace
 
 void rotary(const KernelCall& call, View q, View k, ConstView positions, const RotaryRule& rule,
@@ -81,8 +110,9 @@ void attention_forward(const KernelCall& call, View out, View log_sum_exp, Const
 
 void attention_backward(const KernelCall& call, View dq, View dk, View dv, ConstView dout,
                         ConstView out, ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
-                        ConstView offsets, double scale) {
+                        ConstView offsets, double scale, SumParts heads) {
   packed_batch(call, q, k, v, offsets, scale);
+  parts_of_heads(call, heads, q.extent(1), k.extent(1));
   call.tensor("dq", dq, q.dtype(), q.shape());
   call.tensor("dk", dk, q.dtype(), k.shape());
   call.tensor("dv", dv, q.dtype(), k.shape());

@@ -30,6 +30,8 @@ struct KernelCall {
   void activations(const char* argument, ConstView x, const Shape& shape) const;
   /// A list that names rows or tokens: i32, one axis.
   void list(const char* argument, ConstView x, std::int64_t length) const;
+  /// Parts of an index 0 .. length.
+  void parts(const char* argument, SumParts parts, std::int64_t length) const;
 };
 
 template <class Kernel>

@@ -1,21 +1,32 @@
 // Kernels that treat a tensor row by row: embedding and norms.
+#include "base/error.hpp"
 #include "kernels/checks/checks.hpp"
 
 namespace precis::checks {
+namespace {
+
+void row_number(const KernelCall& call, std::int64_t first) {
+  require(first >= 0, "Kernel {}: the first row is {}; expected at least 0.", call.kernel, first);
+}
+
+}  // namespace
 
 void embedding_forward(const KernelCall& call, View out, ConstView table, ConstView tokens,
-                       Write /*write*/) {
+                       std::int64_t first, Write /*write*/) {
   call.rank("table", table, 2);
   call.tensor("table", table, DType::f32, table.shape());
   call.list("tokens", tokens, tokens.numel());
   call.activations("out", out, {tokens.numel(), table.extent(1)});
+  row_number(call, first);
 }
 
-void embedding_backward(const KernelCall& call, View dtable, ConstView dout, ConstView tokens) {
+void embedding_backward(const KernelCall& call, View dtable, ConstView dout, ConstView tokens,
+                        std::int64_t first) {
   call.rank("dtable", dtable, 2);
   call.tensor("dtable", dtable, DType::f32, dtable.shape());
   call.list("tokens", tokens, tokens.numel());
   call.activations("dout", dout, {tokens.numel(), dtable.extent(1)});
+  row_number(call, first);
 }
 
 void gather_rows(const KernelCall& call, View out, ConstView x, ConstView positions) {

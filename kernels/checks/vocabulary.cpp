@@ -1,6 +1,7 @@
 // Kernels over rows of logits.
 #include "base/error.hpp"
 #include "kernels/checks/checks.hpp"
+#include "kernels/sum_parts.hpp"
 
 namespace precis::checks {
 namespace {
@@ -15,44 +16,74 @@ void temperature_above_0(const KernelCall& call, double temperature) {
           temperature);
 }
 
+void token_number(const KernelCall& call, std::int64_t first) {
+  require(first >= 0, "Kernel {}: the first token is {}; expected at least 0.", call.kernel, first);
+}
+
+void some_partials(const KernelCall& call, ConstView partials, int axes) {
+  call.rank("partials", partials, axes);
+  require(partials.extent(0) > 0, "Kernel {}: there are no parts to join; expected at least one.",
+          call.kernel);
+}
+
 }  // namespace
 
-void log_softmax_forward(const KernelCall& call, View logprob, View log_sum_exp, View entropy,
-                         ConstView logits, ConstView targets, double temperature) {
+void log_softmax_parts(const KernelCall& call, View partials, ConstView logits, ConstView targets,
+                       std::int64_t first, double temperature, SumParts parts, bool /*entropy*/) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
-  call.tensor("logprob", logprob, DType::f32, {rows});
-  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
+  call.parts("parts", parts, logits.extent(1));
+  call.tensor("partials", partials, DType::f64, {part_count(parts), rows, 4});
   call.list("targets", targets, rows);
-  call.optional("entropy", entropy, DType::f32, {rows});
+  token_number(call, first);
   temperature_above_0(call, temperature);
 }
 
+void log_softmax_join(const KernelCall& call, View logprob, View log_sum_exp, View entropy,
+                      ConstView partials) {
+  some_partials(call, partials, 3);
+  const std::int64_t rows = partials.extent(1);
+  call.tensor("partials", partials, DType::f64, {partials.extent(0), rows, 4});
+  call.tensor("logprob", logprob, DType::f32, {rows});
+  call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
+  call.optional("entropy", entropy, DType::f32, {rows});
+}
+
 void log_softmax_backward(const KernelCall& call, View logits, ConstView log_sum_exp,
-                          ConstView targets, ConstView dlogprob, double temperature) {
+                          ConstView targets, ConstView dlogprob, std::int64_t first,
+                          double temperature) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
   call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
   call.list("targets", targets, rows);
   call.tensor("dlogprob", dlogprob, DType::f32, {rows});
+  token_number(call, first);
   temperature_above_0(call, temperature);
 }
 
-void kl_divergence(const KernelCall& call, View kl, ConstView logits, ConstView log_sum_exp,
-                   ConstView reference_logits, ConstView reference_log_sum_exp,
-                   double temperature) {
+void kl_parts(const KernelCall& call, View partials, ConstView logits, ConstView log_sum_exp,
+              ConstView reference_logits, ConstView reference_log_sum_exp, double temperature,
+              SumParts parts) {
   rows_of_logits(call, logits);
   const std::int64_t rows = logits.extent(0);
+  call.parts("parts", parts, logits.extent(1));
+  call.tensor("partials", partials, DType::f64, {part_count(parts), rows});
   call.tensor("reference_logits", reference_logits, DType::f32, logits.shape());
-  call.tensor("kl", kl, DType::f32, {rows});
   call.tensor("log_sum_exp", log_sum_exp, DType::f32, {rows});
   call.tensor("reference_log_sum_exp", reference_log_sum_exp, DType::f32, {rows});
   temperature_above_0(call, temperature);
 }
 
+void kl_join(const KernelCall& call, View kl, ConstView partials) {
+  some_partials(call, partials, 2);
+  call.tensor("partials", partials, DType::f64, partials.shape());
+  call.tensor("kl", kl, DType::f32, {partials.extent(1)});
+}
+
 void sample(const KernelCall& call, View tokens, View logprob, ConstView logits, ConstView episodes,
-            ConstView positions, const SamplingRule& rule) {
+            ConstView positions, const SamplingRule& rule, SumParts parts) {
   rows_of_logits(call, logits);
+  call.parts("parts", parts, logits.extent(1));
   const std::int64_t rows = logits.extent(0);
   call.list("tokens", tokens, rows);
   call.tensor("logprob", logprob, DType::f32, {rows});

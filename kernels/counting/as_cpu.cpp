@@ -1,6 +1,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/counting/counting.hpp"
 #include "kernels/counting/table.hpp"
@@ -18,26 +19,30 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType /*precis
                       std::move(former));
 }
 
-void forward(Queue& queue, std::int64_t rows, const Pack& weight) {
+void forward(Queue& queue, std::int64_t rows, const Pack& weight, SumParts parts) {
   const auto& pack = weight.state<CountedPack>();
-  (void)queue.state<QueueState>().scratch.of<float>(cpu::product_scratch(rows, pack.in, pack.out));
+  const cpu::SumTerm sum{pack.in, parts};
+  (void)queue.state<QueueState>().scratch.of<float>(
+      cpu::product_scratch(rows, {&sum, 1}, pack.out));
 }
 
-void linear_forward(Queue& queue, View y, ConstView /*x*/, const Pack& weight, ConstView /*bias*/,
-                    ConstView /*residual*/) {
-  forward(queue, y.extent(0), weight);
+void linear_forward(Queue& queue, View y, ConstView /*x*/, const Pack& weight, SumParts parts,
+                    ConstView /*bias*/, ConstView /*residual*/) {
+  forward(queue, y.extent(0), weight, parts);
 }
 
 void linear_gelu_forward(Queue& queue, View activated, View /*y*/, ConstView /*x*/,
                          const Pack& weight, ConstView /*bias*/, Gelu /*kind*/) {
-  forward(queue, activated.extent(0), weight);
+  forward(queue, activated.extent(0), weight, {});
 }
 
-void linear_input_gradient(Queue& queue, View dx, ConstView /*dy*/, const Pack& weight,
-                           Write /*write*/) {
-  const auto& pack = weight.state<CountedPack>();
+void linear_input_gradient(Queue& queue, View dx, std::span<const GradientTerm> terms) {
+  std::vector<cpu::SumTerm> sums;
+  for (const GradientTerm& term : terms) {
+    sums.push_back({term.weight->state<CountedPack>().out, term.parts});
+  }
   (void)queue.state<QueueState>().scratch.of<float>(
-      cpu::product_scratch(dx.extent(0), pack.out, pack.in));
+      cpu::product_scratch(dx.extent(0), sums, dx.extent(1)));
 }
 
 void linear_weight_gradient(Queue& queue, View dweight, View /*dbias*/, ConstView dy,
@@ -55,12 +60,12 @@ void attention_forward(Queue& queue, View /*out*/, View /*log_sum_exp*/, ConstVi
 }
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
-                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
-                        ConstView /*v*/, ConstView offsets, double /*scale*/) {
+                        ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView k,
+                        ConstView /*v*/, ConstView offsets, double /*scale*/, SumParts heads) {
   const auto lengths = lengths_of(queue, offsets);
   if (!lengths.empty()) {
-    (void)queue.state<QueueState>().scratch.of<float>(
-        cpu::attention_backward_scratch(std::ranges::max(lengths), q.extent(2)));
+    (void)queue.state<QueueState>().scratch.of<float>(cpu::attention_backward_scratch(
+        std::ranges::max(lengths), q.extent(2), q.extent(1), q.extent(1) / k.extent(1), heads));
   }
 }
 

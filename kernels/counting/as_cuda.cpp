@@ -22,7 +22,7 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
 }
 
 void linear_forward(Queue& queue, View /*y*/, ConstView /*x*/, const Pack& /*weight*/,
-                    ConstView /*bias*/, ConstView /*residual*/) {
+                    SumParts /*parts*/, ConstView /*bias*/, ConstView /*residual*/) {
   product(queue);
 }
 
@@ -31,8 +31,7 @@ void linear_gelu_forward(Queue& queue, View /*activated*/, View /*y*/, ConstView
   product(queue);
 }
 
-void linear_input_gradient(Queue& queue, View /*dx*/, ConstView /*dy*/, const Pack& /*weight*/,
-                           Write /*write*/) {
+void linear_input_gradient(Queue& queue, View /*dx*/, std::span<const GradientTerm> /*terms*/) {
   product(queue);
 }
 
@@ -43,7 +42,7 @@ void linear_weight_gradient(Queue& queue, View /*dweight*/, View /*dbias*/, Cons
 
 void attention_backward(Queue& queue, View /*dq*/, View /*dk*/, View /*dv*/, ConstView /*dout*/,
                         ConstView /*out*/, ConstView /*log_sum_exp*/, ConstView q, ConstView /*k*/,
-                        ConstView /*v*/, ConstView offsets, double /*scale*/) {
+                        ConstView /*v*/, ConstView offsets, double /*scale*/, SumParts /*heads*/) {
   const std::int64_t terms = q.extent(0) + 1 + 2 * (offsets.numel() + 1);
   (void)queue.state<QueueState>().scratch.bytes(q.extent(1) * terms * term_bytes);
 }
@@ -65,7 +64,8 @@ void add_rows_at(Queue& queue, ConstView out, ConstView places) {
                                                            1);
 }
 
-void embedding_backward(Queue& queue, View dtable, ConstView /*dout*/, ConstView tokens) {
+void embedding_backward(Queue& queue, View dtable, ConstView /*dout*/, ConstView tokens,
+                        std::int64_t /*first*/) {
   add_rows_at(queue, dtable, tokens);
 }
 

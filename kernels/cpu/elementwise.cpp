@@ -76,6 +76,30 @@ void add(Queue&, View out, ConstView x) {
   }
 }
 
+void add_bias(Queue&, View y, ConstView bias, ConstView residual) {
+  float* const to = y.data<float>();
+  const float* const of_column = bias.data<float>();
+  const float* const more = residual.data<float>();
+  const std::int64_t columns = y.extent(1);
+  const std::int64_t rows = y.extent(0);
+#pragma omp parallel for schedule(static) if (rows * columns > worth_threads)
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t begin = row * columns;
+    if (of_column != nullptr) {
+#pragma omp simd
+      for (std::int64_t column = 0; column < columns; ++column) {
+        to[begin + column] += of_column[column];
+      }
+    }
+    if (more != nullptr) {
+#pragma omp simd
+      for (std::int64_t column = 0; column < columns; ++column) {
+        to[begin + column] += more[begin + column];
+      }
+    }
+  }
+}
+
 void scale(Queue&, View x, ConstView factor) {
   float* const to = x.data<float>();
   const float by = *factor.data<float>();

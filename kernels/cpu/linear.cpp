@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "base/error.hpp"
 #include "kernels/cpu/kernels.hpp"
@@ -66,7 +67,7 @@ void add_column_sums(float* sums, const Matrix& x) {
 }
 
 void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& weight,
-             ConstView bias, ConstView residual) {
+             SumParts parts, ConstView bias, ConstView residual) {
   const PackedWeight& w = weight_for(kernel, weight, PackFor::forward);
   multiply(scratch_of(queue),
            {.c = y.data<float>(),
@@ -74,7 +75,7 @@ void forward(const char* kernel, Queue& queue, View y, ConstView x, const Pack& 
             .continues = false,
             .bias = bias.data<float>(),
             .add = residual.data<float>()},
-           matrix_of(x), w.panels);
+           {.a = matrix_of(x), .b = w.panels, .parts = parts});
 }
 
 }  // namespace
@@ -86,7 +87,8 @@ std::int64_t packed_size(std::int64_t out, std::int64_t in, PackFor purpose) {
 WeightGradientScratch weight_gradient_scratch(std::int64_t rows, std::int64_t out,
                                               std::int64_t in) {
   const std::int64_t tokens = std::min(rows, tokens_at_once);
-  return {.panels = panels_size(tokens, in), .product = product_scratch(out, tokens, in)};
+  const SumTerm sum{tokens};
+  return {.panels = panels_size(tokens, in), .product = product_scratch(out, {&sum, 1}, in)};
 }
 
 Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precision, Pack former) {
@@ -107,29 +109,34 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor purpose, DType precisio
   return Pack(std::move(packed), weight.shape(), precision);
 }
 
-void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
-                    ConstView residual) {
-  forward("linear_forward", queue, y, x, weight, bias, residual);
+void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, SumParts parts,
+                    ConstView bias, ConstView residual) {
+  forward("linear_forward", queue, y, x, weight, parts, bias, residual);
 }
 
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
   constexpr const char* kernel = "linear_gelu_forward";
   const View before = y.empty() ? activated : y;
-  forward(kernel, queue, before, x, weight, bias, {});
+  forward(kernel, queue, before, x, weight, {}, bias, {});
   gelu_forward(queue, activated, before, kind);
 }
 
-void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
-  constexpr const char* kernel = "linear_input_gradient";
-  const PackedWeight& w = weight_for(kernel, weight, PackFor::input_gradient);
+void linear_input_gradient(Queue& queue, View dx, std::span<const GradientTerm> terms) {
+  std::vector<Factors> factors;
+  factors.reserve(terms.size());
+  for (const GradientTerm& term : terms) {
+    const PackedWeight& w =
+        weight_for("linear_input_gradient", *term.weight, PackFor::input_gradient);
+    factors.push_back({.a = matrix_of(term.dy), .b = w.panels, .parts = term.parts});
+  }
   multiply(scratch_of(queue),
            {.c = dx.data<float>(),
-            .stride = w.in,
+            .stride = dx.extent(1),
             .continues = false,
             .bias = nullptr,
-            .add = write == Write::accumulate ? dx.data<float>() : nullptr},
-           matrix_of(dy), w.panels);
+            .add = nullptr},
+           factors);
 }
 
 void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy, ConstView x) {
@@ -146,7 +153,7 @@ void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy
               .continues = true,
               .bias = nullptr,
               .add = nullptr},
-             transposed(matrix_of(dy.rows(begin, end))), panels);
+             {.a = transposed(matrix_of(dy.rows(begin, end))), .b = panels});
   }
   if (!dbias.empty()) {
     add_column_sums(dbias.data<float>(), matrix_of(dy));

@@ -51,24 +51,67 @@ HWY_INLINE void compute(const TileArguments& t, std::int64_t column) {
     }
   }
 
+  // The tree as a binary counter: level l holds the sum of 2^l parts that waits for the next 2^l.
+  HWY_ALIGN float level[SumTree::most_levels][rows][vectors][lanes];
+  std::uint64_t parts = 0;
   const float* HWY_RESTRICT a = t.a;
-  const float* HWY_RESTRICT b = t.b + column / panel_columns * t.panel_stride;
-  for (std::int64_t k = 0; k < t.depth; ++k) {
-    Vector right[vectors];
-    HWY_UNROLL(8)
-    for (int v = 0; v < vectors; ++v) {
-      right[v] = hn::LoadU(d, b + v / 2 * t.panel_stride + v % 2 * lanes);
-    }
-    HWY_UNROLL(16)
-    for (int r = 0; r < rows; ++r) {
-      const Vector left = hn::Set(d, a[r]);
+  const PanelStretch* const end = t.stretches.data() + t.stretches.size();
+  for (const PanelStretch* stretch = t.stretches.data(); stretch != end; ++stretch) {
+    const std::int64_t panel_stride = stretch->panel_stride;
+    const float* HWY_RESTRICT b = stretch->b + (t.panel + column / panel_columns) * panel_stride;
+    for (std::int64_t k = 0; k < stretch->depth; ++k) {
+      Vector right[vectors];
       HWY_UNROLL(8)
       for (int v = 0; v < vectors; ++v) {
-        sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
+        right[v] = hn::LoadU(d, b + v / 2 * panel_stride + v % 2 * lanes);
+      }
+      HWY_UNROLL(16)
+      for (int r = 0; r < rows; ++r) {
+        const Vector left = hn::Set(d, a[r]);
+        HWY_UNROLL(8)
+        for (int v = 0; v < vectors; ++v) {
+          sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
+        }
+      }
+      a += rows;
+      b += panel_columns;
+    }
+    if (!stretch->ends_part) {
+      continue;
+    }
+    std::size_t l = 0;
+    for (; (parts >> l & 1U) != 0; ++l) {
+      HWY_UNROLL(16)
+      for (int r = 0; r < rows; ++r) {
+        HWY_UNROLL(8)
+        for (int v = 0; v < vectors; ++v) {
+          sum[r][v] = hn::Add(sum[r][v], hn::Load(d, level[l][r][v]));
+        }
       }
     }
-    a += rows;
-    b += panel_columns;
+    ++parts;
+    if (stretch + 1 != end) {
+      HWY_UNROLL(16)
+      for (int r = 0; r < rows; ++r) {
+        HWY_UNROLL(8)
+        for (int v = 0; v < vectors; ++v) {
+          hn::Store(sum[r][v], d, level[l][r][v]);
+          sum[r][v] = hn::Zero(d);
+        }
+      }
+    }
+  }
+
+  for (std::int64_t slot = 0; slot < t.adds; ++slot) {
+    const float* const waiting = t.slots - slot * t.floats_of_slot;
+    HWY_UNROLL(16)
+    for (int r = 0; r < rows; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < vectors; ++v) {
+        sum[r][v] =
+            hn::Add(sum[r][v], load_part(d, waiting + r * t.slot_stride + place(v), count(v)));
+      }
+    }
   }
 
   HWY_UNROLL(16)

@@ -153,10 +153,10 @@ HWY_INLINE std::int64_t draw_from_kept(const float* logits, const std::vector<st
 
 void sample_row(std::int32_t* token, float* logprob, const float* logits, std::int64_t vocabulary,
                 std::uint64_t episode, std::uint32_t position, const SamplingRule& rule,
-                FilterScratch& scratch) {
+                SumParts parts, FilterScratch& scratch) {
   const bool is_greedy = rule.temperature == 0.0;
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
-  const RowStatistics statistics = row_statistics<false>(logits, vocabulary, temperature);
+  const RowStatistics statistics = row_statistics(logits, vocabulary, temperature, parts);
   const std::int64_t among =
       rule.sampled_vocabulary > 0 ? std::min(rule.sampled_vocabulary, vocabulary) : vocabulary;
   const bool is_filtered = (rule.top_k > 0 && rule.top_k < among) || rule.top_p < 1.0;
@@ -167,7 +167,7 @@ void sample_row(std::int32_t* token, float* logprob, const float* logits, std::i
     choice = best.place();
   } else if (is_filtered) {
     const RowStatistics of_drawn =
-        among == vocabulary ? statistics : row_statistics<false>(logits, among, temperature);
+        among == vocabulary ? statistics : row_statistics(logits, among, temperature, {});
     keep_tokens(scratch, logits, among, temperature, of_drawn.max, of_drawn.sum, rule.top_k,
                 rule.top_p);
     choice = draw_from_kept(logits, scratch.kept, episode, position, rule);
@@ -175,7 +175,7 @@ void sample_row(std::int32_t* token, float* logprob, const float* logits, std::i
     choice = draw_from_all(logits, among, episode, position, rule);
   }
   *token = static_cast<std::int32_t>(choice);
-  *logprob = row_logprob(logits, choice, temperature, statistics);
+  *logprob = row_logprob(static_cast<double>(logits[choice] / temperature), statistics);
 }
 
 }  // namespace precis::cpu::HWY_NAMESPACE
@@ -187,7 +187,7 @@ namespace precis::cpu {
 HWY_EXPORT(sample_row);
 
 void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
-            ConstView positions, const SamplingRule& rule) {
+            ConstView positions, const SamplingRule& rule, SumParts parts) {
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
   const auto row = &HWY_DYNAMIC_DISPATCH(sample_row);
@@ -205,7 +205,7 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
     row(tokens.data<std::int32_t>() + b, logprob.data<float>() + b,
         logits.data<float>() + b * vocabulary, vocabulary,
         static_cast<std::uint64_t>(episodes.data<std::int64_t>()[b]),
-        static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule,
+        static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule, parts,
         scratch[static_cast<std::size_t>(omp_get_thread_num())]);
   }
 }

@@ -5,14 +5,15 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/cpu/sum_tree.hpp"
 #include "kernels/kernels.hpp"
 
 namespace precis::cpu {
 
 /// A pack of a weight (out, in).
 [[nodiscard]] std::int64_t packed_size(std::int64_t out, std::int64_t in, PackFor purpose);
-/// A product (rows, depth) x (depth, columns) with dense rows on the left.
-[[nodiscard]] std::int64_t product_scratch(std::int64_t rows, std::int64_t depth,
+/// The sum of products (rows, depth) x (depth, columns) with dense rows on the left.
+[[nodiscard]] std::int64_t product_scratch(std::int64_t rows, std::span<const SumTerm> terms,
                                            std::int64_t columns);
 struct WeightGradientScratch {
   std::int64_t panels = 0;
@@ -24,7 +25,10 @@ struct WeightGradientScratch {
 /// Attention's forward pass over sequences of these lengths.
 [[nodiscard]] std::int64_t attention_scratch(std::span<const std::int64_t> lengths,
                                              std::int64_t kv_heads, std::int64_t head_dim);
-/// Attention's backward pass; `longest`: of its sequences.
-[[nodiscard]] std::int64_t attention_backward_scratch(std::int64_t longest, std::int64_t head_dim);
+/// Attention's backward pass; `longest`: of its sequences. `heads` cuts query_heads of which each
+/// `group` share a key-value head.
+[[nodiscard]] std::int64_t attention_backward_scratch(std::int64_t longest, std::int64_t head_dim,
+                                                      std::int64_t query_heads, std::int64_t group,
+                                                      SumParts heads);
 
 }  // namespace precis::cpu

@@ -82,7 +82,7 @@ void backward_tiles(Queue& queue, BackwardArguments<BFloat16> x) {
 
 void attention_backward(Queue& queue, View dq, View dk, View dv, ConstView dout, ConstView out,
                         ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
-                        ConstView offsets, double scale) {
+                        ConstView offsets, double scale, SumParts /*heads*/) {
   constexpr const char* kernel = "attention_backward";
   const AttentionShape shape = attention_shape(kernel, q, k, offsets);
   with_precision(kernel, q.dtype(), [&](auto number) {

@@ -32,6 +32,22 @@ __global__ void add_elements(T* out, const T* x, std::int64_t n) {
   }
 }
 
+/// bias (columns) and residual may be null; the bias is rounded to y's precision.
+template <class T, class Bias>
+__global__ void add_bias_elements(T* y, const Bias* bias, const T* residual, std::int64_t columns,
+                                  std::int64_t n) {
+  if (const std::int64_t i = this_element(); i < n) {
+    float sum = to_f32(y[i]);
+    if (bias != nullptr) {
+      sum += to_f32(from_f32<T>(to_f32(bias[i % columns])));
+    }
+    if (residual != nullptr) {
+      sum += to_f32(residual[i]);
+    }
+    y[i] = from_f32<T>(sum);
+  }
+}
+
 __global__ void scale_elements(float* x, const float* factor, std::int64_t n) {
   if (const std::int64_t i = this_element(); i < n) {
     x[i] *= factor[0];
@@ -88,6 +104,17 @@ void add(Queue& queue, View out, ConstView x) {
     using T = decltype(number);
     launch(queue, "add", add_elements<T>, grid_for(x.numel()), out.data<T>(), x.data<T>(),
            x.numel());
+  });
+}
+
+void add_bias(Queue& queue, View y, ConstView bias, ConstView residual) {
+  with_precision("add_bias", y.dtype(), [&](auto number) {
+    with_precision("add_bias", bias.dtype(), [&](auto of_bias) {
+      using T = decltype(number);
+      using Bias = decltype(of_bias);
+      launch(queue, "add_bias", add_bias_elements<T, Bias>, grid_for(y.numel()), y.data<T>(),
+             bias.data<Bias>(), residual.data<T>(), y.extent(1), y.numel());
+    });
   });
 }
 

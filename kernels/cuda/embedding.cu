@@ -11,16 +11,32 @@ namespace {
 constexpr int threads = 128;
 constexpr int places_a_part = 512;
 
+/// A place outside a table.
+constexpr std::int32_t nowhere = -1;
+
+/// The row of a table of `rows`, which begins with row `first` of a whole one.
+__device__ inline std::int32_t place_in(std::int32_t place, std::int64_t first, std::int64_t rows) {
+  const std::int64_t row = place - first;
+  return 0 <= row && row < rows ? static_cast<std::int32_t>(row) : nowhere;
+}
+
 /// One block a token.
 template <class T>
-__global__ void look_up(T* out, const float* table, const std::int32_t* tokens, std::int64_t width,
-                        Write write, bool aligned) {
+__global__ void look_up(T* out, const float* table, const std::int32_t* tokens, std::int64_t first,
+                        std::int64_t table_rows, std::int64_t width, Write write, bool aligned) {
   constexpr int size = group_size<T>;
-  const float* from = table + tokens[blockIdx.x] * width;
+  const std::int32_t place = place_in(tokens[blockIdx.x], first, table_rows);
+  if (place == nowhere && write == Write::accumulate) {
+    return;
+  }
+  const float* from = table + place * width;
   T* to = out + blockIdx.x * width;
   for (std::int64_t i = threadIdx.x * size; i < width; i += threads * size) {
     with_group<size>(width, i, aligned, [&](const auto& how) {
-      auto row = how.load(from + i);
+      Group<size> row{};
+      if (place != nowhere) {
+        row = how.load(from + i);
+      }
       if (write == Write::accumulate) {
         const auto before = how.load(to + i);
         for (int e = 0; e < size; ++e) {
@@ -54,9 +70,10 @@ struct PlaceLists {
   std::int32_t* filled;  // (1): how much of `order` has been given to places
 };
 
-/// Block b counts in part b; `before` becomes the counts of its own part.
-__global__ void count_in_part(PlaceLists lists, const std::int32_t* places, std::int64_t rows,
-                              std::int64_t table_rows) {
+/// Block b counts in part b; `before` becomes the counts of its own part. Rows without a place are
+/// in no list.
+__global__ void count_in_part(PlaceLists lists, const std::int32_t* places, std::int64_t first,
+                              std::int64_t rows, std::int64_t table_rows) {
   __shared__ std::int32_t mine[places_a_part];
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * places_a_part;
   const int count = static_cast<int>(rows - begin < places_a_part ? rows - begin : places_a_part);
@@ -68,10 +85,13 @@ __global__ void count_in_part(PlaceLists lists, const std::int32_t* places, std:
     counts[place] = 0;
   }
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) {
-    mine[i] = places[begin + i];
+    mine[i] = place_in(places[begin + i], first, table_rows);
   }
   __syncthreads();
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) {
+    if (mine[i] == nowhere) {
+      continue;
+    }
     int earlier = 0;
     int all = 0;
     for (int j = 0; j < count; ++j) {
@@ -113,25 +133,29 @@ __device__ inline std::int32_t earlier_rows(const PlaceLists& lists, std::int64_
 }
 
 /// A thread a row of x.
-__global__ void put_in_order(PlaceLists lists, const std::int32_t* places, std::int64_t rows,
-                             std::int64_t table_rows) {
+__global__ void put_in_order(PlaceLists lists, const std::int32_t* places, std::int64_t first,
+                             std::int64_t rows, std::int64_t table_rows) {
   const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x;
-  if (n < rows) {
-    const std::int32_t place = places[n];
+  if (n >= rows) {
+    return;
+  }
+  const std::int32_t place = place_in(places[n], first, table_rows);
+  if (place != nowhere) {
     lists.order[lists.begins[place] + earlier_rows(lists, n, place, table_rows)] =
         static_cast<std::int32_t>(n);
   }
 }
 
-/// Block (n, y) owns row places[n] of out if no earlier place is the same, and adds to it the rows
-/// of x that have this place, in their order; y counts parts of the columns, a group a thread. The
-/// sum is rounded once.
+/// Block (n, y) owns row places[n] - first of out if it has one and no earlier place is the same,
+/// and adds to it the rows of x that have this place, in their order; y counts parts of the
+/// columns, a group a thread. The sum is rounded once.
 template <class Out, class T>
 __global__ void add_rows(Out* out, const T* x, const std::int32_t* places, PlaceLists lists,
-                         std::int64_t table_rows, std::int64_t width, bool aligned) {
+                         std::int64_t first, std::int64_t table_rows, std::int64_t width,
+                         bool aligned) {
   constexpr int size = group_size<T>;
-  const std::int32_t place = places[blockIdx.x];
-  if (earlier_rows(lists, blockIdx.x, place, table_rows) != 0) {
+  const std::int32_t place = place_in(places[blockIdx.x], first, table_rows);
+  if (place == nowhere || earlier_rows(lists, blockIdx.x, place, table_rows) != 0) {
     return;
   }
   const std::int64_t column =
@@ -165,7 +189,8 @@ PlaceLists lists_in(Scratch& scratch, std::int64_t rows, std::int64_t parts,
 }
 
 template <class Out, class T>
-void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstView places) {
+void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstView places,
+                 std::int64_t first) {
   constexpr int size = group_size<T>;
   const std::int64_t rows = places.numel();
   const std::int64_t table_rows = out.extent(0);
@@ -176,36 +201,38 @@ void add_rows_at(Queue& queue, const char* kernel, View out, ConstView x, ConstV
   }
   const auto* const at = places.data<std::int32_t>();
   const PlaceLists lists = lists_in(scratch_of(queue), rows, parts, table_rows);
-  launch(queue, kernel, count_in_part, {.blocks = parts, .threads = threads}, lists, at, rows,
-         table_rows);
+  launch(queue, kernel, count_in_part, {.blocks = parts, .threads = threads}, lists, at, first,
+         rows, table_rows);
   launch(queue, kernel, sum_over_parts,
          {.blocks = blocks_for(table_rows, threads), .threads = threads}, lists, parts, table_rows);
   launch(queue, kernel, put_in_order, {.blocks = blocks_for(rows, threads), .threads = threads},
-         lists, at, rows, table_rows);
+         lists, at, first, rows, table_rows);
   launch(queue, kernel, add_rows<Out, T>,
          {.blocks = rows, .threads = threads, .blocks_y = blocks_for(width, threads * size)},
-         out.data<Out>(), x.data<T>(), at, lists, table_rows, width,
+         out.data<Out>(), x.data<T>(), at, lists, first, table_rows, width,
          groups_are_aligned(size, width, {out, x}));
 }
 
 }  // namespace
 
-void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens, Write write) {
+void embedding_forward(Queue& queue, View out, ConstView table, ConstView tokens,
+                       std::int64_t first, Write write) {
   constexpr const char* kernel = "embedding_forward";
   const std::int64_t width = table.extent(1);
   const std::int64_t count = tokens.numel();
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
     launch(queue, kernel, look_up<T>, {.blocks = count, .threads = threads}, out.data<T>(),
-           table.data<float>(), tokens.data<std::int32_t>(), width, write,
+           table.data<float>(), tokens.data<std::int32_t>(), first, table.extent(0), width, write,
            groups_are_aligned(group_size<T>, width, {out, table}));
   });
 }
 
-void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tokens) {
+void embedding_backward(Queue& queue, View dtable, ConstView dout, ConstView tokens,
+                        std::int64_t first) {
   constexpr const char* kernel = "embedding_backward";
   with_precision(kernel, dout.dtype(), [&](auto number) {
-    add_rows_at<float, decltype(number)>(queue, kernel, dtable, dout, tokens);
+    add_rows_at<float, decltype(number)>(queue, kernel, dtable, dout, tokens, first);
   });
 }
 
@@ -230,7 +257,7 @@ void scatter_add_rows(Queue& queue, View out, ConstView x, ConstView positions) 
   constexpr const char* kernel = "scatter_add_rows";
   with_precision(kernel, out.dtype(), [&](auto number) {
     using T = decltype(number);
-    add_rows_at<T, T>(queue, kernel, out, x, positions);
+    add_rows_at<T, T>(queue, kernel, out, x, positions, 0);
   });
 }
 

@@ -79,8 +79,8 @@ Pack pack_weight(Queue& queue, ConstView weight, PackFor /*purpose*/, DType prec
   return Pack(std::move(packed), weight.shape(), precision);
 }
 
-void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, ConstView bias,
-                    ConstView residual) {
+void linear_forward(Queue& queue, View y, ConstView x, const Pack& weight, SumParts /*parts*/,
+                    ConstView bias, ConstView residual) {
   Matmul product = forward_product(y, x, weight, residual);
   if (product.columns > 0) {
     product.bias = bias_as(queue, bias, y.dtype());
@@ -108,19 +108,23 @@ void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, cons
   }
 }
 
-void linear_input_gradient(Queue& queue, View dx, ConstView dy, const Pack& weight, Write write) {
-  const ConstView w = weight_of(weight);
-  const std::int64_t rows = dy.extent(0);
+void linear_input_gradient(Queue& queue, View dx, std::span<const GradientTerm> terms) {
+  const std::int64_t rows = dx.extent(0);
   if (rows == 0) {
     return;
   }
-  multiply(queue, {.a = operand(w),
-                   .b = operand(dy),
-                   .c = write == Write::accumulate ? dx.bytes() : nullptr,
-                   .d = dx.bytes(),
-                   .d_type = dx.dtype(),
-                   .rows = w.extent(1),
-                   .columns = rows});
+  const void* before = nullptr;
+  for (const GradientTerm& term : terms) {
+    const ConstView w = weight_of(*term.weight);
+    multiply(queue, {.a = operand(w),
+                     .b = operand(term.dy),
+                     .c = before,
+                     .d = dx.bytes(),
+                     .d_type = dx.dtype(),
+                     .rows = w.extent(1),
+                     .columns = rows});
+    before = dx.bytes();
+  }
 }
 
 void linear_weight_gradient(Queue& queue, View dweight, View dbias, ConstView dy, ConstView x) {

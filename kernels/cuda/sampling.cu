@@ -47,12 +47,12 @@ __device__ std::int64_t arg_max(const float* row, std::int64_t vocabulary, float
 __global__ void __launch_bounds__(row_threads)
     sample_rows(std::int32_t* tokens, float* logprob, const float* logits,
                 const std::int64_t* episodes, const std::int32_t* positions,
-                std::int64_t vocabulary, SamplingRule rule) {
+                std::int64_t vocabulary, SamplingRule rule, RowParts parts) {
   const std::int64_t b = blockIdx.x;
   const float* row = logits + b * vocabulary;
   const bool is_greedy = rule.temperature == 0.0;
   const float temperature = is_greedy ? 1.0F : static_cast<float>(rule.temperature);
-  const RowStatistics statistics = row_statistics<false>(row, vocabulary, temperature);
+  const RowStatistics statistics = row_statistics(row, parts, temperature);
   const bool is_filtered = rule.top_k > 0 || rule.top_p < 1.0;
   const std::int64_t among = rule.sampled_vocabulary > 0 && rule.sampled_vocabulary < vocabulary
                                  ? rule.sampled_vocabulary
@@ -63,9 +63,9 @@ __global__ void __launch_bounds__(row_threads)
   } else {
     Key lowest = 0;
     if (is_filtered) {
-      const auto max = static_cast<float>(among == vocabulary
-                                              ? statistics.max
-                                              : row_statistics<false>(row, among, temperature).max);
+      const auto max = static_cast<float>(
+          among == vocabulary ? statistics.max
+                              : statistics_of(row_part<false>(row, among, temperature)).max);
       if (max > -INFINITY) {
         lowest = lowest_kept_key({row, among, temperature, max},
                                  reinterpret_cast<Mass*>(shared_memory()), rule.top_k, rule.top_p);
@@ -81,14 +81,14 @@ __global__ void __launch_bounds__(row_threads)
   }
   if (threadIdx.x == 0) {
     tokens[b] = static_cast<std::int32_t>(choice);
-    logprob[b] = row_logprob(row, choice, temperature, statistics);
+    logprob[b] = row_logprob(static_cast<double>(tempered(row[choice], temperature)), statistics);
   }
 }
 
 }  // namespace
 
 void sample(Queue& queue, View tokens, View logprob, ConstView logits, ConstView episodes,
-            ConstView positions, const SamplingRule& rule) {
+            ConstView positions, const SamplingRule& rule, SumParts parts) {
   constexpr const char* kernel = "sample";
   const std::int64_t rows = logits.extent(0);
   const std::int64_t vocabulary = logits.extent(1);
@@ -99,7 +99,8 @@ void sample(Queue& queue, View tokens, View logprob, ConstView logits, ConstView
               .threads = row_threads,
               .shared_bytes = is_filtered ? digits * static_cast<std::int64_t>(sizeof(Mass)) : 0},
          tokens.data<std::int32_t>(), logprob.data<float>(), logits.data<float>(),
-         episodes.data<std::int64_t>(), positions.data<std::int32_t>(), vocabulary, rule);
+         episodes.data<std::int64_t>(), positions.data<std::int32_t>(), vocabulary, rule,
+         row_parts(kernel, parts, vocabulary));
 }
 
 }  // namespace precis::cuda

@@ -6,30 +6,62 @@
 namespace precis::cuda {
 namespace {
 
-// One block a row.
-
+/// Block (p, y): part y of row p.
 template <bool with_entropy>
 __global__ void __launch_bounds__(row_threads, 2)
-    log_softmax_rows(float* logprob, float* log_sum_exp, float* entropy, const float* logits,
-                     const std::int32_t* targets, std::int64_t vocabulary, float temperature) {
+    log_softmax_row_parts(double* partials, const float* logits, const std::int32_t* targets,
+                          std::int64_t first, std::int64_t vocabulary, float temperature,
+                          RowParts parts) {
   const std::int64_t p = blockIdx.x;
+  const auto number = static_cast<int>(blockIdx.y);
   const float* row = logits + p * vocabulary;
-  const RowStatistics statistics = row_statistics<with_entropy>(row, vocabulary, temperature);
+  const std::int64_t begin = parts.bounds[number];
+  const RowPart part = row_part<with_entropy>(row + begin, parts.size(number), temperature);
   if (threadIdx.x == 0) {
-    logprob[p] = row_logprob(row, targets[p], temperature, statistics);
+    const std::int64_t target = targets[p] - first;
+    const bool is_here = begin <= target && target < parts.bounds[number + 1];
+    double* const out = partials + 4 * (number * static_cast<std::int64_t>(gridDim.x) + p);
+    out[0] = part.max;
+    out[1] = part.sum;
+    out[2] = part.weighted;
+    out[3] = is_here ? static_cast<double>(tempered(row[target], temperature)) : 0.0;
+  }
+}
+
+constexpr int join_threads = 32;
+
+/// A block a row. entropy may be null.
+__global__ void __launch_bounds__(join_threads)
+    join_log_softmax(float* logprob, float* log_sum_exp, float* entropy, const double* partials,
+                     int count) {
+  __shared__ RowPart of_part[most_parts];
+  __shared__ double target_of_part[most_parts];
+  const std::int64_t p = blockIdx.x;
+  for (int number = static_cast<int>(threadIdx.x); number < count; number += join_threads) {
+    const double* const part = partials + 4 * (number * static_cast<std::int64_t>(gridDim.x) + p);
+    of_part[number] = {part[0], part[1], part[2]};
+    target_of_part[number] = part[3];
+  }
+  join_in_tree(of_part, count, JoinOf());
+  join_in_tree(target_of_part, count, SumOf());  // one that is not 0 at most
+  if (threadIdx.x == 0) {
+    const RowStatistics statistics = statistics_of(of_part[0]);
+    logprob[p] = row_logprob(target_of_part[0], statistics);
     log_sum_exp[p] = static_cast<float>(statistics.max + statistics.excess);
-    if constexpr (with_entropy) {
+    if (entropy != nullptr) {
       entropy[p] = static_cast<float>(statistics.entropy);
     }
   }
 }
 
+/// A block a row.
 __global__ void __launch_bounds__(row_threads)
     log_softmax_backward_rows(float* logits, const float* log_sum_exp, const std::int32_t* targets,
-                              const float* dlogprob, std::int64_t vocabulary, float temperature) {
+                              const float* dlogprob, std::int64_t first, std::int64_t vocabulary,
+                              float temperature) {
   const std::int64_t p = blockIdx.x;
   float* row = logits + p * vocabulary;
-  const std::int64_t target = targets[p];
+  const std::int64_t target = targets[p] - first;
   const float shift = log_sum_exp[p];
   const float gradient = dlogprob[p] / temperature;
   const auto gradient_of = [&](float logit, std::int64_t v) {
@@ -58,18 +90,22 @@ __global__ void __launch_bounds__(row_threads)
   }
 }
 
+/// Block (p, y): part y of row p.
 __global__ void __launch_bounds__(row_threads)
-    kl_rows(float* kl, const float* logits, const float* log_sum_exp, const float* reference_logits,
-            const float* reference_log_sum_exp, std::int64_t vocabulary, float temperature) {
+    kl_row_parts(double* partials, const float* logits, const float* log_sum_exp,
+                 const float* reference_logits, const float* reference_log_sum_exp,
+                 std::int64_t vocabulary, float temperature, RowParts parts) {
   const std::int64_t p = blockIdx.x;
-  const float* row = logits + p * vocabulary;
-  const float* reference_row = reference_logits + p * vocabulary;
+  const auto number = static_cast<int>(blockIdx.y);
+  const float* row = logits + p * vocabulary + parts.bounds[number];
+  const float* reference_row = reference_logits + p * vocabulary + parts.bounds[number];
+  const std::int64_t n = parts.size(number);
   const float shift = log_sum_exp[p];
   const float reference_shift = reference_log_sum_exp[p];
   double sum = 0.0;
-  for (std::int64_t i = threadIdx.x; 4 * i < vocabulary; i += row_threads) {
-    const Quad x = quad_of(row, vocabulary, i);
-    const Quad reference = quad_of(reference_row, vocabulary, i);
+  for (std::int64_t i = threadIdx.x; 4 * i < n; i += row_threads) {
+    const Quad x = quad_of(row, n, i);
+    const Quad reference = quad_of(reference_row, n, i);
     float quad_sum = 0.0F;
     for (int j = 0; j < 4; ++j) {
       const float log_p = tempered(x.x[j], temperature) - shift;
@@ -82,41 +118,73 @@ __global__ void __launch_bounds__(row_threads)
   }
   const double total = over_block<row_threads>(sum, SumOf());
   if (threadIdx.x == 0) {
-    kl[p] = static_cast<float>(total);
+    partials[number * static_cast<std::int64_t>(gridDim.x) + p] = total;
   }
 }
 
-/// A block for each row of logits (P,V).
-Grid grid_for(ConstView logits) { return {.blocks = logits.extent(0), .threads = row_threads}; }
+/// A block a row.
+__global__ void __launch_bounds__(join_threads)
+    join_kl(float* kl, const double* partials, int count) {
+  __shared__ double of_part[most_parts];
+  const std::int64_t p = blockIdx.x;
+  for (int number = static_cast<int>(threadIdx.x); number < count; number += join_threads) {
+    of_part[number] = partials[number * static_cast<std::int64_t>(gridDim.x) + p];
+  }
+  join_in_tree(of_part, count, SumOf());
+  if (threadIdx.x == 0) {
+    kl[p] = static_cast<float>(of_part[0]);
+  }
+}
+
+/// A block for each row of logits (P,V) and part.
+Grid grid_for(ConstView logits, std::int64_t parts) {
+  return {.blocks = logits.extent(0), .threads = row_threads, .blocks_y = parts};
+}
 
 }  // namespace
 
-void log_softmax_forward(Queue& queue, View logprob, View log_sum_exp, View entropy,
-                         ConstView logits, ConstView targets, double temperature) {
-  constexpr const char* kernel = "log_softmax_forward";
-  const Grid grid = grid_for(logits);
-  launch(queue, kernel, entropy.empty() ? log_softmax_rows<false> : log_softmax_rows<true>, grid,
-         logprob.data<float>(), log_sum_exp.data<float>(), entropy.data<float>(),
-         logits.data<float>(), targets.data<std::int32_t>(), logits.extent(1), temperature);
+void log_softmax_parts(Queue& queue, View partials, ConstView logits, ConstView targets,
+                       std::int64_t first, double temperature, SumParts parts, bool entropy) {
+  constexpr const char* kernel = "log_softmax_parts";
+  launch(queue, kernel, entropy ? log_softmax_row_parts<true> : log_softmax_row_parts<false>,
+         grid_for(logits, part_count(parts)), partials.data<double>(), logits.data<float>(),
+         targets.data<std::int32_t>(), first, logits.extent(1), temperature,
+         row_parts(kernel, parts, logits.extent(1)));
+}
+
+void log_softmax_join(Queue& queue, View logprob, View log_sum_exp, View entropy,
+                      ConstView partials) {
+  constexpr const char* kernel = "log_softmax_join";
+  const Grid grid{.blocks = partials.extent(1), .threads = join_threads};
+  check_parts(kernel, partials.extent(0));
+  launch(queue, kernel, join_log_softmax, grid, logprob.data<float>(), log_sum_exp.data<float>(),
+         entropy.data<float>(), partials.data<double>(), partials.extent(0));
 }
 
 void log_softmax_backward(Queue& queue, View logits, ConstView log_sum_exp, ConstView targets,
-                          ConstView dlogprob, double temperature) {
+                          ConstView dlogprob, std::int64_t first, double temperature) {
   constexpr const char* kernel = "log_softmax_backward";
-  const Grid grid = grid_for(logits);
-  launch(queue, kernel, log_softmax_backward_rows, grid, logits.data<float>(),
-         log_sum_exp.data<float>(), targets.data<std::int32_t>(), dlogprob.data<float>(),
+  launch(queue, kernel, log_softmax_backward_rows, grid_for(logits, 1), logits.data<float>(),
+         log_sum_exp.data<float>(), targets.data<std::int32_t>(), dlogprob.data<float>(), first,
          logits.extent(1), temperature);
 }
 
-void kl_divergence(Queue& queue, View kl, ConstView logits, ConstView log_sum_exp,
-                   ConstView reference_logits, ConstView reference_log_sum_exp,
-                   double temperature) {
-  constexpr const char* kernel = "kl_divergence";
-  const Grid grid = grid_for(logits);
-  launch(queue, kernel, kl_rows, grid, kl.data<float>(), logits.data<float>(),
-         log_sum_exp.data<float>(), reference_logits.data<float>(),
-         reference_log_sum_exp.data<float>(), logits.extent(1), temperature);
+void kl_parts(Queue& queue, View partials, ConstView logits, ConstView log_sum_exp,
+              ConstView reference_logits, ConstView reference_log_sum_exp, double temperature,
+              SumParts parts) {
+  constexpr const char* kernel = "kl_parts";
+  launch(queue, kernel, kl_row_parts, grid_for(logits, part_count(parts)), partials.data<double>(),
+         logits.data<float>(), log_sum_exp.data<float>(), reference_logits.data<float>(),
+         reference_log_sum_exp.data<float>(), logits.extent(1), temperature,
+         row_parts(kernel, parts, logits.extent(1)));
+}
+
+void kl_join(Queue& queue, View kl, ConstView partials) {
+  constexpr const char* kernel = "kl_join";
+  const Grid grid{.blocks = partials.extent(1), .threads = join_threads};
+  check_parts(kernel, partials.extent(0));
+  launch(queue, kernel, join_kl, grid, kl.data<float>(), partials.data<double>(),
+         partials.extent(0));
 }
 
 }  // namespace precis::cuda

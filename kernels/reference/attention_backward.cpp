@@ -32,7 +32,7 @@ void store(View to, const std::vector<double>& sums) {
 
 void attention_backward(Queue&, View dq, View dk, View dv, ConstView dout, ConstView out,
                         ConstView log_sum_exp, ConstView q, ConstView k, ConstView v,
-                        ConstView offsets, double scale) {
+                        ConstView offsets, double scale, SumParts /*heads*/) {
   const std::int64_t heads = q.extent(1);
   const std::int64_t head_dim = q.extent(2);
   const std::int64_t kv_heads = k.extent(1);

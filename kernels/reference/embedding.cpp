@@ -6,12 +6,12 @@
 namespace precis::reference {
 namespace {
 
-void add_rows_at(View out, ConstView x, ConstView places) {
+void add_rows_at(View out, ConstView x, ConstView places, std::int64_t first) {
   const std::int64_t width = out.extent(1);
   std::vector<double> sums(out.data<float>(), out.data<float>() + out.numel());
   for (std::int64_t p = 0; p < places.numel(); ++p) {
-    for (std::int64_t c = 0; c < width; ++c) {
-      const std::int64_t place = places.data<std::int32_t>()[p];
+    const std::int64_t place = places.data<std::int32_t>()[p] - first;
+    for (std::int64_t c = 0; c < width && 0 <= place && place < out.extent(0); ++c) {
       sums[static_cast<std::size_t>(place * width + c)] += x.data<float>()[p * width + c];
     }
   }
@@ -22,19 +22,22 @@ void add_rows_at(View out, ConstView x, ConstView places) {
 
 }  // namespace
 
-void embedding_forward(Queue&, View out, ConstView table, ConstView tokens, Write write) {
+void embedding_forward(Queue&, View out, ConstView table, ConstView tokens, std::int64_t first,
+                       Write write) {
   const std::int64_t width = table.extent(1);
   for (std::int64_t n = 0; n < tokens.numel(); ++n) {
+    const std::int64_t place = tokens.data<std::int32_t>()[n] - first;
+    const bool is_here = 0 <= place && place < table.extent(0);
     for (std::int64_t c = 0; c < width; ++c) {
       float& element = out.data<float>()[n * width + c];
       const float before = write == Write::accumulate ? element : 0.0F;
-      element = before + table.data<float>()[tokens.data<std::int32_t>()[n] * width + c];
+      element = before + (is_here ? table.data<float>()[place * width + c] : 0.0F);
     }
   }
 }
 
-void embedding_backward(Queue&, View dtable, ConstView dout, ConstView tokens) {
-  add_rows_at(dtable, dout, tokens);
+void embedding_backward(Queue&, View dtable, ConstView dout, ConstView tokens, std::int64_t first) {
+  add_rows_at(dtable, dout, tokens, first);
 }
 
 void gather_rows(Queue&, View out, ConstView x, ConstView positions) {
@@ -46,7 +49,7 @@ void gather_rows(Queue&, View out, ConstView x, ConstView positions) {
 }
 
 void scatter_add_rows(Queue&, View out, ConstView x, ConstView positions) {
-  add_rows_at(out, x, positions);
+  add_rows_at(out, x, positions, 0);
 }
 
 }  // namespace precis::reference

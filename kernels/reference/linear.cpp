@@ -22,8 +22,9 @@ Pack pack_weight(Queue& /*queue*/, ConstView weight, PackFor /*purpose*/, DType 
       weight.shape(), precision);
 }
 
-void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, ConstView bias,
-                    ConstView residual) {
+// In double the order of a sum does not show, so parts are not looked at.
+void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, SumParts /*parts*/,
+                    ConstView bias, ConstView residual) {
   const auto& w = weight.state<PlainPack>();
   float* out = y.data<float>();
   const float* in = x.data<float>();
@@ -41,26 +42,36 @@ void linear_forward(Queue& /*queue*/, View y, ConstView x, const Pack& weight, C
   }
 }
 
+void add_bias(Queue& /*queue*/, View y, ConstView bias, ConstView residual) {
+  const std::int64_t columns = y.extent(1);
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    double sum = y.data<float>()[i];
+    sum += bias.empty() ? 0.0F : bias.data<float>()[i % columns];
+    sum += residual.empty() ? 0.0F : residual.data<float>()[i];
+    y.data<float>()[i] = static_cast<float>(sum);
+  }
+}
+
 void linear_gelu_forward(Queue& queue, View activated, View y, ConstView x, const Pack& weight,
                          ConstView bias, Gelu kind) {
   const View before = y.empty() ? activated : y;
-  linear_forward(queue, before, x, weight, bias, {});
+  linear_forward(queue, before, x, weight, {}, bias, {});
   gelu_forward(queue, activated, before, kind);
 }
 
-void linear_input_gradient(Queue& /*queue*/, View dx, ConstView dy, const Pack& weight,
-                           Write write) {
-  const auto& w = weight.state<PlainPack>();
-  float* out = dx.data<float>();
-  const float* in = dy.data<float>();
+void linear_input_gradient(Queue& /*queue*/, View dx, std::span<const GradientTerm> terms) {
+  const std::int64_t columns = dx.extent(1);
   for (std::int64_t n = 0; n < dx.extent(0); ++n) {
-    for (std::int64_t i = 0; i < w.in; ++i) {
-      double sum = write == Write::accumulate ? out[n * w.in + i] : 0.0F;
-      for (std::int64_t o = 0; o < w.out; ++o) {
-        sum += static_cast<double>(in[n * w.out + o]) *
-               w.weight[static_cast<std::size_t>(o * w.in + i)];
+    for (std::int64_t i = 0; i < columns; ++i) {
+      double sum = 0.0;
+      for (const GradientTerm& term : terms) {
+        const auto& w = term.weight->state<PlainPack>();
+        for (std::int64_t o = 0; o < w.out; ++o) {
+          sum += static_cast<double>(term.dy.data<float>()[n * w.out + o]) *
+                 w.weight[static_cast<std::size_t>(o * w.in + i)];
+        }
       }
-      out[n * w.in + i] = static_cast<float>(sum);
+      dx.data<float>()[n * columns + i] = static_cast<float>(sum);
     }
   }
 }

@@ -48,7 +48,7 @@ std::vector<std::uint32_t> kept_tokens(const std::vector<double>& z, const Sampl
 }  // namespace
 
 void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
-            ConstView positions, const SamplingRule& rule) {
+            ConstView positions, const SamplingRule& rule, SumParts parts) {
   const std::int64_t vocabulary = logits.extent(1);
   for (std::int64_t b = 0; b < logits.extent(0); ++b) {
     const bool is_greedy = rule.temperature == 0.0;
@@ -72,7 +72,7 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
       }
     }
     tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(choice);
-    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp_of(z));
+    logprob.data<float>()[b] = static_cast<float>(z[choice] - log_sum_exp_of(z, parts));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/error.hpp"
+#include "base/work_log.hpp"
 
 namespace precis {
 namespace {
@@ -82,18 +83,22 @@ std::optional<std::int64_t> zone_offset(std::string_view zone) {
 
 }  // namespace
 
+std::int64_t monotonic_nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 void PhaseTimer::reset() {
   for (auto& [phase, seconds] : seconds_) {
     seconds = 0;
   }
-  events_.clear();
 }
 
-void PhaseTimer::leave(const std::string& phase, double begin) {
-  const double seconds = now() - begin;
-  seconds_[phase] += seconds;
-  if (keeps_events_) {
-    events_.push_back({phase, begin, seconds});
+void PhaseTimer::leave(const std::string& phase, std::int64_t begin) {
+  seconds_[phase] += 1e-9 * static_cast<double>(monotonic_nanoseconds() - begin);
+  if (log_ != nullptr) {
+    log_->add_event(WorkTrack::phases, phase, begin);
   }
 }
 

@@ -8,9 +8,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace precis {
+
+class WorkLog;
+
+/// Nanoseconds of the node's monotonic clock: comparable between the processes of one node.
+[[nodiscard]] std::int64_t monotonic_nanoseconds();
 
 /// Measures elapsed time on a clock that is never set.
 class Stopwatch {
@@ -28,18 +32,11 @@ class Stopwatch {
 /// Seconds spent in each named phase of a step, for the `seconds_*` metrics. One thread only.
 class PhaseTimer {
  public:
-  /// One time that a phase was entered and left, on the timer's own clock.
-  struct Event {
-    std::string phase;
-    double begin = 0;
-    double seconds = 0;
-  };
-
   /// Adds the time from its construction to its end to one phase.
   class Scope {
    public:
     Scope(PhaseTimer& timer, std::string phase)
-        : timer_(timer), phase_(std::move(phase)), begin_(timer.now()) {}
+        : timer_(timer), phase_(std::move(phase)), begin_(monotonic_nanoseconds()) {}
     ~Scope() { timer_.leave(phase_, begin_); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -47,29 +44,24 @@ class PhaseTimer {
    private:
     PhaseTimer& timer_;
     std::string phase_;
-    double begin_;
+    std::int64_t begin_;
   };
 
   /// Times the enclosing block as part of `phase`: `const auto timed = timer.phase("rollout");`
   [[nodiscard]] Scope phase(const std::string& phase) { return {*this, phase}; }
   void add(const std::string& phase, double seconds) { seconds_[phase] += seconds; }
-  /// Seconds on the timer's clock, which begins with it.
-  [[nodiscard]] double now() const { return clock_.seconds(); }
-  /// Also keeps each event from now on, until `reset`.
-  void keep_events() { keeps_events_ = true; }
-  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  /// Each phase that ends is an event of `log` too, which must outlive the timer.
+  void show_in(WorkLog& log) { log_ = &log; }
   /// Seconds by phase since construction or the last reset.
   [[nodiscard]] const std::map<std::string, double>& seconds() const { return seconds_; }
-  /// Sets every phase to 0 and forgets the events. No scope may be open.
+  /// Sets every phase to 0. No scope may be open.
   void reset();
 
  private:
-  void leave(const std::string& phase, double begin);
+  void leave(const std::string& phase, std::int64_t begin);
 
   std::map<std::string, double> seconds_;
-  std::vector<Event> events_;
-  Stopwatch clock_;
-  bool keeps_events_ = false;
+  WorkLog* log_ = nullptr;
 };
 
 using TimePoint = std::chrono::system_clock::time_point;

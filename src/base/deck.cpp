@@ -283,8 +283,9 @@ bool may_differ_when_continued(std::string_view key) {
 /// Keys that runs of the first version did not have, with the values that mean what these did; any
 /// number of parts agrees with these to rounding.
 bool meant_before_it_was_there(const DeckDifference& difference) {
-  return !difference.before && (difference.key == "exact.data_parts" ||
-                                (difference.key == "data.bos" && difference.after == "auto"));
+  return !difference.before &&
+         (difference.key == "exact.data_parts" || difference.key == "exact.tensor_parts" ||
+          (difference.key == "data.bos" && difference.after == "auto"));
 }
 
 std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,

@@ -59,7 +59,7 @@ class KernelTimes {
   }
 
  private:
-  void add(std::string name, Work work, const std::function<void()>& call) {
+  void add(std::string name, WorkSize work, const std::function<void()>& call) {
     out_.push_back({std::move(name), work, 0, timing_.seconds(call)});
   }
 
@@ -77,8 +77,8 @@ class KernelTimes {
   }
 
   /// 2 N in out FLOP; x, the weight and y.
-  [[nodiscard]] Work product(std::int64_t rows, std::int64_t in, std::int64_t out,
-                             DType of_y) const {
+  [[nodiscard]] WorkSize product(std::int64_t rows, std::int64_t in, std::int64_t out,
+                                 DType of_y) const {
     return {2 * number(rows) * number(in) * number(out),
             element_ * number(rows * in + in * out) + number(size_of(of_y)) * number(rows * out)};
   }
@@ -90,7 +90,7 @@ class KernelTimes {
     Tensor y = device_.allocate({rows, out}, of_y);
     const Pack pack = kernels_.pack_weight(queue_, weight.view(), PackFor::forward, precision_, {});
     add(fmt::format("linear forward {} x {} -> {}", rows, in, out), product(rows, in, out, of_y),
-        [&] { kernels_.linear_forward(queue_, y.view(), x.view(), pack, bias.view(), {}); });
+        [&] { kernels_.linear_forward(queue_, y.view(), x.view(), pack, {}, bias.view(), {}); });
   }
 
   /// A product and its GELU by one call, as in inference and as in training, and by two. Those of
@@ -107,8 +107,8 @@ class KernelTimes {
     Tensor activated = device_.allocate({rows, c_.mlp_width}, precision_);
     const Pack pack = kernels_.pack_weight(queue_, weight.view(), PackFor::forward, precision_, {});
     const std::string shape = fmt::format("{} x {} -> {}", rows, c_.width, c_.mlp_width);
-    const Work one_result = product(rows, c_.width, c_.mlp_width, precision_);
-    const Work both{one_result.flop, one_result.bytes + element_ * number(rows * c_.mlp_width)};
+    const WorkSize one_result = product(rows, c_.width, c_.mlp_width, precision_);
+    const WorkSize both{one_result.flop, one_result.bytes + element_ * number(rows * c_.mlp_width)};
     add("GELU with linear, inference " + shape, one_result, [&] {
       kernels_.linear_gelu_forward(queue_, activated.view(), {}, x.view(), pack, bias.view(), kind);
     });
@@ -117,7 +117,7 @@ class KernelTimes {
                                    kind);
     });
     add("GELU after linear " + shape, both, [&] {
-      kernels_.linear_forward(queue_, y.view(), x.view(), pack, bias.view(), {});
+      kernels_.linear_forward(queue_, y.view(), x.view(), pack, {}, bias.view(), {});
       kernels_.gelu_forward(queue_, activated.view(), y.view(), kind);
     });
   }
@@ -142,7 +142,7 @@ class KernelTimes {
     const RotaryRule rule{.dims = c_.rotary_dims(), .base = c_.rotary_base};
     const std::string shape = fmt::format("{} x ({} + {}) heads of {}", sequences, c_.heads,
                                           2 * c_.kv_heads, c_.head_dim);
-    const Work work{0, element_ * number(2 * q.shape().numel() + 5 * k.shape().numel())};
+    const WorkSize work{0, element_ * number(2 * q.shape().numel() + 5 * k.shape().numel())};
     add("KV write with rotary " + shape, work, [&] {
       kernels_.rotary_kv_write(queue_, keys.view(), values.view(), q.view(), k.view(), v.view(),
                                positions.view(), slots.view(), rule);
@@ -165,13 +165,14 @@ class KernelTimes {
           kernels_.pack_weight(queue_, weight.view(), PackFor::input_gradient, precision_, {});
       add(fmt::format("linear input gradient {} x {} -> {}", rows, out, in),
           product(rows, out, in, precision_), [&] {
-            kernels_.linear_input_gradient(queue_, dx.view(), dy.view(), pack, Write::overwrite);
+            const GradientTerm term{.dy = dy.view(), .weight = &pack};
+            kernels_.linear_input_gradient(queue_, dx.view(), {&term, 1});
           });
     }
     Tensor dweight = device_.zeros({out, in});
     Tensor dbias = device_.zeros({out});
     // The gradient is f32, read and written.
-    const Work work{
+    const WorkSize work{
         product(rows, in, out, of_y).flop,
         element_ * (number(rows * in) + number(rows * out)) + 2 * f32_bytes * number(in * out)};
     add(fmt::format("linear weight gradient {} x {} of {}", out, in, rows), work, [&] {
@@ -212,7 +213,7 @@ class KernelTimes {
     add("attention backward " + shape, {5 * one_product, 2 * both_sides + sums}, [&] {
       kernels_.attention_backward(queue_, dq.view(), dk.view(), dv.view(), dout.view(), out.view(),
                                   log_sum_exp.view(), q.view(), k.view(), v.view(), offsets.view(),
-                                  scale);
+                                  scale, {});
     });
   }
 
@@ -233,7 +234,7 @@ class KernelTimes {
                                             static_cast<std::int32_t>(sizes_.cached)),
                   {sequences});
     const double cached = number(sequences * sizes_.cached);
-    const Work work{
+    const WorkSize work{
         4 * cached * number(c_.query_width()),
         element_ * 2 * (cached * number(c_.kv_width()) + number(sequences * c_.query_width()))};
     add(fmt::format("decode attention {} x {}", sequences, sizes_.cached), work, [&] {
@@ -249,15 +250,17 @@ class KernelTimes {
     const Tensor dlogprob = numbers({positions});
     Tensor logprob = device_.allocate({positions});
     Tensor log_sum_exp = device_.allocate({positions});
+    Tensor partials = device_.allocate({1, positions, 4}, DType::f64);
     const double bytes = f32_bytes * number(positions * c_.vocabulary);
     const std::string shape = fmt::format("{} x {}", positions, c_.vocabulary);
     add("vocabulary loss forward " + shape, {0, bytes}, [&] {
-      kernels_.log_softmax_forward(queue_, logprob.view(), log_sum_exp.view(), {}, logits.view(),
-                                   targets.view(), 1.0);
+      kernels_.log_softmax_parts(queue_, partials.view(), logits.view(), targets.view(), 0, 1.0, {},
+                                 false);
+      kernels_.log_softmax_join(queue_, logprob.view(), log_sum_exp.view(), {}, partials.view());
     });
     add("vocabulary loss backward " + shape, {0, 2 * bytes}, [&] {
       kernels_.log_softmax_backward(queue_, logits.view(), log_sum_exp.view(), targets.view(),
-                                    dlogprob.view(), 1.0);
+                                    dlogprob.view(), 0, 1.0);
     });
   }
 
@@ -352,7 +355,7 @@ class KernelTimes {
     add(fmt::format("sampling {} x {}", sequences, c_.vocabulary),
         {0, f32_bytes * number(sequences * c_.vocabulary)}, [&] {
           kernels_.sample(queue_, sampled.view(), logprob.view(), logits.view(), episodes.view(),
-                          positions.view(), SamplingRule{.seed = 1});
+                          positions.view(), SamplingRule{.seed = 1}, {});
         });
   }
 

@@ -62,14 +62,15 @@ double product_rate(const Timing& timing, RandomTensors& random, std::int64_t n)
   Tensor y = device.allocate({n, n}, device.precision());
   const Pack pack = device.backend().pack_weight(device.queue(), weight.view(), PackFor::forward,
                                                  device.precision(), {});
-  const auto seconds = timing.seconds(
-      [&] { device.backend().linear_forward(device.queue(), y.view(), x.view(), pack, {}, {}); });
+  const auto seconds = timing.seconds([&] {
+    device.backend().linear_forward(device.queue(), y.view(), x.view(), pack, {}, {}, {});
+  });
   return 2 * std::pow(static_cast<double>(n), 3) / median_of(seconds);
 }
 
 }  // namespace
 
-double floor_seconds(const Work& work, const Ceilings& ceilings) {
+double floor_seconds(const WorkSize& work, const Ceilings& ceilings) {
   return std::max(work.flop / ceilings.flop_per_second, work.bytes / ceilings.bytes_per_second);
 }
 

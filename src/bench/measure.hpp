@@ -13,7 +13,7 @@
 namespace precis {
 
 /// What a call cannot do without, by a formula of its shapes.
-struct Work {
+struct WorkSize {
   double flop = 0;   ///< of matrix products and attention; what else is computed does not count
   double bytes = 0;  ///< of every operand, read or written once
 };
@@ -26,11 +26,11 @@ struct Ceilings {
 };
 
 /// Seconds that the work takes at least: max(FLOP / rate of products, bytes / bandwidth).
-[[nodiscard]] double floor_seconds(const Work& work, const Ceilings& ceilings);
+[[nodiscard]] double floor_seconds(const WorkSize& work, const Ceilings& ceilings);
 
 struct Measurement {
   std::string name;
-  Work work;
+  WorkSize work;
   std::int64_t tokens = 0;      ///< that a call treats; 0: it is not counted in tokens
   std::vector<double> seconds;  ///< of a call, a number each repeat
 

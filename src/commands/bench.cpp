@@ -14,6 +14,7 @@
 #include "io/jsonl.hpp"
 #include "parallel/collectively.hpp"
 #include "parallel/watchdog.hpp"
+#include "train/data_parts.hpp"
 #include "train/machine.hpp"
 #include "train/train_options.hpp"
 
@@ -39,6 +40,7 @@ struct BenchOptions {
   MachineOptions machine;
   LogOptions log;
   ModelConfig config;
+  std::int64_t tensor_parts = 0;  ///< exact.tensor_parts; 0: not given
 };
 
 /// The options that all three have.
@@ -100,6 +102,7 @@ void add_train_options(OptionTable& table, BenchOptions& o) {
              .source = "precis",
              .minimum = 1,
              .maximum = 1e9});
+  add_tensor_parts_option(table, o.tensor_parts);
   add_common_options(table, o);
 }
 
@@ -111,6 +114,7 @@ void add_decode_options(OptionTable& table, BenchOptions& o) {
              .source = "precis",
              .minimum = 2,
              .maximum = 1e6});
+  add_tensor_parts_option(table, o.tensor_parts);
   add_common_options(table, o);
 }
 
@@ -159,7 +163,9 @@ std::vector<Measurement> kernels(const BenchOptions& o, const Bench& bench) {
 }
 
 Model model_of(const BenchOptions& o, Device& device) {
-  return make_model(device, o.config, {}, static_cast<std::uint64_t>(o.machine.seed));
+  ModelRanks ranks;
+  ranks.tensor_parts = tensor_parts_of(o.tensor_parts, 1);
+  return make_model(device, o.config, {}, static_cast<std::uint64_t>(o.machine.seed), ranks);
 }
 
 std::vector<Measurement> train(const BenchOptions& o, const Bench& bench) {

@@ -35,6 +35,7 @@ struct EvaluateRewardOptions {
   LogOptions log;
   DataOptions data;
   std::int64_t micro_batch_tokens = 8192;
+  std::int64_t tensor_parts = 0;  ///< exact.tensor_parts; 0: not given
 };
 
 void add_options(OptionTable& table, EvaluateRewardOptions& o) {
@@ -57,6 +58,7 @@ void add_options(OptionTable& table, EvaluateRewardOptions& o) {
        .file = FileUse::output});
   table.add("json", &o.json, {.meaning = json_with_intervals("table"), .file = FileUse::output});
   add_machine_options(table, o.machine);
+  add_tensor_parts_option(table, o.tensor_parts);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add("score.micro_batch_tokens", &o.micro_batch_tokens,
@@ -92,12 +94,16 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
   apply(o.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, o.input);
   const Watchdog watchdog(mpi, o.machine.watchdog_seconds);
+  GridShape shape;
   Machine machine = collectively(world, [&] {
-    const GridShape grid = data_parallel_grid(o.machine, mpi);
-    return start_machine(o.machine, mpi, context.log, to_string(grid));
+    shape = grid_of(o.machine, mpi);
+    return start_machine(o.machine, mpi, context.log, to_string(shape));
   });
-  const Model model = collectively(
-      world, [&] { return load_model(machine.device, o.model, {ModelKind::reward}, o.part); });
+  ProcessGrid grid(world.duplicate("model"), shape, "model");
+  const Model model = collectively(world, [&] {
+    const ModelRanks ranks = model_ranks(grid, "", tensor_parts_of(o.tensor_parts, shape.tp));
+    return load_model(machine.device, o.model, {ModelKind::reward}, o.part, ranks);
+  });
   const Tokenizer tokenizer = collectively(world, [&] {
     return with_begin_token(required_tokenizer(model, o.model), o.data.begin, o.model);
   });
@@ -125,8 +131,8 @@ ExitStatus run(Context& context, EvaluateRewardOptions& o) {
       table.emplace(o.json);
     }
   });
-  const auto rewards = pair_rewards(machine.device, model.config, model.parameters, world,
-                                    pairs.pairs, o.micro_batch_tokens);
+  const auto rewards = pair_rewards(machine.device, model.config, model.parameters,
+                                    grid.dp().group(), pairs.pairs, o.micro_batch_tokens);
   collectively(world, [&] {
     if (world.rank() != 0) {
       return;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "parallel/collectively.hpp"
+#include "train/data_parts.hpp"
 #include "train/input_digests.hpp"
 
 namespace precis {
@@ -16,7 +17,7 @@ HandedFiles hand_on(Context& context, const ModelOnRowsOptions& o) {
 
 }  // namespace
 
-ModelOnRows::ModelOnRows(Context& context, ModelOnRowsOptions& o,
+ModelOnRows::ModelOnRows(Context& context, ModelOnRowsOptions& o, GridOf grid_of,
                          std::initializer_list<ModelKind> kinds,
                          const std::function<void()>& check_keys)
     : mpi_(*context.mpi),
@@ -26,11 +27,14 @@ ModelOnRows::ModelOnRows(Context& context, ModelOnRowsOptions& o,
       machine_(collectively(mpi_.world(),
                             [&] {
                               check_keys();
-                              const GridShape grid = data_parallel_grid(o.machine, mpi_);
-                              return start_machine(o.machine, mpi_, context.log, to_string(grid));
+                              shape_ = grid_of(o.machine, mpi_);
+                              return start_machine(o.machine, mpi_, context.log, to_string(shape_));
                             })),
-      model_(collectively(mpi_.world(),
-                          [&] { return load_model(machine_.device, o.model, kinds, o.part); })) {}
+      grid_(std::make_unique<ProcessGrid>(mpi_.world().duplicate("model"), shape_, "model")),
+      model_(collectively(mpi_.world(), [&] {
+        return load_model(machine_.device, o.model, kinds, o.part,
+                          model_ranks(*grid_, "", tensor_parts_of(o.tensor_parts, shape_.tp)));
+      })) {}
 
 void ModelOnRows::agree_on(const std::vector<PromptRow>& rows) const {
   agree_on_inputs(mpi_.world(), collectively(mpi_.world(), [&] {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "model/model.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/machine.hpp"
+#include "train/parallel_options.hpp"
 
 namespace precis {
 
@@ -27,17 +29,22 @@ struct ModelOnRowsOptions {
   MachineOptions machine;
   LogOptions log;
   DataOptions data;
+  std::int64_t tensor_parts = 0;  ///< exact.tensor_parts; 0: not given
 };
 
 class ModelOnRows {
  public:
-  /// Collective: starts the machine, once `check_keys` has passed, and loads a model of these
-  /// kinds.
-  ModelOnRows(Context& context, ModelOnRowsOptions& options, std::initializer_list<ModelKind> kinds,
-              const std::function<void()>& check_keys);
+  /// The grid of a command, by its options: `grid_of`, or `data_parallel_grid` where the model must
+  /// be whole on each rank.
+  using GridOf = GridShape (*)(const MachineOptions&, const MpiSession&);
+  /// Collective: starts the machine, once `check_keys` has passed, and loads what this rank holds
+  /// of a model of these kinds.
+  ModelOnRows(Context& context, ModelOnRowsOptions& options, GridOf grid_of,
+              std::initializer_list<ModelKind> kinds, const std::function<void()>& check_keys);
 
   [[nodiscard]] const HandedFiles& handed() const noexcept { return handed_; }
   [[nodiscard]] Machine& machine() noexcept { return machine_; }
+  [[nodiscard]] ProcessGrid& grid() noexcept { return *grid_; }
   [[nodiscard]] const Model& model() const noexcept { return model_; }
   /// The time since the start.
   [[nodiscard]] double seconds() const { return watch_.seconds(); }
@@ -50,7 +57,9 @@ class ModelOnRows {
   HandedFiles handed_;
   Stopwatch watch_;
   Watchdog watchdog_;
+  GridShape shape_;
   Machine machine_;
+  std::unique_ptr<ProcessGrid> grid_;
   Model model_;
 };
 

@@ -74,19 +74,28 @@ void complete(PpoCommand& o, const OptionTable& table) {
 
 RoleLayout plan(const PpoCommand& o, int ranks) {
   const auto grid_of = [](const std::string& text, const char* key) {
-    std::optional<GridShape> grid;
-    if (!text.empty()) {
-      grid = parse_grid(text, key);
-      require_data_parallel_only(*grid, key);
-    }
-    return grid;
+    return text.empty() ? std::nullopt : std::optional(parse_grid(text, key));
   };
-  return plan_roles(parse_placement(o.ppo.placement),
-                    {.grid = grid_of(o.run.machine.grid, "grid"),
-                     .rollout = grid_of(o.ppo.rollout_grid, "rollout.grid"),
-                     .reward = grid_of(o.ppo.reward_grid, "reward.grid"),
-                     .learner = grid_of(o.ppo.learner_grid, "learner.grid")},
-                    ranks);
+  RoleLayout layout = plan_roles(parse_placement(o.ppo.placement),
+                                 {.grid = grid_of(o.run.machine.grid, "grid"),
+                                  .rollout = grid_of(o.ppo.rollout_grid, "rollout.grid"),
+                                  .reward = grid_of(o.ppo.reward_grid, "reward.grid"),
+                                  .learner = grid_of(o.ppo.learner_grid, "learner.grid")},
+                                 ranks);
+  const auto whole_models = [](const GridShape& grid) { return grid.pp == 1 && grid.tp == 1; };
+  if (layout.placement == Placement::colocated &&
+      !(whole_models(layout.rollout.grid) && whole_models(layout.reward.grid) &&
+        whole_models(layout.learner.grid))) {
+    // The rollout reads the learner's own parameters.
+    fail_usage(
+        "With placement = colocated each rank holds whole models in this version, so that every "
+        "grid "
+        "must have pp = tp = 1. With placement = dedicated, learner.grid and reward.grid may have "
+        "more: {}.",
+        describe(layout));
+  }
+  require_data_parallel_only(layout.rollout.grid, "rollout.grid");
+  return layout;
 }
 
 /// The heads of the four models, and the tokenizer that all of them must have.
@@ -133,10 +142,13 @@ Heads read_heads(const PpoCommand& o) {
 }
 
 /// The output matrix of a language model alone: what the learner needs of the reference.
-Parameters load_head(Device& device, const std::string& file, const ModelConfig& config) {
-  const std::vector<ParameterSpec> specs = output_matrix_specs(config);
-  Parameters head(device, specs);
-  read_weight(device, head.at(0), ModelReader(file), specs.front());
+Parameters load_head(Device& device, const std::string& file, const ModelConfig& config,
+                     const ModelParallel& learner) {
+  const std::vector<ParameterSpec> specs = output_matrix_specs(config, learner.place);
+  Parameters head(device, specs, MemoryUse::parameters, learner);
+  for (const ParameterSpec& spec : specs) {
+    read_weight(device, head.at(spec.name), ModelReader(file), spec);
+  }
   head.changed();
   return head;
 }
@@ -147,28 +159,36 @@ std::vector<std::uint8_t> json_of(const Tokenizer& tokenizer) {
 
 /// `trained`: the weights of policy and value network come from a checkpoint, so that only the
 /// models that stay as they are are read here.
-RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout, int rank,
+RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleProcesses& processes,
                        Device& device, bool trained) {
   RoleModels models;
-  const bool learner = layout.learner.contains(rank);
-  if (learner || layout.rollout.contains(rank)) {
-    models.policy = trained ? allocate_model(device, heads.policy)
-                            : load_model(device, o.policy, {ModelKind::language});
+  const auto ranks_of = [&](const std::unique_ptr<ProcessGrid>& role, const std::string& stages) {
+    return model_ranks(*role, stages, o.train.tensor_parts);
+  };
+  const bool learner = processes.learner != nullptr;
+  ModelRanks ranks;
+  if (learner || processes.rollout) {
+    ranks = ranks_of(learner ? processes.learner : processes.rollout, o.train.parallel.stages);
+    models.policy = trained ? allocate_model(device, heads.policy, ranks)
+                            : load_model(device, o.policy, {ModelKind::language}, "", ranks);
   }
   if (models.policy) {
     models.policy->tokenizer = json_of(*heads.tokenizer);
   }
   if (learner) {
-    models.value = trained ? allocate_model(device, heads.value)
-                           : load_model(device, o.value, {ModelKind::reward, ModelKind::value});
+    models.value =
+        trained ? allocate_model(device, heads.value, ranks)
+                : load_model(device, o.value, {ModelKind::reward, ModelKind::value}, "", ranks);
     models.value->config.kind = ModelKind::value;
     models.value->tokenizer = json_of(*heads.tokenizer);
   }
-  if (layout.reward.contains(rank)) {
-    models.reward = load_model(device, o.reward, {ModelKind::reward});
-    models.reference = load_model(device, o.reference, {ModelKind::language});
+  if (processes.reward) {
+    const ModelRanks scoring = ranks_of(processes.reward, "");
+    models.reward = load_model(device, o.reward, {ModelKind::reward}, "", scoring);
+    models.reference = load_model(device, o.reference, {ModelKind::language}, "", scoring);
   } else if (learner) {
-    models.reference_head = load_head(device, o.reference, heads.reference.config);
+    models.reference_head =
+        load_head(device, o.reference, heads.reference.config, ranks.of(heads.policy.config));
   }
   return models;
 }
@@ -233,6 +253,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
   Machine machine = collectively(
       world, [&] { return start_machine(o.run.machine, mpi, context.log, describe(layout)); });
   warn_of_busy_cores(machine.threads, mpi.node_size(), context.log);
+  RoleProcesses processes = start_roles(world, layout);
   std::optional<TrainingRun> training;
   if (!o.run.dry_run) {
     training.emplace(TrainingRun::Setup{.log = context.log,
@@ -245,7 +266,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                         .layout = machine.layout,
                                         .final_files = {"policy.h5", "value.h5"}});
   }
-  complete_data_parts(o.train, training, o.run.run, world, layout.learner.grid.dp);
+  complete_exact_parts(o.train, training, o.run.run, world, layout.learner.grid.dp,
+                       std::max(layout.reward.grid.tp, layout.learner.grid.tp));
   if (training) {
     training->check_deck();
     if (training->is_complete(o.train.steps)) {
@@ -259,8 +281,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
   const auto load = [&] {
-    return load_models(o, heads, layout, mpi.rank(), machine.device,
-                       training && training->checkpoint());
+    return load_models(o, heads, processes, machine.device, training && training->checkpoint());
   };
   const auto digests = collectively(
       world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });
@@ -285,7 +306,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                        .max_response_tokens = o.data.max_response_tokens,
                                        .seed = static_cast<std::uint64_t>(o.run.machine.seed),
                                        .replay = replay},
-                                      machine, mpi, load, context.log);
+                                      machine, mpi, processes, load, context.log);
     if (mpi.rank() == 0) {
       fmt::print("{}", text);
     }
@@ -299,6 +320,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                       .world = world,
                       .run = *training,
                       .layout = layout,
+                      .processes = processes,
                       .models = models,
                       .prompts = inputs.prompts.examples,
                       .shown = shown,
@@ -314,6 +336,9 @@ ExitStatus run(Context& context, PpoCommand& o) {
   log_peak_memory(context.log, world, machine.device.memory());
   if (status == ExitStatus::done) {
     trainer.save_final();
+  }
+  training->end_launch();
+  if (status == ExitStatus::done) {
     context.log.info("The policy is in {}, the value network in {}.",
                      training->file("policy.h5").string(), training->file("value.h5").string());
   }

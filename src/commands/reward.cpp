@@ -54,8 +54,9 @@ void check_keys(const OptionTable& table, SupervisedOptions& o) {
 }
 
 /// The model that training starts from: of kind reward, without shift.
-Model start_model(const SupervisedOptions& o, Device& device, Log& log) {
-  Model model = load_model(device, o.model, {ModelKind::language, ModelKind::reward}, o.part);
+Model start_model(const SupervisedOptions& o, Device& device, const ModelRanks& ranks, Log& log) {
+  Model model =
+      load_model(device, o.model, {ModelKind::language, ModelKind::reward}, o.part, ranks);
   set_begin_token(model, o.data.begin, o.model);
   if (model.config.kind == ModelKind::language) {
     return with_scalar_head(device, model, ModelKind::reward,
@@ -137,8 +138,9 @@ class RewardCommand final : public SupervisedCommand {
         options_(options) {}
 
   void check_keys() override { precis::check_keys(context_.options, options_); }
-  [[nodiscard]] Model start_model(const HandedFiles& /*handed*/, Device& device) override {
-    return precis::start_model(options_, device, context_.log);
+  [[nodiscard]] Model start_model(const HandedFiles& /*handed*/, Device& device,
+                                  const ModelRanks& ranks) override {
+    return precis::start_model(options_, device, ranks, context_.log);
   }
   void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) override {
     const Tokenizer tokenizer =
@@ -152,7 +154,7 @@ class RewardCommand final : public SupervisedCommand {
                        {"data.valid's posts and policies", digest_of_labels(pairs_.valid.pairs)}}};
   }
   [[nodiscard]] TrainingPlan plan(Model& model) override;
-  [[nodiscard]] ModelConfig final_config(Device& device, const Model& model,
+  [[nodiscard]] ModelConfig final_config(Device& device, ProcessGrid& grid, const Model& model,
                                          const Parameters& kept) override;
   void report() override;
 
@@ -180,10 +182,10 @@ TrainingPlan RewardCommand::plan(Model& model) {
   return plan;
 }
 
-ModelConfig RewardCommand::final_config(Device& device, const Model& model,
+ModelConfig RewardCommand::final_config(Device& device, ProcessGrid& grid, const Model& model,
                                         const Parameters& kept) {
   const auto rewards_of = [&](const std::vector<Pair>& pairs) {
-    return pair_rewards(device, model.config, kept, context_.mpi->world(), pairs,
+    return pair_rewards(device, model.config, kept, grid.dp().group(), pairs,
                         options_.train.micro_batch_tokens);
   };
   rewards_ = rewards_of(pairs_.valid.pairs);

@@ -51,6 +51,7 @@ void add_options(OptionTable& table, SampleOptions& o) {
                         "ends in .gz is compressed",
              .file = FileUse::output});
   add_machine_options(table, o.machine);
+  add_tensor_parts_option(table, o.tensor_parts);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add("sampling.temperature", &o.temperature,
@@ -216,7 +217,7 @@ std::string sample_line(const Generated& sample, const PromptRow& row, std::int6
 
 ExitStatus run(Context& context, SampleOptions& o) {
   RankGroup& world = context.mpi->world();
-  ModelOnRows start(context, o, {ModelKind::language}, [&] { check_keys(o); });
+  ModelOnRows start(context, o, data_parallel_grid, {ModelKind::language}, [&] { check_keys(o); });
   Machine& machine = start.machine();
   const Model& model = start.model();
   collectively(world, [&] { check_model(o, model); });

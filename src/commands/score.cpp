@@ -41,6 +41,7 @@ void add_options(OptionTable& table, ScoreOptions& o) {
        .required = true,
        .file = FileUse::output});
   add_machine_options(table, o.machine);
+  add_tensor_parts_option(table, o.tensor_parts);
   add_log_options(table, o.log);
   add_data_options(table, o.data, DataUse::rows);
   table.add(
@@ -116,7 +117,8 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model, const S
 
 ExitStatus run(Context& context, ScoreOptions& o) {
   RankGroup& world = context.mpi->world();
-  ModelOnRows start(context, o, {ModelKind::language, ModelKind::reward, ModelKind::value}, [] {});
+  ModelOnRows start(context, o, grid_of, {ModelKind::language, ModelKind::reward, ModelKind::value},
+                    [] {});
   Machine& machine = start.machine();
   const Model& model = start.model();
   const auto rows =
@@ -124,15 +126,19 @@ ExitStatus run(Context& context, ScoreOptions& o) {
   start.agree_on(rows);
   RowOutput output(world, o.output);
 
-  const auto [begin, end] =
-      part_of(static_cast<std::int64_t>(rows.size()), world.rank(), world.size());
+  const auto [begin, end] = part_of(static_cast<std::int64_t>(rows.size()),
+                                    start.grid().coordinates().dp, start.grid().shape().dp);
   std::vector<const PromptRow*> mine;
   for (std::int64_t row = begin; row < end; ++row) {
     mine.push_back(&rows[static_cast<std::size_t>(row)]);
   }
   Evaluator evaluator(machine.device, model.config, model.parameters, o.micro_batch_tokens,
                       [&] { world.progress().tick("scoring"); });
-  output.finish(collectively(world, [&] { return score(evaluator, model, o, mine); }));
+  auto lines = collectively(world, [&] { return score(evaluator, model, o, mine); });
+  if (!start.grid().is_leader()) {
+    lines.clear();  // The leader of the ranks that scored them together gives them.
+  }
+  output.finish(lines);
   log_peak_memory(context.log, world, machine.device.memory());
   context.log.info("Scores written to {}: {}, in {}.", o.output,
                    counted(static_cast<std::int64_t>(rows.size()), "row"),

@@ -99,16 +99,16 @@ void take_config(const OptionTable& table, SftOptions& o, const ModelConfig& con
 
 /// The model that training starts from.
 Model start_model(const OptionTable& table, SftOptions& o, const HandedFiles& handed,
-                  Device& device) {
+                  Device& device, const ModelRanks& ranks) {
   if (o.model.empty()) {
     const Tokenizer tokenizer =
         with_begin_token(Tokenizer::load(handed.of(o.tokenizer)), o.data.begin, o.tokenizer);
     complete_config(o, tokenizer.vocabulary(), {tokenizer.end_token()});
     const std::string& json = tokenizer.to_json();
     return make_model(device, o.config, {json.begin(), json.end()},
-                      static_cast<std::uint64_t>(o.run.machine.seed));
+                      static_cast<std::uint64_t>(o.run.machine.seed), ranks);
   }
-  Model model = load_model(device, o.model, {ModelKind::language}, o.part);
+  Model model = load_model(device, o.model, {ModelKind::language}, o.part, ranks);
   take_config(table, o, model.config);
   set_begin_token(model, o.data.begin, o.model);
   return model;
@@ -175,8 +175,9 @@ class SftCommand final : public SupervisedCommand {
   void take_keys(const ModelReader& model) override {
     continue_config(context_.options, options_, model);
   }
-  [[nodiscard]] Model start_model(const HandedFiles& handed, Device& device) override {
-    return precis::start_model(context_.options, options_, handed, device);
+  [[nodiscard]] Model start_model(const HandedFiles& handed, Device& device,
+                                  const ModelRanks& ranks) override {
+    return precis::start_model(context_.options, options_, handed, device, ranks);
   }
   void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) override {
     const auto& source = options_.model.empty() ? options_.tokenizer : options_.model;

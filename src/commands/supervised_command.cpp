@@ -7,7 +7,6 @@
 
 #include "commands/model_input.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_session.hpp"
 #include "parallel/watchdog.hpp"
 #include "train/busy_cores.hpp"
@@ -41,17 +40,21 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   apply(o.run.log, mpi.rank(), context.log);
   const HandedFiles handed(mpi, files);
   const Watchdog watchdog(mpi, o.run.machine.watchdog_seconds);
+  GridShape shape;
   Machine machine = collectively(world, [&] {
     command.check_keys();
-    const GridShape grid = data_parallel_grid(o.run.machine, mpi);
-    return start_machine(o.run.machine, mpi, context.log, to_string(grid));
+    shape = grid_of(o.run.machine, mpi);
+    return start_machine(o.run.machine, mpi, context.log, to_string(shape));
   });
+  ProcessGrid grid(world.duplicate("training"), shape, "training");
   warn_of_busy_cores(machine.threads, mpi.node_size(), context.log);
   std::optional<TrainingRun> training_run;
   if (!o.run.dry_run) {
     open_run(training_run, context, o, machine);
   }
-  complete_data_parts(o.train, training_run, o.run.run, world, world.size());
+  complete_exact_parts(o.train, training_run, o.run.run, world, shape.dp, shape.tp);
+  ModelRanks ranks = model_ranks(grid, o.train.parallel.stages, o.train.tensor_parts);
+  ranks.as = command.facts().kind;
   const bool goes_on = training_run && training_run->checkpoint();
   const bool begun = goes_on || (training_run && training_run->is_finished());
   const bool completes_keys = command.facts().model_completes_keys;
@@ -69,8 +72,8 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   }
   Model model = collectively(world, [&] {
     return goes_on ? load_model(machine.device, *training_run->checkpoint(), {command.facts().kind},
-                                trained_part)
-                   : command.start_model(handed, machine.device);
+                                trained_part, ranks)
+                   : command.start_model(handed, machine.device, ranks);
   });
   if (training_run && !begun && completes_keys) {
     training_run->check_deck();
@@ -82,7 +85,7 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   agree_on_start(world, agreed, goes_on);
   const TrainingPlan plan = command.plan(model);
   if (o.run.dry_run) {
-    const std::string text = describe(plan, machine, mpi, context.log);
+    const std::string text = describe(plan, machine, mpi, grid, context.log);
     if (world.rank() == 0) {
       fmt::print("{}", text);
     }
@@ -92,26 +95,42 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   training_run->check_inputs(digests.inputs);
   std::unique_ptr<SupervisedObjective> objective;
   std::optional<SupervisedTraining> training;
-  MpiCommunicator data_parallel(world);
   collectively(world, [&] {
-    objective = plan.make_objective(machine, model, world);
-    training.emplace(machine, *training_run, data_parallel, model, *objective, o.train);
+    objective = plan.make_objective(machine, model, grid.dp().group());
+    if (command.facts().kind == ModelKind::language && !objective->facts().has_samples) {
+      context.log.info(
+          "No samples are written: this version generates text with whole models only (pp = tp = "
+          "1). `sample` on the final model does.");
+    }
+    training.emplace(SupervisedTraining::Setup{.machine = machine,
+                                               .run = *training_run,
+                                               .grid = grid,
+                                               .ranks = ranks,
+                                               .model = model,
+                                               .objective = *objective,
+                                               .options = o.train});
   });
   const auto status = training->run_to_end();
   log_peak_memory(context.log, world, machine.device.memory());
   if (status) {
+    if (!training_run->resave()) {
+      training_run->end_launch();
+    }
     return *status;
   }
-  const ModelConfig config = command.final_config(machine.device, model, training->kept());
+  const ModelConfig config = [&] {
+    const WorkScope scope(world.work(), {.kind = WorkKind::inference, .name = "final scores"});
+    return command.final_config(machine.device, grid, model, training->kept());
+  }();
   const auto path = training_run->file(final_model);
-  collectively(world, [&] {
-    if (world.rank() == 0) {
-      save_model(path, config, model.tokenizer, training->kept(), machine.device);
-    }
-  });
+  {
+    const WorkScope scope(world.work(), {.kind = WorkKind::output, .name = "final model"});
+    save_model(world, path, machine.device, grid, ranks, config, model.tokenizer, training->kept());
+  }
   if (world.rank() == 0) {
     command.report();
   }
+  training_run->end_launch();
   context.log.info("The model is in {}.", path.string());
   return ExitStatus::done;
 }

@@ -52,15 +52,16 @@ class SupervisedCommand {
   /// Completes keys by the model of a run that was begun before.
   virtual void take_keys(const ModelReader& /*model*/) {}
   /// The model that training starts from; completes keys too.
-  [[nodiscard]] virtual Model start_model(const HandedFiles& handed, Device& device) = 0;
+  [[nodiscard]] virtual Model start_model(const HandedFiles& handed, Device& device,
+                                          const ModelRanks& ranks) = 0;
   /// Collective.
   virtual void read_rows(const HandedFiles& handed, const Model& model, RankGroup& world) = 0;
   [[nodiscard]] virtual SupervisedDigests digests(const HandedFiles& handed, bool goes_on) = 0;
   /// The plan for the rows that were read.
   [[nodiscard]] virtual TrainingPlan plan(Model& model) = 0;
   /// Collective: the configuration of the final model, whose parameters are `kept`.
-  [[nodiscard]] virtual ModelConfig final_config(Device& /*device*/, const Model& model,
-                                                 const Parameters& /*kept*/) {
+  [[nodiscard]] virtual ModelConfig final_config(Device& /*device*/, ProcessGrid& /*grid*/,
+                                                 const Model& model, const Parameters& /*kept*/) {
     return model.config;
   }
   /// Prints what is known of the final model, on rank 0.

@@ -74,21 +74,19 @@ void CheckpointFolder::set_aside_after(std::int64_t step) const {
   }
 }
 
-fs::path CheckpointFolder::write(std::int64_t step,
-                                 const std::function<void(StateWriter&)>& describe,
-                                 OldCheckpoints old) const {
+std::unique_ptr<StateWriter> CheckpointFolder::begin(std::int64_t step) const {
   std::error_code error;
   fs::create_directories(folder_, error);
   require(!error, "cannot create the folder {}: {}.", folder_.string(), error.message());
-  fs::path path = folder_ / checkpoint_name(step);
-  StateWriter writer(path, checkpoint_format, tick_);
-  describe(writer);
-  writer.commit();
+  return std::make_unique<StateWriter>(folder_ / checkpoint_name(step), checkpoint_format, tick_);
+}
+
+void CheckpointFolder::end(std::int64_t step, StateWriter& file, OldCheckpoints old) const {
+  file.commit();
   write_file(folder_ / "latest", checkpoint_name(step) + "\n");
   if (old == OldCheckpoints::remove) {
     remove_old();
   }
-  return path;
 }
 
 void CheckpointFolder::remove_old() const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,12 +36,12 @@ class CheckpointFolder {
   /// The complete files there are, newest first.
   [[nodiscard]] std::vector<CheckpointEntry> list() const;
 
-  /// Writes the checkpoint of a step: `describe` fills it (scalars first: "state", "deck"; then
-  /// parts). It is synced and renamed, then `latest` names it, then all but the last `keep` are
-  /// removed, unless `old` says otherwise. Returns its path. Throws Error with nothing under the
-  /// final name; the message names the file.
-  std::filesystem::path write(std::int64_t step, const std::function<void(StateWriter&)>& describe,
-                              OldCheckpoints old = OldCheckpoints::remove) const;
+  /// Begins the checkpoint of a step, to be filled (scalars first: "state", "deck"; then parts).
+  /// Throws Error; the message names the file.
+  [[nodiscard]] std::unique_ptr<StateWriter> begin(std::int64_t step) const;
+  /// Ends it: it is synced and renamed, then `latest` names it, then all but the last `keep` are
+  /// removed, unless `old` says otherwise. Throws Error with nothing under the final name.
+  void end(std::int64_t step, StateWriter& file, OldCheckpoints old = OldCheckpoints::remove) const;
 
   /// Renames the files of later steps, which a run that goes on from `step` found damaged, to
   /// NAME.damaged: they must not count among those that are kept.

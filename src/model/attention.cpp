@@ -2,19 +2,31 @@
 
 #include <cmath>
 
+#include "parallel/tree_sum.hpp"
+
 namespace precis {
 
 Attention Attention::find(const Parameters& parameters, const ModelConfig& config,
                           const std::string& name) {
-  return {.query = Linear::find(parameters, name + "/query"),
-          .key = Linear::find(parameters, name + "/key"),
-          .value = Linear::find(parameters, name + "/value"),
-          .output = Linear::find(parameters, name + "/output"),
-          .heads = config.heads,
-          .kv_heads = config.kv_heads,
-          .head_dim = config.head_dim,
-          .rotary = {.dims = config.rotary_dims(), .base = config.rotary_base},
-          .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
+  const ModelPlace& place = parameters.parallel().place;
+  const TensorShare share = place.share(config);
+  const auto query_parts = scaled(share.query_heads, config.head_dim);
+  Attention attention;
+  attention.query = Linear::find(parameters, name + "/query");
+  attention.key = Linear::find(parameters, name + "/key");
+  attention.value = Linear::find(parameters, name + "/value");
+  attention.output = RowParallel::find(parameters, name + "/output", query_parts);
+  attention.heads = share.heads.query.size();
+  attention.kv_heads = share.heads.kv.size();
+  attention.head_dim = config.head_dim;
+  attention.rotary = {.dims = config.rotary_dims(), .base = config.rotary_base};
+  attention.scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
+  attention.head_parts = share.query_heads;
+  attention.query_parts = query_parts;
+  attention.kv_parts = scaled(share.kv_heads, config.head_dim);
+  attention.first_kv_holder = place.tensor_rank - share.kv_holder;
+  attention.kv_holders = share.kv_holders;
+  return attention;
 }
 
 View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
@@ -56,27 +68,41 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   const Shape of_keys{n, kv_heads, head_dim};
   const DType precision = dout.dtype();
   View doutput_x = c.workspace.take(saved.output_x.shape(), precision);
-  output.input_gradient(c, doutput_x, dout, Write::overwrite);
+  input_gradient_of(c, doutput_x, {{output, dout}});
   const View dattention_output = spread(c, doutput_x, saved.read, n).reshaped(of_queries);
   View dq = c.workspace.take(of_queries, precision);
   View dk = c.workspace.take(of_keys, precision);
   View dv = c.workspace.take(of_keys, precision);
   c.kernels().attention_backward(c.queue(), dq, dk, dv, dattention_output, saved.attention_output,
-                                 saved.log_sum_exp, saved.q, saved.k, saved.v, batch.offsets,
-                                 scale);
+                                 saved.log_sum_exp, saved.q, saved.k, saved.v, batch.offsets, scale,
+                                 head_parts);
+  sum_over_kv_holders(c, dk, dv);
   if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
+  // Zero in rows that are not read.
+  const ConstView dquery = dq.reshaped({n, heads * head_dim});
   out = {.dout = dout,
-         .dq = gather(c, dq.reshaped({n, heads * head_dim}), saved.read),
+         .dq = gather(c, dquery, saved.read),
          .dk = dk.reshaped({n, kv_heads * head_dim}),
          .dv = dv.reshaped({n, kv_heads * head_dim})};
-  View dquery_x = c.workspace.take(saved.query_x.shape(), precision);
-  query.input_gradient(c, dquery_x, out.dq, Write::overwrite);
-  const View dx = spread(c, dquery_x, saved.read, n);
-  key.input_gradient(c, dx, out.dk, Write::accumulate);
-  value.input_gradient(c, dx, out.dv, Write::accumulate);
+  const View dx = c.workspace.take(saved.x.shape(), precision);
+  const bool counts_kv = c.tensor() == nullptr || c.tensor()->rank() == first_kv_holder;
+  if (counts_kv) {
+    summed_input_gradient_of(
+        c, dx, {{query, dquery, query_parts}, {key, out.dk, kv_parts}, {value, out.dv, kv_parts}});
+  } else {
+    summed_input_gradient_of(c, dx, {{query, dquery, query_parts}});
+  }
   return dx;
+}
+
+void Attention::sum_over_kv_holders(const LayerContext& c, View dk, View dv) const {
+  if (kv_holders > 1) {
+    for (const View gradient : {dk, dv}) {
+      sum_in_tree(c.device, *c.tensor(), first_kv_holder, kv_holders, gradient, c.workspace);
+    }
+  }
 }
 
 void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,

@@ -25,10 +25,16 @@ struct CacheAccess {
 };
 
 struct Attention {
-  Linear query, key, value, output;
-  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  RotaryRule rotary;   ///< dims 0: no rotation
-  double scale = 0.0;  ///< 1 / sqrt(head_dim)
+  Linear query, key, value;
+  RowParallel output;
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  ///< heads of this rank
+  RotaryRule rotary;                                   ///< dims 0: no rotation
+  double scale = 0.0;                                  ///< 1 / sqrt(head_dim)
+  /// The parts of this rank's query heads, and the same in columns of the queries, of keys and
+  /// values.
+  std::vector<std::int64_t> head_parts, query_parts, kv_parts;
+  /// The ranks that hold the same key-value head: the first, and how many.
+  int first_kv_holder = 0, kv_holders = 1;
 
   struct Saved {
     ConstView x;            // (N,C), the layer's input
@@ -60,6 +66,10 @@ struct Attention {
                                     ConstView dout, const Saved& saved, Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
                        const Gradients& later) const;
+
+ private:
+  /// Gradients of keys and values over all query heads that read them.
+  void sum_over_kv_holders(const LayerContext& context, View dk, View dv) const;
 };
 
 }  // namespace precis

@@ -23,6 +23,8 @@ struct TokenStatistics {
 };
 
 /// Runs one model on any sequences, some at a time. A result does not depend on its neighbours.
+/// Where several ranks hold a copy of the model, every call is collective over them, with the same
+/// sequences, and all have its results.
 class Evaluator {
  public:
   /// `between` is called between micro-batches (for signals and the watchdog). `arena`: null for
@@ -55,10 +57,21 @@ class Evaluator {
                                            std::span<const Sequence> sequences);
 
  private:
-  using Visit = std::function<void(std::span<const Sequence>, std::int64_t begin)>;
+  using Pack = PackedBatch (*)(std::span<const Sequence>);
+  /// For some of the sequences, from number `begin` on, and their hidden states.
+  using Visit =
+      std::function<void(std::span<const Sequence> part, std::int64_t begin, ConstView hidden)>;
   /// x, or a copy of it in f32 or bf16.
   [[nodiscard]] ConstView in_precision(ConstView x, DType precision);
-  void for_each_micro_batch(std::span<const Sequence> sequences, const Visit& visit);
+  /// Passes the sequences through the model, some at a time; `visit` is called on the last stage.
+  void for_each_micro_batch(const Parameters& parameters, std::span<const Sequence> sequences,
+                            Pack pack, const Visit& visit);
+  /// Gives the last stage's results to all stages: so many numbers, or `width` for each response
+  /// token.
+  static void share_flat(const Parameters& parameters, std::vector<float>& results,
+                         std::size_t count);
+  void share(const Parameters& parameters, std::span<const Sequence> sequences, std::int64_t width,
+             std::vector<std::vector<float>>& results) const;
 
   Device* device_;
   Stage stage_;

@@ -231,7 +231,7 @@ void Generator::sample(const Parameters& parameters, ConstView hidden, ConstView
                        ConstView positions, const GenerationRule& rule, const Sampled& sampled) {
   const ConstView logits = head_.logits(parameters, workspace_, hidden);  // (B,V)
   device_->backend().sample(device_->queue(), sampled.tokens, sampled.logprobs, logits, episodes,
-                            positions, rule.sampling);
+                            positions, rule.sampling, head_.vocabulary_parts());
 }
 
 void Generator::collect(const Sampled& sampled, std::span<Live*> sequences,

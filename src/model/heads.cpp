@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/sum_parts.hpp"
+
 namespace precis {
 namespace {
 
@@ -21,12 +23,47 @@ ConstView rounded(const LayerContext& c, ConstView gradient, DType precision) {
   return out;
 }
 
+/// Memory for partial results of all ranks that share the vocabulary, and this rank's part of it;
+/// each has as many parts.
+struct Partials {
+  View all;
+  View mine;
+};
+
+/// (parts of all ranks, rows, ...).
+Partials take_partials(const LayerContext& c, std::int64_t parts,
+                       std::initializer_list<std::int64_t> rest) {
+  const int ranks = c.tensor() == nullptr ? 1 : c.tensor()->size();
+  const int rank = c.tensor() == nullptr ? 0 : c.tensor()->rank();
+  Shape shape{parts * ranks};
+  for (const std::int64_t extent : rest) {
+    shape.append(extent);
+  }
+  const View all = c.workspace.take(shape, DType::f64);
+  return {.all = all, .mine = all.rows(rank * parts, (rank + 1) * parts)};
+}
+
+void gather_partials(const LayerContext& c, const Partials& partials) {
+  if (c.tensor() != nullptr) {
+    c.tensor()->all_gather(c.queue(), partials.all, partials.mine);
+  }
+}
+
 }  // namespace
 
 LanguageHead::LanguageHead(Device& device, const Parameters& layout) : device_(&device) {
   output_.weight = layout.find("head/weight");
   if (output_.weight < 0) {
     output_.weight = layout.find("embedding/token");
+  }
+  if (output_.weight >= 0) {
+    const ModelPlace& place = layout.parallel().place;
+    const std::int64_t vocabulary =
+        layout.specs()[static_cast<std::size_t>(output_.weight)].shard.global_shape[0];
+    const IndexShare share =
+        index_share(vocabulary, place.tensor_rank, place.tensor_ranks, place.tensor_parts);
+    first_token_ = share.range.begin;
+    vocabulary_bounds_ = share.parts;
   }
 }
 
@@ -39,6 +76,27 @@ std::int64_t LanguageHead::chunk_rows(const Parameters& parameters) const {
 View LanguageHead::logits(const Parameters& parameters, Workspace& workspace,
                           ConstView hidden) const {
   return output_.forward_as(DType::f32, {*device_, parameters, workspace}, hidden);
+}
+
+void LanguageHead::log_softmax(const LayerContext& c, View logprob, View log_sum_exp, View entropy,
+                               ConstView logits, ConstView targets, double temperature) const {
+  const WorkspaceScope scope(c.workspace);
+  const Partials partials = take_partials(c, part_count(vocabulary_bounds_), {logits.extent(0), 4});
+  c.kernels().log_softmax_parts(c.queue(), partials.mine, logits, targets, first_token_,
+                                temperature, vocabulary_bounds_, !entropy.empty());
+  gather_partials(c, partials);
+  c.kernels().log_softmax_join(c.queue(), logprob, log_sum_exp, entropy, partials.all);
+}
+
+void LanguageHead::kl_divergence(const LayerContext& c, View kl, ConstView logits,
+                                 ConstView log_sum_exp, ConstView reference_logits,
+                                 ConstView reference_log_sum_exp, double temperature) const {
+  const WorkspaceScope scope(c.workspace);
+  const Partials partials = take_partials(c, part_count(vocabulary_bounds_), {logits.extent(0)});
+  c.kernels().kl_parts(c.queue(), partials.mine, logits, log_sum_exp, reference_logits,
+                       reference_log_sum_exp, temperature, vocabulary_bounds_);
+  gather_partials(c, partials);
+  c.kernels().kl_join(c.queue(), kl, partials.all);
 }
 
 LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
@@ -60,18 +118,16 @@ LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,
     const ConstView rows = hidden.rows(begin, end);
     const ConstView logit = logits(parameters, workspace, rows);  // (chunk,V)
     View log_sum_exp = workspace.take({end - begin});
-    c.kernels().log_softmax_forward(c.queue(), out.logprob.rows(begin, end), log_sum_exp,
-                                    out.entropy.rows(begin, end), logit, ids.rows(begin, end),
-                                    temperature);
+    log_softmax(c, out.logprob.rows(begin, end), log_sum_exp, out.entropy.rows(begin, end), logit,
+                ids.rows(begin, end), temperature);
     if (reference) {
       const ConstView other = reference->head.logits(reference->parameters, workspace,
                                                      reference->hidden.rows(begin, end));
       View other_log_sum_exp = workspace.take({end - begin});
-      c.kernels().log_softmax_forward(c.queue(), out.reference_logprob.rows(begin, end),
-                                      other_log_sum_exp, View{}, other, ids.rows(begin, end),
-                                      temperature);
-      c.kernels().kl_divergence(c.queue(), out.kl.rows(begin, end), logit, log_sum_exp, other,
-                                other_log_sum_exp, temperature);
+      reference->head.log_softmax(c, out.reference_logprob.rows(begin, end), other_log_sum_exp,
+                                  View{}, other, ids.rows(begin, end), temperature);
+      kl_divergence(c, out.kl.rows(begin, end), logit, log_sum_exp, other, other_log_sum_exp,
+                    temperature);
     }
   }
   return out;
@@ -96,13 +152,13 @@ LanguageHead::Loss LanguageHead::forward_backward(const Parameters& parameters,
     View logit = logits(parameters, workspace, rows);  // (chunk,V), then its gradient
     View log_sum_exp = workspace.take({end - begin});
     View dlogprob = workspace.take({end - begin});
-    c.kernels().log_softmax_forward(c.queue(), logprob.rows(begin, end), log_sum_exp, View{}, logit,
-                                    ids.rows(begin, end), temperature);
+    log_softmax(c, logprob.rows(begin, end), log_sum_exp, View{}, logit, ids.rows(begin, end),
+                temperature);
     loss_gradient(dlogprob, logprob.rows(begin, end), begin, end);
     c.kernels().log_softmax_backward(c.queue(), logit, log_sum_exp, ids.rows(begin, end), dlogprob,
-                                     temperature);
+                                     first_token_, temperature);
     const ConstView dlogit = rounded(c, logit, rows.dtype());
-    output_.input_gradient(c, dhidden.rows(begin, end), dlogit, Write::overwrite);
+    summed_input_gradient_of(c, dhidden.rows(begin, end), {{output_, dlogit, vocabulary_bounds_}});
     output_.weight_gradient(c, gradients, dlogit, rows);
   }
   return {.logprob = logprob, .dhidden = dhidden};
@@ -125,7 +181,7 @@ View ScalarHead::backward(const Parameters& parameters, Parameters& gradients, W
   const LayerContext c{*device_, parameters, workspace};
   const ConstView dcolumn = rounded(c, dout.reshaped({dout.extent(0), 1}), hidden.dtype());
   View dhidden = workspace.take(hidden.shape(), hidden.dtype());
-  output_.input_gradient(c, dhidden, dcolumn, Write::overwrite);
+  input_gradient_of(c, dhidden, {{output_, dcolumn}});
   output_.weight_gradient(c, gradients, dcolumn, hidden);
   return dhidden;
 }

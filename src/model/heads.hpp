@@ -27,6 +27,10 @@ class LanguageHead {
   [[nodiscard]] View logits(const Parameters& parameters, Workspace& workspace,
                             ConstView hidden) const;
 
+  /// The parts in which sums over the vocabulary are formed: with them a sampled token's log-prob
+  /// has the bits of `statistics`.
+  [[nodiscard]] SumParts vocabulary_parts() const noexcept { return vocabulary_bounds_; }
+
   /// Another model's prediction of the same tokens, for the exact KL.
   struct Reference {
     const LanguageHead& head;
@@ -62,9 +66,18 @@ class LanguageHead {
 
  private:
   [[nodiscard]] std::int64_t chunk_rows(const Parameters& parameters) const;
+  /// Of logits (P,V) and targets (P); `entropy` may be empty.
+  void log_softmax(const LayerContext& context, View logprob, View log_sum_exp, View entropy,
+                   ConstView logits, ConstView targets, double temperature) const;
+  /// KL (P) from the reference's distribution, for both one's logits (P,V) and log_sum_exp (P).
+  void kl_divergence(const LayerContext& context, View kl, ConstView logits, ConstView log_sum_exp,
+                     ConstView reference_logits, ConstView reference_log_sum_exp,
+                     double temperature) const;
 
   Device* device_;
   Linear output_;
+  std::int64_t first_token_ = 0;                 ///< Of the rows of the weight.
+  std::vector<std::int64_t> vocabulary_bounds_;  ///< Their SumParts; empty: one part.
 };
 
 /// One number for each position: w h + b - shift. The head of reward and value models.

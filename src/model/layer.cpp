@@ -1,5 +1,10 @@
 #include "model/layer.hpp"
 
+#include <utility>
+#include <vector>
+
+#include "parallel/tree_sum.hpp"
+
 namespace precis {
 namespace {
 
@@ -11,6 +16,12 @@ View optional(Parameters& parameters, int index) {
 }
 
 }  // namespace
+
+void sum_over_ranks(const LayerContext& c, View values) {
+  if (Communicator* const ranks = c.tensor(); ranks != nullptr) {
+    sum_in_tree(c.device, *ranks, 0, ranks->size(), values, c.workspace);
+  }
+}
 
 ConstView gather(const LayerContext& c, ConstView x, ConstView positions) {
   if (positions.empty()) {
@@ -37,15 +48,33 @@ Linear Linear::find(const Parameters& parameters, const std::string& name) {
 View Linear::forward_as(DType precision, const LayerContext& c, ConstView x,
                         ConstView residual) const {
   View y = c.workspace.take({x.extent(0), c.parameters.at(weight).extent(0)}, precision);
-  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
+  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward), {},
                              c.parameters.rounded(bias, precision), residual);
   return y;
 }
 
-View Linear::forward(const LayerContext& c, ConstView x, ConstView residual, View out) const {
+RowParallel RowParallel::find(const Parameters& parameters, const std::string& name,
+                              std::vector<std::int64_t> parts) {
+  return {Linear::find(parameters, name), std::move(parts)};
+}
+
+View RowParallel::forward(const LayerContext& c, ConstView x, ConstView residual, View out) const {
   const View y = out.empty() ? c.workspace.take(residual.shape(), residual.dtype()) : out;
-  c.kernels().linear_forward(c.queue(), y, x, c.parameters.packed(weight, PackFor::forward),
-                             c.parameters.rounded(bias, y.dtype()), residual);
+  const Pack& packed = c.parameters.packed(weight, PackFor::forward);
+  const ConstView added = c.parameters.rounded(bias, y.dtype());
+  if (c.tensor() == nullptr) {
+    c.kernels().linear_forward(c.queue(), y, x, packed, parts, added, residual);
+    return y;
+  }
+  // The residual may be in `out`.
+  const WorkspaceScope scope(c.workspace);
+  const View sum = out.empty() ? y : c.workspace.take(y.shape(), y.dtype());
+  c.kernels().linear_forward(c.queue(), sum, x, packed, parts, {}, {});
+  sum_over_ranks(c, sum);
+  c.kernels().add_bias(c.queue(), sum, added, residual);
+  if (!out.empty()) {
+    c.kernels().copy(c.queue(), y, sum);
+  }
   return y;
 }
 
@@ -60,15 +89,28 @@ std::pair<View, View> Linear::forward_with_gelu(const LayerContext& c, ConstView
   return {y, activated};
 }
 
-void Linear::input_gradient(const LayerContext& c, View dx, ConstView dy, Write write) const {
-  c.kernels().linear_input_gradient(c.queue(), dx, dy,
-                                    c.parameters.packed(weight, PackFor::input_gradient), write);
-}
-
 void Linear::weight_gradient(const LayerContext& c, Parameters& gradients, ConstView dy,
                              ConstView x) const {
   c.kernels().linear_weight_gradient(c.queue(), gradients.at(weight), optional(gradients, bias), dy,
                                      x);
+}
+
+void input_gradient_of(const LayerContext& c, View dx,
+                       std::initializer_list<LayerGradient> layers) {
+  std::vector<GradientTerm> terms;
+  terms.reserve(layers.size());
+  for (const LayerGradient& term : layers) {
+    terms.push_back({.dy = term.dy,
+                     .weight = &c.parameters.packed(term.layer.weight, PackFor::input_gradient),
+                     .parts = term.parts});
+  }
+  c.kernels().linear_input_gradient(c.queue(), dx, terms);
+}
+
+void summed_input_gradient_of(const LayerContext& c, View dx,
+                              std::initializer_list<LayerGradient> layers) {
+  input_gradient_of(c, dx, layers);
+  sum_over_ranks(c, dx);
 }
 
 Norm Norm::find(const Parameters& parameters, const ModelConfig& config, const std::string& name) {

@@ -1,8 +1,10 @@
 // What every layer is given, and the linear and norm layers that the others are made of.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "device/workspace.hpp"
 #include "model/parameters.hpp"
@@ -19,7 +21,12 @@ struct LayerContext {
 
   [[nodiscard]] const Backend& kernels() const { return device.backend(); }
   [[nodiscard]] Queue& queue() const { return device.queue(); }
+  /// The ranks that share the layer; null: this one alone.
+  [[nodiscard]] Communicator* tensor() const { return parameters.parallel().tensor; }
 };
+
+/// The sum of what the ranks that share the layer have, in place, in the tree of their parts.
+void sum_over_ranks(const LayerContext& context, View values);
 
 /// Rows `positions` (P) of x (N,C), taken from the workspace; x itself if there are no positions.
 [[nodiscard]] ConstView gather(const LayerContext& context, ConstView x, ConstView positions);
@@ -39,22 +46,45 @@ struct Linear {
   [[nodiscard]] View forward(const LayerContext& context, ConstView x) const {
     return forward_as(x.dtype(), context, x);
   }
-  /// The same plus residual (N, out), written to `out`, which may be the residual itself; taken
-  /// from the workspace if `out` is empty.
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
-                             View out) const;
   /// The same with the result, and the residual, in `precision`: that of x, or f32.
   [[nodiscard]] View forward_as(DType precision, const LayerContext& context, ConstView x,
                                 ConstView residual = {}) const;
   /// (N, out), empty in inference, and its GELU, both in the precision of x.
   [[nodiscard]] std::pair<View, View> forward_with_gelu(const LayerContext& context, ConstView x,
                                                         Gelu kind) const;
-  /// dx (N, in) = or += for dy (N, out).
-  void input_gradient(const LayerContext& context, View dx, ConstView dy, Write write) const;
   /// Adds to the gradients of W and b for dy (N, out) and the layer's input x (N, in).
   void weight_gradient(const LayerContext& context, Parameters& gradients, ConstView dy,
                        ConstView x) const;
 };
+
+/// A Linear whose input, and so the columns of W, are divided among the ranks that share the layer:
+/// each sums its terms, and all get the sum of all. Linears whose results are divided need nothing
+/// forward: the two are used in pairs.
+struct RowParallel : Linear {
+  std::vector<std::int64_t> parts;  ///< of this rank's columns, in which they are summed
+
+  [[nodiscard]] static RowParallel find(const Parameters& parameters, const std::string& name,
+                                        std::vector<std::int64_t> parts);
+
+  /// x W^T + b + residual (N, out), written to `out`, which may be the residual itself; taken from
+  /// the workspace if `out` is empty.
+  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
+                             View out) const;
+};
+
+/// What a layer that reads x adds to the gradient of x, for dy (N, out), and the parts in which it
+/// is summed over `out`.
+struct LayerGradient {
+  const Linear& layer;
+  ConstView dy;
+  SumParts parts = {};
+};
+/// dx (N, in) = the sum over the layers that read x, in this order.
+void input_gradient_of(const LayerContext& context, View dx,
+                       std::initializer_list<LayerGradient> layers);
+/// The same for layers whose results are divided among ranks: over all of them.
+void summed_input_gradient_of(const LayerContext& context, View dx,
+                              std::initializer_list<LayerGradient> layers);
 
 /// LayerNorm or RMSNorm over the width.
 struct Norm {

@@ -100,7 +100,7 @@ OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
     return static_cast<double>(counting.memory().held().total());
   };
   const double inference = pack_for(PackFor::forward);
-  const Parameters gradients(counting, gradient_specs(of_model), MemoryUse::gradients);
+  const Parameters gradients(counting, gradient_specs(of_model, {}), MemoryUse::gradients);
   // Two moments are as large as the parameters.
   const double training =
       pack_for(PackFor::input_gradient) + 2.0 * static_cast<double>(parameters.flat().size_bytes());

@@ -12,10 +12,12 @@ Gelu gelu_of(ActivationKind activation) {
 }  // namespace
 
 Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std::string& name) {
+  const std::vector<std::int64_t> parts = parameters.parallel().place.share(config).mlp_columns;
   return {.activation = config.activation,
           .gate = Linear::find(parameters, name + "/gate"),
           .up = Linear::find(parameters, name + "/up"),
-          .down = Linear::find(parameters, name + "/down")};
+          .down = RowParallel::find(parameters, name + "/down", parts),
+          .parts = parts};
 }
 
 View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, View out,
@@ -40,16 +42,15 @@ View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& sav
   View dx = c.workspace.take(saved.x.shape(), precision);
   if (activation == ActivationKind::gated_silu) {
     View dactivated = c.workspace.take(saved.activated.shape(), precision);
-    down.input_gradient(c, dactivated, dout, Write::overwrite);
+    input_gradient_of(c, dactivated, {{down, dout}});
     out.dgate = c.workspace.take(saved.gate.shape(), precision);
     c.kernels().gated_silu_backward(c.queue(), out.dgate, out.dup, dactivated, saved.gate,
                                     saved.up);
-    up.input_gradient(c, dx, out.dup, Write::overwrite);
-    gate.input_gradient(c, dx, out.dgate, Write::accumulate);
+    summed_input_gradient_of(c, dx, {{gate, out.dgate, parts}, {up, out.dup, parts}});
   } else {
-    down.input_gradient(c, out.dup, dout, Write::overwrite);
+    input_gradient_of(c, out.dup, {{down, dout}});
     c.kernels().gelu_backward(c.queue(), out.dup, out.dup, saved.up, gelu_of(activation));
-    up.input_gradient(c, dx, out.dup, Write::overwrite);
+    summed_input_gradient_of(c, dx, {{up, out.dup, parts}});
   }
   return dx;
 }

@@ -7,7 +7,9 @@ namespace precis {
 
 struct Mlp {
   ActivationKind activation = ActivationKind::gelu_tanh;
-  Linear gate, up, down;  // gate only with gated_silu
+  Linear gate, up;  // gate only with gated_silu
+  RowParallel down;
+  std::vector<std::int64_t> parts;  ///< of this rank's part of F
 
   struct Saved {
     ConstView x;     // (N,C), the layer's input

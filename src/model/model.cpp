@@ -54,8 +54,8 @@ void copy_shared_tensors(Device& device, Parameters& to, const Parameters& from)
 }  // namespace
 
 Model make_model(Device& device, const ModelConfig& config, std::vector<std::uint8_t> tokenizer,
-                 std::uint64_t seed) {
-  Model model{config, std::move(tokenizer), Parameters(device, parameter_specs(config))};
+                 std::uint64_t seed, const ModelRanks& ranks) {
+  Model model = allocate_model(device, {config, std::move(tokenizer)}, ranks);
   initialize(model.parameters, config, seed, device);
   return model;
 }
@@ -68,17 +68,21 @@ ModelHead load_model_head(const ModelReader& file, std::initializer_list<ModelKi
   return head;
 }
 
-Model allocate_model(Device& device, ModelHead head) {
-  auto specs = parameter_specs(head.config);
-  return {std::move(head.config), std::move(head.tokenizer), Parameters(device, std::move(specs))};
+Model allocate_model(Device& device, ModelHead head, const ModelRanks& ranks) {
+  const ModelParallel parallel = ranks.of(head.config);
+  auto specs = parameter_specs(head.config, parallel.place);
+  return {std::move(head.config), std::move(head.tokenizer),
+          Parameters(device, std::move(specs), MemoryUse::parameters, parallel)};
 }
 
 Model load_model(Device& device, const std::filesystem::path& path,
-                 std::initializer_list<ModelKind> wanted, const std::string& part) {
+                 std::initializer_list<ModelKind> wanted, const std::string& part,
+                 const ModelRanks& ranks) {
   const ModelReader file(path, part);
-  Model model = allocate_model(device, load_model_head(file, wanted));
+  Model model = allocate_model(device, load_model_head(file, wanted), ranks);
+  const auto all = parameter_specs(model.config);
   for (const DatasetInfo& dataset : file.weights()) {
-    require(model.parameters.find(dataset.path) >= 0,
+    require(std::ranges::find(all, dataset.path, &ParameterSpec::name) != all.end(),
             "{} holds the tensor `{}`, which its configuration has no place for.", file.where(),
             dataset.path);
   }
@@ -97,28 +101,18 @@ void read_weight(Device& device, View tensor, const ModelReader& file, const Par
                  [&](View host) { file.weight(spec.name, host, spec.shard); });
 }
 
-void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device) {
-  write_model_head(file, part, to_json(model.config), model.tokenizer);
-  write_tensors(file, part, weight_path, model.parameters, device);
-}
-
 void save_model(const std::filesystem::path& path, const ModelConfig& config,
                 const std::vector<std::uint8_t>& tokenizer, const Parameters& parameters,
                 Device& device) {
   StateWriter file(path, model_format);
   write_model_head(file, "", to_json(config), tokenizer);
-  write_tensors(file, "", weight_path, parameters, device);
-  file.commit();
-}
-
-void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
-                   const Parameters& tensors, Device& device) {
-  for (std::size_t i = 0; i < tensors.specs().size(); ++i) {
-    const ParameterSpec& spec = tensors.specs()[i];
-    const ConstView tensor = tensors.at(static_cast<int>(i));
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    const ParameterSpec& spec = parameters.specs()[i];
+    const ConstView tensor = parameters.at(static_cast<int>(i));
     const std::vector<float> host = device.to_host<float>(tensor);
-    file.tensor(path_of(part, spec.name), view_of(host.data(), tensor.shape()), spec.shard);
+    file.tensor(weight_path("", spec.name), view_of(host.data(), tensor.shape()), spec.shard);
   }
+  file.commit();
 }
 
 void read_tensors(const StateReader& file, std::string_view part, TensorPath path_of,
@@ -136,7 +130,12 @@ Model with_scalar_head(Device& device, const Model& body, ModelKind kind, std::u
   ModelConfig config = body.config;
   config.kind = kind;
   config.reward_shift = 0.0;
-  Model model{config, body.tokenizer, Parameters(device, parameter_specs(config))};
+  // A scalar head is a matrix of its own, so nobody shares the embedding.
+  ModelParallel parallel = body.parameters.parallel();
+  parallel.place.shares_embedding = false;
+  Model model{
+      config, body.tokenizer,
+      Parameters(device, parameter_specs(config, parallel.place), MemoryUse::parameters, parallel)};
   copy_shared_tensors(device, model.parameters, body.parameters);
   initialize_scalar_head(model.parameters, config, seed, device);
   return model;

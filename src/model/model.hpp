@@ -18,9 +18,10 @@ struct Model {
   Parameters parameters;
 };
 
-/// A model with random weights.
+/// A model with random weights, or what a rank holds of it.
 [[nodiscard]] Model make_model(Device& device, const ModelConfig& config,
-                               std::vector<std::uint8_t> tokenizer, std::uint64_t seed);
+                               std::vector<std::uint8_t> tokenizer, std::uint64_t seed,
+                               const ModelRanks& ranks = {});
 
 /// The configuration and tokenizer only.
 struct ModelHead {
@@ -31,30 +32,26 @@ struct ModelHead {
                                         std::initializer_list<ModelKind> wanted);
 
 /// A model with this head whose weights are still to be read: they hold whatever was in memory.
-[[nodiscard]] Model allocate_model(Device& device, ModelHead head);
+[[nodiscard]] Model allocate_model(Device& device, ModelHead head, const ModelRanks& ranks = {});
 
-/// Reads a model file, or a part of a checkpoint (CONTRACT section 4). Throws Error naming file,
-/// kind found and kinds wanted; or the tensor that is missing, left over, of another shape, or
-/// holds elements that are not finite.
+/// Reads a model file, or a part of a checkpoint (CONTRACT section 4): what this one of the ranks
+/// holds of it. Throws Error naming file, kind found and kinds wanted; or the tensor that is
+/// missing, left over, of another shape, or holds elements that are not finite.
 [[nodiscard]] Model load_model(Device& device, const std::filesystem::path& path,
                                std::initializer_list<ModelKind> wanted,
-                               const std::string& part = "");
+                               const std::string& part = "", const ModelRanks& ranks = {});
 
 /// Reads one weight of a model. Throws Error as `load_model`.
 void read_weight(Device& device, View tensor, const ModelReader& file, const ParameterSpec& spec);
 
-/// Writes a part: its head and weights ("" is a model file's only part).
-void write_part(StateWriter& file, std::string_view part, const Model& model, Device& device);
-/// Writes a model file, under its name only when it is complete.
+/// Writes a model file of a whole model, under its name only when it is complete.
 void save_model(const std::filesystem::path& path, const ModelConfig& config,
                 const std::vector<std::uint8_t>& tokenizer, const Parameters& parameters,
                 Device& device);
 
-/// Tensors with the parameters' names, written to or read from `path_of(name)`: the moments of
-/// Adam. Reading throws Error for a tensor with elements that are not finite.
+/// Reads tensors with the parameters' names from `path_of(part, name)`: the moments of Adam. Throws
+/// Error for one with elements that are not finite.
 using TensorPath = std::string (*)(std::string_view part, std::string_view name);
-void write_tensors(StateWriter& file, std::string_view part, TensorPath path_of,
-                   const Parameters& tensors, Device& device);
 void read_tensors(const StateReader& file, std::string_view part, TensorPath path_of,
                   Parameters& tensors, Device& device);
 

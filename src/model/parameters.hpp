@@ -10,6 +10,7 @@
 
 #include "device/device.hpp"
 #include "model/config.hpp"
+#include "model/model_parallel.hpp"
 #include "parallel/shard.hpp"
 
 namespace precis {
@@ -23,9 +24,11 @@ struct ParameterSpec {
   [[nodiscard]] bool is_matrix() const { return shard.global_shape.size() == 2; }
 };
 
-/// Every tensor of a model, in the order of the model file (CONTRACT section 4). An absent one
-/// (tied head, no bias) is left out.
-[[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
+/// Every tensor of a model that a rank at this place holds, in the order of the model file
+/// (CONTRACT section 4). An absent one (tied head, no bias) is left out. Of several ranks that hold
+/// the same box, all but one have a replica number above 0.
+[[nodiscard]] std::vector<ParameterSpec> parameter_specs(const ModelConfig& config,
+                                                         const ModelPlace& place = {});
 
 /// A last tensor of gradients, for models whose output matrix is their token embedding: what the
 /// embedding's rows add to. The head adds to "embedding/token" before the blocks' backward pass and
@@ -33,8 +36,10 @@ struct ParameterSpec {
 inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded rows";
 /// The tensors of gradients in which each of the two has a sum of its own: the `specs` of the
 /// parameters and, where the head is tied, `embedded_rows_gradient`. After the last micro-batch it
-/// must be added to "embedding/token".
-[[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs);
+/// must be added to "embedding/token": on the first and the last of several stages, each of which
+/// has one of the two sums.
+[[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs,
+                                                        const ModelPlace& place);
 
 /// Named tensors in one flat f32 buffer: a model's parameters, a moment of Adam, which has the same
 /// layout, or gradients, which may have one tensor more at the end (`gradient_specs`). As
@@ -42,11 +47,13 @@ inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded
 /// the version says that the weights have changed.
 class Parameters {
  public:
-  /// Zeros. Throws OutOfMemory.
+  /// Zeros; `specs` are of the place in `parallel`. Throws OutOfMemory.
   Parameters(Device& device, std::vector<ParameterSpec> specs,
-             MemoryUse use = MemoryUse::parameters);
+             MemoryUse use = MemoryUse::parameters, const ModelParallel& parallel = {});
 
   [[nodiscard]] const std::vector<ParameterSpec>& specs() const noexcept { return specs_; }
+  /// Which part of the model this is, and who has the others.
+  [[nodiscard]] const ModelParallel& parallel() const noexcept { return parallel_; }
   /// The place of a name in specs(); -1 when there is none.
   [[nodiscard]] int find(std::string_view name) const;
 
@@ -59,10 +66,10 @@ class Parameters {
   /// All tensors end to end, each beginning at a multiple of 16 elements; the gaps hold zeros.
   [[nodiscard]] View flat() noexcept { return buffer_.view(); }
   [[nodiscard]] ConstView flat() const noexcept { return buffer_.view(); }
-  /// The part of flat() that tensor `index` fills, its gap included.
-  [[nodiscard]] View flat_part(int index) {
-    return buffer_.view().rows(offsets_[static_cast<std::size_t>(index)],
-                               offsets_[static_cast<std::size_t>(index) + 1]);
+  /// The part of flat() that the tensors [begin, end) fill, their gaps included.
+  [[nodiscard]] View flat_parts(int begin, int end) {
+    return buffer_.view().rows(offsets_[static_cast<std::size_t>(begin)],
+                               offsets_[static_cast<std::size_t>(end)]);
   }
 
   /// Counts changes of the weights; whoever writes weights calls changed().
@@ -93,6 +100,7 @@ class Parameters {
   }
 
   Device* device_;
+  ModelParallel parallel_;
   std::vector<ParameterSpec> specs_;
   std::vector<Shape> shapes_;
   std::vector<std::int64_t> offsets_;  // of each tensor in the buffer, and the end

@@ -1,7 +1,6 @@
 #include "model/stage.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "base/error.hpp"
@@ -18,7 +17,10 @@ DeviceBatch upload(Workspace& workspace, const PackedBatch& batch) {
 
 Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout,
              std::shared_ptr<Arena> arena)
-    : Stage(device, config, layout, {0, config.layers}, std::move(arena)) {}
+    : Stage(device, config, layout,
+            {layout.parallel().place.layers.first,
+             std::min(layout.parallel().place.layers.last, config.layers)},
+            std::move(arena)) {}
 
 Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
              std::shared_ptr<Arena> arena)
@@ -29,6 +31,7 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
   if (has_embedding()) {
     token_embedding_ = layout.find("embedding/token");
     position_embedding_ = layout.find("embedding/position");
+    first_token_ = layout.specs()[static_cast<std::size_t>(token_embedding_)].shard.offset[0];
   }
   require(layers.first < layers.last && layers.last <= config.layers,
           "A stage of the layers [{}, {}) was asked for; the model has {}.", layers.first,
@@ -45,10 +48,16 @@ View Stage::embed(const LayerContext& c, const DeviceBatch& batch) const {
   View x = c.workspace.take({batch.tokens.extent(0), config_.width},
                             device_->precision());  // (N,C)
   c.kernels().embedding_forward(c.queue(), x, c.parameters.at(token_embedding_), batch.tokens,
-                                Write::overwrite);
+                                first_token_, Write::overwrite);
+  if (Communicator* const ranks = c.tensor(); ranks != nullptr) {
+    require(x.dtype() == DType::f32, "Ranks share a layer in f32 only, not in {}.",
+            name_of(x.dtype()));
+    // Each row is on one rank; the others have zeros, and sums of bits are exact.
+    ranks->all_reduce(c.queue(), View(x.bytes(), DType::i32, x.shape()), Reduction::sum);
+  }
   if (position_embedding_ >= 0) {
     c.kernels().embedding_forward(c.queue(), x, c.parameters.at(position_embedding_),
-                                  batch.positions, Write::accumulate);
+                                  batch.positions, 0, Write::accumulate);
   }
   return x;
 }
@@ -63,23 +72,31 @@ void Stage::with_fitting(const Work& work) const {
   }
 }
 
+View Stage::begin(const LayerContext& c, const DeviceBatch& batch, const Receive& receive) const {
+  if (has_embedding()) {
+    return embed(c, batch);
+  }
+  require(static_cast<bool>(receive), "A stage without the embedding was given nothing to go on.");
+  View x = c.workspace.take({batch.tokens.extent(0), config_.width}, device_->precision());
+  receive(x);
+  return x;
+}
+
 ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch, int slot_number,
-                         ConstView input) {
-  assert(input.empty() == has_embedding());
+                         const Receive& receive) {
   slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(slot_number) + 1));
   Slot& slot = slot_at(slot_number);
-  ConstView x = input;  // (N,C)
+  ConstView x;  // (N,C)
   with_fitting([&] {
     const LayerContext context{*device_, parameters, workspace(slot_number)};
     context.workspace.reset();
     slot.blocks.assign(blocks_.size(), {});
     slot.batch = upload(context.workspace, batch);
-    if (has_embedding()) {
-      x = embed(context, slot.batch);
-    }
+    x = begin(context, slot.batch, receive);
     for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
       x = blocks_[layer].forward(context, slot.batch, x, read_after(layer, slot.batch), {}, nullptr,
                                  slot.blocks[layer]);
+      between_blocks();
     }
     if (has_final_norm()) {
       x = final_norm_.forward(context, x, slot.final_norm);
@@ -108,10 +125,10 @@ void Stage::embedding_gradient(const LayerContext& c, Parameters& gradients, con
                                ConstView dinput) const {
   const int rows = gradients.find(embedded_rows_gradient);
   c.kernels().embedding_backward(c.queue(), gradients.at(rows >= 0 ? rows : token_embedding_),
-                                 dinput, slot.batch.tokens);
+                                 dinput, slot.batch.tokens, first_token_);
   if (position_embedding_ >= 0) {
     c.kernels().embedding_backward(c.queue(), gradients.at(position_embedding_), dinput,
-                                   slot.batch.positions);
+                                   slot.batch.positions, 0);
   }
 }
 
@@ -125,6 +142,7 @@ ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, i
     stream = begin_backward(context, gradients, slot, dout);
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       stream = blocks_[layer].backward(context, slot.batch, gradients, stream, slot.blocks[layer]);
+      between_blocks();
     }
     if (has_embedding()) {
       embedding_gradient(context, gradients, slot, stream);
@@ -143,6 +161,7 @@ ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradie
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       stream = blocks_[layer].input_gradient(context, slot.batch, gradients, stream,
                                              slot.blocks[layer], slot.gradients[layer]);
+      between_blocks();
     }
     slot.dinput = stream;
   });
@@ -155,6 +174,7 @@ void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients,
     const LayerContext context{*device_, parameters, workspace(slot_number)};
     for (std::size_t layer = blocks_.size(); layer-- > 0;) {
       blocks_[layer].weight_gradient(context, gradients, slot.blocks[layer], slot.gradients[layer]);
+      between_blocks();
     }
     if (has_embedding()) {
       embedding_gradient(context, gradients, slot, slot.dinput);
@@ -162,10 +182,8 @@ void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients,
   });
 }
 
-ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, KvCache* cache,
+ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, View x, KvCache* cache,
                      CacheAccess* access) const {
-  assert(has_embedding());
-  View x = embed(c, batch);
   // Only the rows that are read, if not all are.
   View last =
       batch.read.empty() ? x : c.workspace.take({batch.read.extent(0), config_.width}, x.dtype());
@@ -190,9 +208,11 @@ LayerContext Stage::inference(const Parameters& parameters, Workspace& workspace
   return {*device_, parameters, workspace, true};
 }
 
-ConstView Stage::infer(const Parameters& parameters, Workspace& workspace,
-                       const PackedBatch& batch) const {
-  return run(inference(parameters, workspace), upload(workspace, batch), nullptr, nullptr);
+ConstView Stage::infer(const Parameters& parameters, Workspace& workspace, const PackedBatch& batch,
+                       const Receive& receive) const {
+  const LayerContext context = inference(parameters, workspace);
+  const DeviceBatch on_device = upload(workspace, batch);
+  return run(context, on_device, begin(context, on_device, receive), nullptr, nullptr);
 }
 
 ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
@@ -208,7 +228,9 @@ ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
   }
   CacheAccess access;
   access.slots = workspace.upload(slots);
-  return run(inference(parameters, workspace), upload(workspace, batch), &cache, &access);
+  const LayerContext context = inference(parameters, workspace);
+  const DeviceBatch on_device = upload(workspace, batch);
+  return run(context, on_device, embed(context, on_device), &cache, &access);
 }
 
 ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
@@ -219,7 +241,8 @@ ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
   access.lengths = places.lengths;
   const DeviceBatch batch{
       .tokens = tokens, .positions = places.positions, .offsets = {}, .read = {}};
-  return run(inference(parameters, workspace), batch, &cache, &access);
+  const LayerContext context = inference(parameters, workspace);
+  return run(context, batch, embed(context, batch), &cache, &access);
 }
 
 }  // namespace precis

@@ -1,7 +1,9 @@
 // The part of a model that one pipeline stage computes: embedding, blocks and final norm.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "data/packing.hpp"
@@ -15,37 +17,33 @@ namespace precis {
 /// Puts a packed batch on the device.
 [[nodiscard]] DeviceBatch upload(Workspace& workspace, const PackedBatch& batch);
 
-/// The blocks [first, last) of a model.
-struct LayerRange {
-  std::int64_t first = 0;
-  std::int64_t last = 0;
-};
-
 /// Keeps the activations that a forward pass saves for its backward pass in its arena, one slot a
 /// micro-batch in flight. The parameters are given with each call, so that one stage serves any
 /// weights of its shape.
 class Stage {
  public:
-  /// The whole model. `arena`: null for one of its own.
+  /// What `layout` holds of the model. `arena`: null for one of its own.
   Stage(Device& device, const ModelConfig& config, const Parameters& layout,
         std::shared_ptr<Arena> arena = nullptr);
-  /// A part of it: the stage with the first block has the embedding too, that with the last one the
-  /// final norm. `layout` need not have more than its tensors.
+  /// A range of blocks: the stage with the first one has the embedding too, that with the last one
+  /// the final norm. `layout` need not have more than its tensors.
   Stage(Device& device, const ModelConfig& config, const Parameters& layout, LayerRange layers,
         std::shared_ptr<Arena> arena = nullptr);
 
   [[nodiscard]] bool has_embedding() const noexcept { return layers_.first == 0; }
   [[nodiscard]] bool has_final_norm() const noexcept { return layers_.last == config_.layers; }
 
+  /// Fills the residual stream (N,C) with what the stage before gives.
+  using Receive = std::function<void(View input)>;
   /// Hidden states for the next stage, (N,C), or, after the final norm, for the head, (P,C): at the
-  /// rows that the batch says are read, or at all. `input` (N,C) is what the stage before gave,
-  /// unless this one embeds the tokens; it must outlive the slot's backward pass. What that needs
-  /// stays in `slot` until its next forward.
+  /// rows that the batch says are read, or at all. A stage that does not embed the tokens calls
+  /// `receive` first. The result and what the backward pass needs stay in `slot` until its next
+  /// forward.
   [[nodiscard]] ConstView forward(const Parameters& parameters, const PackedBatch& batch, int slot,
-                                  ConstView input = {});
+                                  const Receive& receive = {});
   /// For the gradient dout of the result of the forward pass in `slot`: adds the gradients of the
-  /// stage's parameters, and returns the gradient (N,C) of its input, valid until the next call;
-  /// empty for the stage that has none. Layer by layer, so that little is held.
+  /// stage's parameters, and returns the gradient (N,C) of its input, valid until the next such
+  /// call; empty for the stage that has none. Layer by layer, so that little is held.
   ConstView backward(const Parameters& parameters, Parameters& gradients, int slot, ConstView dout);
   /// The same in two calls, between which there may be others: the first gives the input's gradient
   /// and adds those of the norms; the second adds the rest. What it needs stays in the slot.
@@ -53,9 +51,9 @@ class Stage {
                            ConstView dout);
   void weight_gradient(const Parameters& parameters, Parameters& gradients, int slot);
 
-  /// Hidden states (P,C) without saving anything, taken from `workspace`.
+  /// The same without saving anything, taken from `workspace`.
   [[nodiscard]] ConstView infer(const Parameters& parameters, Workspace& workspace,
-                                const PackedBatch& batch) const;
+                                const PackedBatch& batch, const Receive& receive = {}) const;
   /// The same for whole prompts, whose keys and values go into `cache`: `sequences` (B) are their
   /// numbers there, each still empty.
   [[nodiscard]] ConstView prefill(const Parameters& parameters, Workspace& workspace,
@@ -65,6 +63,9 @@ class Stage {
   [[nodiscard]] ConstView decode(const Parameters& parameters, Workspace& workspace,
                                  const DecodePlaces& places, ConstView tokens,
                                  KvCache& cache) const;
+
+  /// From now on `between` is called after each block of a training pass; empty: nothing is.
+  void call_between_blocks(std::function<void()> between) { between_blocks_ = std::move(between); }
 
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
   /// A workspace for the loss on top of the forward pass in `slot`, which resets it; that of slot 0
@@ -85,6 +86,11 @@ class Stage {
   /// Runs `work`; memory that cannot be had is an error with the number of tokens that would fit.
   template <class Work>
   void with_fitting(const Work& work) const;
+  void between_blocks() const {
+    if (between_blocks_) {
+      between_blocks_();
+    }
+  }
   [[nodiscard]] Slot& slot_at(int slot) { return slots_.at(static_cast<std::size_t>(slot)); }
   /// The rows at which the last of these blocks is read; empty: all.
   [[nodiscard]] ConstView read_after(std::size_t layer, const DeviceBatch& batch) const;
@@ -96,17 +102,23 @@ class Stage {
   /// Where nothing is kept for a backward pass.
   [[nodiscard]] LayerContext inference(const Parameters& parameters, Workspace& workspace) const;
   [[nodiscard]] View embed(const LayerContext& context, const DeviceBatch& batch) const;
-  [[nodiscard]] ConstView run(const LayerContext& context, const DeviceBatch& batch, KvCache* cache,
-                              CacheAccess* access) const;
+  /// The residual stream (N,C) before the first block: embedded, or received.
+  [[nodiscard]] View begin(const LayerContext& context, const DeviceBatch& batch,
+                           const Receive& receive) const;
+  /// The blocks and the final norm, on the residual stream x (N,C), which is written over.
+  [[nodiscard]] ConstView run(const LayerContext& context, const DeviceBatch& batch, View x,
+                              KvCache* cache, CacheAccess* access) const;
 
   Device* device_;
   ModelConfig config_;
   LayerRange layers_;
   int token_embedding_ = -1;
+  std::int64_t first_token_ = 0;  ///< Of the rows of the token embedding.
   int position_embedding_ = -1;
   std::vector<Block> blocks_;
   Norm final_norm_;
   std::vector<Slot> slots_;
+  std::function<void()> between_blocks_;
   std::shared_ptr<Arena> arena_;
 };
 

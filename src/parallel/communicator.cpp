@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <string_view>
 #include <utility>
 
 #include "base/error.hpp"
@@ -32,19 +33,31 @@ void require_parts(const char* operation, ConstView whole, ConstView part, int r
           name_of(whole.dtype()));
 }
 
+WorkKind kind_of(std::string_view ranks) {
+  if (ranks.ends_with(".tp")) {
+    return WorkKind::tensor_communication;
+  }
+  return ranks.ends_with(".pp") ? WorkKind::pipeline_communication : WorkKind::data_communication;
+}
+
 }  // namespace
+
+Communicator::Communicator(RankGroup& group) : group_(group), kind_(kind_of(group.name())) {}
 
 void Communicator::require_rank(const char* operation, int rank) const {
   require(rank >= 0 && rank < size(), "{} on '{}' names rank {}, but it has ranks 0 to {}.",
           operation, name(), rank, size() - 1);
 }
 
+/// `bytes`: of the whole tensor, of which each rank has a part or all.
 template <class Begin>
-StartedOperation Communicator::begun(Form form, std::string operation, Begin&& begin) {
+StartedOperation Communicator::begun(Form form, std::string operation, std::int64_t bytes,
+                                     Begin&& begin) {
+  const OperationWork work{.kind = kind_, .bytes = bytes};
   if (form == Form::blocking) {
-    return StartedOperation(begin(), group_, std::move(operation));
+    return StartedOperation(begin(), group_, std::move(operation), work);
   }
-  const OperationScope scope(progress(), name(), fmt::format("start of {}", operation));
+  const OperationScope scope(group_, fmt::format("start of {}", operation), work);
   return StartedOperation(begin(), group_, fmt::format("started {}", operation));
 }
 
@@ -54,7 +67,7 @@ StartedOperation Communicator::all_reduce_as(Form form, Queue& queue, View value
   if (size() == 1) {
     return {};
   }
-  return begun(form, "all-reduce",
+  return begun(form, "all-reduce", values.size_bytes(),
                [&] { return begin_all_reduce(queue, values, reduction, form); });
 }
 
@@ -64,7 +77,7 @@ StartedOperation Communicator::reduce_scatter_as(Form form, Queue& queue, View o
   require_parts("Reduce-scatter", values, out, size());
   require(!overlap(out, values), "The result of a reduce-scatter on '{}' overlaps its input.",
           name());
-  return begun(form, "reduce-scatter",
+  return begun(form, "reduce-scatter", values.size_bytes(),
                [&] { return begin_reduce_scatter(queue, out, values, reduction, form); });
 }
 
@@ -77,7 +90,8 @@ StartedOperation Communicator::all_gather_as(Form form, Queue& queue, View out, 
   if (size() == 1 && in_place) {
     return {};
   }
-  return begun(form, "all-gather", [&] { return begin_all_gather(queue, out, mine, form); });
+  return begun(form, "all-gather", out.size_bytes(),
+               [&] { return begin_all_gather(queue, out, mine, form); });
 }
 
 StartedOperation Communicator::broadcast_as(Form form, Queue& queue, View values, int root) {
@@ -85,20 +99,21 @@ StartedOperation Communicator::broadcast_as(Form form, Queue& queue, View values
   if (size() == 1) {
     return {};
   }
-  return begun(form, "broadcast", [&] { return begin_broadcast(queue, values, root, form); });
+  return begun(form, "broadcast", values.size_bytes(),
+               [&] { return begin_broadcast(queue, values, root, form); });
 }
 
 StartedOperation Communicator::send_as(Form form, Queue& queue, ConstView values, int destination,
                                        int tag) {
   require_rank("A send", destination);
-  return begun(form, fmt::format("send to rank {}", destination),
+  return begun(form, fmt::format("send to rank {}", destination), values.size_bytes(),
                [&] { return begin_send(queue, values, destination, tag); });
 }
 
 StartedOperation Communicator::receive_as(Form form, Queue& queue, View values, int source,
                                           int tag) {
   require_rank("A receive", source);
-  return begun(form, fmt::format("receive from rank {}", source),
+  return begun(form, fmt::format("receive from rank {}", source), values.size_bytes(),
                [&] { return begin_receive(queue, values, source, tag); });
 }
 

@@ -31,6 +31,10 @@ class Communicator {
   [[nodiscard]] int size() const noexcept { return group_.size(); }
   [[nodiscard]] const std::string& name() const noexcept { return group_.name(); }
   [[nodiscard]] ProgressRecord& progress() noexcept { return group_.progress(); }
+  /// What this rank spends its time on, and as what the operations are counted there: by the axis,
+  /// which is the end of the name (".tp", ".pp"; else data).
+  [[nodiscard]] WorkLog& work() noexcept { return group_.work(); }
+  [[nodiscard]] WorkKind kind() const noexcept { return kind_; }
   /// The same ranks, for control.
   [[nodiscard]] RankGroup& group() noexcept { return group_; }
 
@@ -58,7 +62,7 @@ class Communicator {
 
  protected:
   /// `group` must outlive the communicator.
-  explicit Communicator(RankGroup& group) : group_(group) {}
+  explicit Communicator(RankGroup& group);
 
   /// Whether the caller waits at once, or goes on and asks again and again.
   enum class Form { blocking, started };
@@ -87,10 +91,11 @@ class Communicator {
   StartedOperation send_as(Form form, Queue& queue, ConstView values, int destination, int tag);
   StartedOperation receive_as(Form form, Queue& queue, View values, int source, int tag);
   template <class Begin>
-  StartedOperation begun(Form form, std::string operation, Begin&& begin);
+  StartedOperation begun(Form form, std::string operation, std::int64_t bytes, Begin&& begin);
   void require_rank(const char* operation, int rank) const;
 
   RankGroup& group_;
+  WorkKind kind_;
 };
 
 }  // namespace precis

@@ -28,6 +28,10 @@ void Mailbox::post(int destination, Bytes bytes) {
   require(bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
           "A message of {} bytes to rank {} of '{}' is longer than 2 GiB - 1; send it as a view.",
           bytes.size(), destination, ranks_.name());
+  const WorkScope scope(ranks_.work(), {.kind = WorkKind::data_communication,
+                                        .name = fmt::format("message to rank {}", destination),
+                                        .group = ranks_.name(),
+                                        .bytes = static_cast<std::int64_t>(bytes.size())});
   Outgoing& message = outgoing_.emplace_back(Outgoing{.bytes = std::move(bytes)});
   check_mpi(MPI_Isend(message.bytes.data(), static_cast<int>(message.bytes.size()), MPI_BYTE,
                       destination, tag_, ranks_.handle(), &message.request),
@@ -59,11 +63,13 @@ std::optional<Message> Mailbox::try_receive() {
   Message message{.source = status.MPI_SOURCE, .bytes = Bytes(static_cast<std::size_t>(count))};
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Imrecv(message.bytes.data(), count, MPI_BYTE, &handle, &request), "MPI_Imrecv");
-  wait_until(ranks_, fmt::format("receive from rank {}", message.source), [&] {
-    int done = 0;
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    return done != 0;
-  });
+  wait_until(ranks_, fmt::format("receive from rank {}", message.source),
+             [&] {
+               int done = 0;
+               check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+               return done != 0;
+             },
+             {.kind = WorkKind::data_communication, .bytes = count});
   return message;
 }
 

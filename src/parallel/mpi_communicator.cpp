@@ -61,7 +61,7 @@ int part_count(const char* operation, const std::string& name, ConstView whole, 
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(RankGroup& group) : Communicator(group) {
-  const OperationScope scope(progress(), name(), "duplicate");
+  const OperationScope scope(group, "duplicate", {.kind = WorkKind::input});
   check_mpi(MPI_Comm_dup(group.handle(), &comm_), "MPI_Comm_dup");
   check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
@@ -88,7 +88,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View v
   const MPI_Op op = mpi_op(reduction);
   if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
-        comm_, values.size_bytes(), fmt::format("All-reduce on '{}'", name()),
+        comm_, values.size_bytes(), fmt::format("All-reduce on '{}'", name()), work(),
         [=, comm = comm_](ProgressRecord& record) {
           for_each_chunk(values.numel(), [&](std::int64_t begin, int count) {
             check_mpi(MPI_Allreduce(MPI_IN_PLACE, element(values, begin), count, type, op, comm),
@@ -119,7 +119,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
   const MPI_Op op = mpi_op(reduction);
   if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
-        comm_, values.size_bytes(), fmt::format("Reduce-scatter on '{}'", name()),
+        comm_, values.size_bytes(), fmt::format("Reduce-scatter on '{}'", name()), work(),
         [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Reduce_scatter_block(values.bytes(), out.bytes(), count, type, op, comm),
                     "MPI_Reduce_scatter_block");
@@ -145,7 +145,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_gather(Queue& queue, View o
   const void* const from = in_place ? MPI_IN_PLACE : static_cast<const void*>(mine.bytes());
   if (form == Form::blocking && out.size_bytes() >= meeting_bytes) {
     return std::make_unique<MetTransfer>(
-        comm_, out.size_bytes(), fmt::format("All-gather on '{}'", name()),
+        comm_, out.size_bytes(), fmt::format("All-gather on '{}'", name()), work(),
         [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Allgather(from, count, type, out.bytes(), count, type, comm),
                     "MPI_Allgather");
@@ -161,7 +161,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_broadcast(Queue& queue, View va
                                                            Form form) {
   require_host_memory(queue);
   if (form == Form::blocking) {
-    return broadcast_at_once(comm_, values, root, name());
+    return broadcast_at_once(comm_, values, root, group());
   }
   return start_broadcast_of(comm_, values, root);
 }

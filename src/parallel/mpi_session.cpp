@@ -20,6 +20,7 @@ std::string processor_name() {
 }  // namespace
 
 MpiSession::MpiSession() {
+  const WorkScope start(work_, {.kind = WorkKind::input, .name = "start of MPI"});
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
@@ -37,8 +38,8 @@ MpiSession::MpiSession() {
   MPI_Comm world = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &world), "MPI_Comm_dup");
   board_ = std::make_unique<ProgressBoard>(node, rank, host_);
-  node_ = std::make_unique<RankGroup>(node, "node", board_->mine());
-  world_ = std::make_unique<RankGroup>(world, "world", board_->mine());
+  node_ = std::make_unique<RankGroup>(node, "node", board_->mine(), work_);
+  world_ = std::make_unique<RankGroup>(world, "world", board_->mine(), work_);
 }
 
 MpiSession::~MpiSession() {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/work_log.hpp"
 #include "parallel/progress_board.hpp"
 #include "parallel/rank_group.hpp"
 
@@ -30,12 +31,15 @@ class MpiSession {
   [[nodiscard]] RankGroup& node() { return *node_; }
   [[nodiscard]] ProgressBoard& board() { return *board_; }
   [[nodiscard]] ProgressRecord& progress() { return board_->mine(); }
+  /// What this rank spends its time on, since MPI was started.
+  [[nodiscard]] WorkLog& work() { return work_; }
 
   /// Ends the processes of all ranks; mpirun returns `status`. Only `main` and the watchdog call
   /// it.
   [[noreturn]] void abort(int status);
 
  private:
+  WorkLog work_;
   std::string host_;
   std::unique_ptr<ProgressBoard> board_;
   std::unique_ptr<RankGroup> world_;

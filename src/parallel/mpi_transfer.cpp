@@ -59,9 +59,12 @@ void MpiTransfer::check_received(const MPI_Status& status) const {
           expected_[done_], count);
 }
 
-MetTransfer::MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what,
+MetTransfer::MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what, WorkLog& work,
                          std::function<void(ProgressRecord&)> collective)
-    : what_(std::move(what)), collective_(std::move(collective)), most_{bytes, -bytes} {
+    : what_(std::move(what)),
+      work_(work),
+      collective_(std::move(collective)),
+      most_{bytes, -bytes} {
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, most_.data(), static_cast<int>(most_.size()), MPI_INT64_T,
                            MPI_MAX, comm, &met_),
             "MPI_Iallreduce");
@@ -73,6 +76,7 @@ bool MetTransfer::test(ProgressRecord& progress) {
   if (met == 0) {
     return false;
   }
+  work_.arrived();
   require(most_[0] == -most_[1],
           "{}: the ranks gave views of different sizes, from {} to {} bytes.", what_, -most_[1],
           most_[0]);
@@ -90,12 +94,12 @@ std::unique_ptr<Transfer> start_broadcast_of(MPI_Comm comm, View values, int roo
 }
 
 std::unique_ptr<Transfer> broadcast_at_once(MPI_Comm comm, View values, int root,
-                                            const std::string& name) {
+                                            RankGroup& ranks) {
   if (values.size_bytes() < meeting_bytes) {
     return start_broadcast_of(comm, values, root);
   }
   return std::make_unique<MetTransfer>(
-      comm, values.size_bytes(), fmt::format("Broadcast on '{}'", name),
+      comm, values.size_bytes(), fmt::format("Broadcast on '{}'", ranks.name()), ranks.work(),
       [=](ProgressRecord& record) {
         for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
           check_mpi(MPI_Bcast(values.bytes() + begin, count, MPI_BYTE, root, comm), "MPI_Bcast");

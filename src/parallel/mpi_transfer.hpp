@@ -61,14 +61,16 @@ class MpiTransfer final : public Transfer {
 /// `collective`, which blocks. Only for a caller that does nothing else meanwhile.
 class MetTransfer final : public Transfer {
  public:
-  /// `what` begins the message where the numbers of bytes differ: "All-reduce on 'world'".
-  MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what,
+  /// `what` begins the message where the numbers of bytes differ: "All-reduce on 'world'". `work`
+  /// is told when the ranks have met.
+  MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what, WorkLog& work,
               std::function<void(ProgressRecord&)> collective);
 
   [[nodiscard]] bool test(ProgressRecord& progress) override;
 
  private:
   std::string what_;
+  WorkLog& work_;
   std::function<void(ProgressRecord&)> collective_;
   std::array<std::int64_t, 2> most_;  // of bytes, and of bytes with the other sign
   MPI_Request met_ = MPI_REQUEST_NULL;
@@ -76,8 +78,8 @@ class MetTransfer final : public Transfer {
 
 /// A broadcast that goes on when it is tested.
 [[nodiscard]] std::unique_ptr<Transfer> start_broadcast_of(MPI_Comm comm, View values, int root);
-/// A broadcast for a caller that does nothing else meanwhile; `name` is the group's.
+/// A broadcast for a caller that does nothing else meanwhile; `comm` is of these ranks.
 [[nodiscard]] std::unique_ptr<Transfer> broadcast_at_once(MPI_Comm comm, View values, int root,
-                                                          const std::string& name);
+                                                          RankGroup& ranks);
 
 }  // namespace precis

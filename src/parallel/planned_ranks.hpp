@@ -7,8 +7,9 @@ namespace precis {
 
 /// What a Communicator needs before it is constructed.
 struct PlannedGroup {
-  PlannedGroup(int rank, int size) : ranks(rank, size, "planned", record) {}
+  PlannedGroup(int rank, int size) : ranks(rank, size, "planned", record, work) {}
   ProgressRecord record;
+  WorkLog work;
   RankGroup ranks;
 };
 

@@ -39,7 +39,7 @@ struct GridCoordinates {
 /// Throws UsageError unless the grid has exactly `ranks` ranks; the message shows the arithmetic
 /// and the two nearest layouts that fit.
 void require_grid_fits(const GridShape& grid, int ranks, std::string_view key);
-/// Throws UsageError unless pp = tp = 1.
+/// For what works with whole models on each rank. Throws UsageError unless pp = tp = 1.
 void require_data_parallel_only(const GridShape& grid, std::string_view key);
 
 /// The groups of one grid by axis, each for control and for data, and this rank's place in it.
@@ -53,6 +53,12 @@ class ProcessGrid {
   [[nodiscard]] const GridCoordinates& coordinates() const { return coordinates_; }
   /// All ranks of the grid, for control.
   [[nodiscard]] RankGroup& whole() { return *whole_; }
+  /// The same, for data.
+  [[nodiscard]] Communicator& all() { return *all_; }
+  /// Those that hold one copy of a model together with this rank (all stages, all shards), for
+  /// control; the first is their leader.
+  [[nodiscard]] RankGroup& replica() { return *replica_; }
+  [[nodiscard]] bool is_leader() const { return replica_->rank() == 0; }
   /// Those that share this rank's other coordinates. Their groups, for control: `dp().group()`.
   [[nodiscard]] Communicator& dp() { return *dp_.data; }
   [[nodiscard]] Communicator& pp() { return *pp_.data; }
@@ -67,6 +73,8 @@ class ProcessGrid {
   GridShape shape_;
   GridCoordinates coordinates_;
   std::unique_ptr<RankGroup> whole_;
+  std::unique_ptr<Communicator> all_;
+  std::unique_ptr<RankGroup> replica_;
   Axis dp_, pp_, tp_;
 };
 

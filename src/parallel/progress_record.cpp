@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -17,12 +16,6 @@ namespace precis {
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
                   std::atomic<ProgressRecord::State>::is_always_lock_free,
               "progress records are shared between processes");
-
-std::int64_t monotonic_nanoseconds() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 void SharedText::store(std::string_view text) {
   std::array<char, sizeof(std::uint64_t) * 8> padded{};

@@ -8,10 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace precis {
+#include "base/clock.hpp"
 
-/// Nanoseconds of the node's monotonic clock: comparable between the processes of one node.
-[[nodiscard]] std::int64_t monotonic_nanoseconds();
+namespace precis {
 
 /// A short text that one rank writes while others may read. A reader that comes in between sees a
 /// mixture of two texts, which is acceptable in a diagnostic message.

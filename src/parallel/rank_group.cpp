@@ -15,15 +15,15 @@
 
 namespace precis {
 
-RankGroup::RankGroup(MPI_Comm comm, std::string name, ProgressRecord& progress)
-    : comm_(comm), name_(std::move(name)), progress_(progress) {
+RankGroup::RankGroup(MPI_Comm comm, std::string name, ProgressRecord& progress, WorkLog& work)
+    : comm_(comm), name_(std::move(name)), progress_(progress), work_(work) {
   check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
 }
 
-RankGroup::RankGroup(int rank, int size, std::string name, ProgressRecord& progress)
-    : name_(std::move(name)), rank_(rank), size_(size), progress_(progress) {}
+RankGroup::RankGroup(int rank, int size, std::string name, ProgressRecord& progress, WorkLog& work)
+    : name_(std::move(name)), rank_(rank), size_(size), progress_(progress), work_(work) {}
 
 RankGroup::~RankGroup() {
   if (comm_ != MPI_COMM_NULL && !unwinding_.now()) {
@@ -57,7 +57,7 @@ void RankGroup::barrier() {
   if (!sends()) {
     return;
   }
-  const OperationScope scope(progress_, name_, "barrier");
+  const OperationScope scope(*this, "barrier");
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Ibarrier(comm_, &request), "MPI_Ibarrier");
   wait(request);
@@ -68,7 +68,9 @@ void RankGroup::reduce_numbers(void* values, std::size_t count, MPI_Datatype typ
   if (!sends()) {
     return;
   }
-  const OperationScope scope(progress_, name_, "all-reduce");
+  constexpr std::int64_t number_bytes = 8;
+  const OperationScope scope(*this, "all-reduce",
+                             {.bytes = static_cast<std::int64_t>(count) * number_bytes});
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, mpi_op(reduction),
                            comm_, &request),
@@ -92,8 +94,8 @@ std::vector<Bytes> RankGroup::all_gather(std::span<const std::byte> mine,
     parts[static_cast<std::size_t>(rank_)].assign(mine.begin(), mine.end());
     return parts;
   }
-  const OperationScope scope(progress_, name_, "all-gather");
   const auto my_size = static_cast<std::int64_t>(mine.size());
+  const OperationScope scope(*this, "all-gather", {.bytes = my_size});
   std::vector<std::int64_t> sizes(ranks);
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Iallgather(&my_size, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, comm_, &request),
@@ -135,7 +137,9 @@ void RankGroup::broadcast(std::span<std::byte> bytes, int root) {
     return;
   }
   const View values(bytes.data(), DType::u8, Shape{static_cast<std::int64_t>(bytes.size())});
-  StartedOperation(broadcast_at_once(comm_, values, root, name_), *this, "broadcast").wait();
+  StartedOperation(broadcast_at_once(comm_, values, root, *this), *this, "broadcast",
+                   {.bytes = values.size_bytes()})
+      .wait();
 }
 
 Bytes RankGroup::broadcast_bytes(std::span<const std::byte> mine, int root) {
@@ -162,19 +166,20 @@ std::string RankGroup::broadcast_text(std::string_view mine, int root) {
 
 std::unique_ptr<RankGroup> RankGroup::split(int color, int key, std::string part_name) {
   require_mpi("be split");
-  const OperationScope scope(progress_, name_, "split");
+  const OperationScope scope(*this, "split", {.kind = WorkKind::input});
   MPI_Comm part = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color < 0 ? MPI_UNDEFINED : color, key, &part), "MPI_Comm_split");
-  return part == MPI_COMM_NULL ? nullptr
-                               : std::make_unique<RankGroup>(part, std::move(part_name), progress_);
+  return part == MPI_COMM_NULL
+             ? nullptr
+             : std::make_unique<RankGroup>(part, std::move(part_name), progress_, work_);
 }
 
 std::unique_ptr<RankGroup> RankGroup::duplicate(std::string part_name) {
   require_mpi("be duplicated");
-  const OperationScope scope(progress_, name_, "duplicate");
+  const OperationScope scope(*this, "duplicate", {.kind = WorkKind::input});
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(comm_, &copy), "MPI_Comm_dup");
-  return std::make_unique<RankGroup>(copy, std::move(part_name), progress_);
+  return std::make_unique<RankGroup>(copy, std::move(part_name), progress_, work_);
 }
 
 namespace {

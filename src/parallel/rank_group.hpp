@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/work_log.hpp"
 #include "parallel/progress_record.hpp"
 #include "parallel/unwinding.hpp"
 
@@ -30,10 +31,10 @@ enum class Reduction { sum, max, min };
 class RankGroup {
  public:
   /// Takes over `comm` and sets its error handler to MPI_ERRORS_RETURN.
-  RankGroup(MPI_Comm comm, std::string name, ProgressRecord& progress);
+  RankGroup(MPI_Comm comm, std::string name, ProgressRecord& progress, WorkLog& work);
   /// A group without MPI, as one of its ranks would see it: nothing is sent and nothing arrives, so
   /// that each result is made of what this rank gives.
-  RankGroup(int rank, int size, std::string name, ProgressRecord& progress);
+  RankGroup(int rank, int size, std::string name, ProgressRecord& progress, WorkLog& work);
   ~RankGroup();
   RankGroup(const RankGroup&) = delete;
   RankGroup& operator=(const RankGroup&) = delete;
@@ -44,6 +45,8 @@ class RankGroup {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// This rank's own record, for `tick` at the loop points of long computations.
   [[nodiscard]] ProgressRecord& progress() noexcept { return progress_; }
+  /// What this rank spends its time on; all operations of a group count as waiting for its ranks.
+  [[nodiscard]] WorkLog& work() noexcept { return work_; }
 
   void barrier();
   /// Elementwise over the ranks, in place; every rank gives as many and has the same bits after it.
@@ -81,6 +84,7 @@ class RankGroup {
   int rank_ = 0;
   int size_ = 1;
   ProgressRecord& progress_;
+  WorkLog& work_;
   Unwinding unwinding_;
 };
 

@@ -159,11 +159,17 @@ std::string describe(const RoleLayout& layout) {
                      role("reward", layout.reward), role("learner", layout.learner));
 }
 
-std::unique_ptr<ProcessGrid> make_role_grid(RankGroup& world, const RoleRanks& role,
-                                            const std::string& name) {
-  std::unique_ptr<RankGroup> whole =
-      world.split(role.contains(world.rank()) ? 0 : -1, world.rank(), name);
-  return whole ? std::make_unique<ProcessGrid>(std::move(whole), role.grid, name) : nullptr;
+RoleProcesses start_roles(RankGroup& world, const RoleLayout& layout) {
+  const auto start = [&](const RoleRanks& role, const std::string& name) {
+    std::unique_ptr<RankGroup> whole =
+        world.split(role.contains(world.rank()) ? 0 : -1, world.rank(), name);
+    return whole ? std::make_unique<ProcessGrid>(std::move(whole), role.grid, name) : nullptr;
+  };
+  RoleProcesses processes;
+  processes.rollout = start(layout.rollout, "rollout");
+  processes.reward = start(layout.reward, "reward");
+  processes.learner = start(layout.learner, "learner");
+  return processes;
 }
 
 }  // namespace precis

@@ -21,6 +21,10 @@ struct RoleRanks {
   GridShape grid = {};
   std::vector<int> ranks = {};
   [[nodiscard]] bool contains(int world_rank) const;
+  /// The world rank that speaks for copy `replica` of the role's models: its first.
+  [[nodiscard]] int leader(int replica) const {
+    return ranks[static_cast<std::size_t>(rank_of({.dp = replica, .pp = 0, .tp = 0}, grid))];
+  }
 };
 
 struct RoleLayout {
@@ -48,8 +52,11 @@ struct RoleGrids {
 /// One line for people: "dedicated: rollout dp=2 on ranks 0-1, reward dp=1 on rank 2, ...".
 [[nodiscard]] std::string describe(const RoleLayout& layout);
 
-/// Collective over `world`: the grid of one role, named `name`; null on ranks that are not in it.
-[[nodiscard]] std::unique_ptr<ProcessGrid> make_role_grid(RankGroup& world, const RoleRanks& role,
-                                                          const std::string& name);
+/// The grids of the roles that a rank plays; the others are null.
+struct RoleProcesses {
+  std::unique_ptr<ProcessGrid> rollout, reward, learner;
+};
+/// Collective over `world`.
+[[nodiscard]] RoleProcesses start_roles(RankGroup& world, const RoleLayout& layout);
 
 }  // namespace precis

@@ -4,13 +4,11 @@
 #include <exception>
 #include <utility>
 
-#include "parallel/waiting.hpp"
-
 namespace precis {
 
 StartedOperation::StartedOperation(std::unique_ptr<Transfer> transfer, RankGroup& ranks,
-                                   std::string name)
-    : transfer_(std::move(transfer)), ranks_(&ranks), name_(std::move(name)) {}
+                                   std::string name, OperationWork work)
+    : transfer_(std::move(transfer)), ranks_(&ranks), name_(std::move(name)), work_(work) {}
 
 StartedOperation::~StartedOperation() {
   if (unwinding_.now()) {
@@ -30,6 +28,7 @@ StartedOperation& StartedOperation::operator=(StartedOperation&& other) noexcept
   std::swap(transfer_, other.transfer_);
   std::swap(ranks_, other.ranks_);
   std::swap(name_, other.name_);
+  std::swap(work_, other.work_);
   return *this;
 }
 
@@ -57,7 +56,8 @@ bool StartedOperation::test() {
 
 void StartedOperation::wait() {
   if (transfer_) {
-    wait_until(*ranks_, name_, [this] { return test(); });
+    wait_until(
+        *ranks_, name_, [this] { return test(); }, work_);
   }
 }
 

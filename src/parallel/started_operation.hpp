@@ -6,6 +6,7 @@
 
 #include "parallel/rank_group.hpp"
 #include "parallel/unwinding.hpp"
+#include "parallel/waiting.hpp"
 
 namespace precis {
 
@@ -31,8 +32,10 @@ class StartedOperation {
  public:
   /// One that is done.
   StartedOperation() = default;
-  /// `transfer` null: done. `name` is what the watchdog prints; `ranks` must outlive the operation.
-  StartedOperation(std::unique_ptr<Transfer> transfer, RankGroup& ranks, std::string name);
+  /// `transfer` null: done. `name` is what the watchdog prints, `work` what `wait` is counted as;
+  /// `ranks` must outlive the operation.
+  StartedOperation(std::unique_ptr<Transfer> transfer, RankGroup& ranks, std::string name,
+                   OperationWork work = {});
   /// Waits, unless an exception is on its way: then the operation is left as it is, and the memory
   /// of its views stays open to MPI until the process ends.
   ~StartedOperation();
@@ -53,6 +56,7 @@ class StartedOperation {
   std::unique_ptr<Transfer> transfer_;
   RankGroup* ranks_ = nullptr;
   std::string name_;
+  OperationWork work_;
   Unwinding unwinding_;
 };
 

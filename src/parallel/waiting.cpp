@@ -32,8 +32,9 @@ void Backoff::pause() {
       std::chrono::nanoseconds(std::min(waited / 20, longest_sleep_nanoseconds)));
 }
 
-void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done) {
-  const OperationScope scope(ranks.progress(), ranks.name(), operation);
+void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done,
+                OperationWork work) {
+  const OperationScope scope(ranks, operation, work);
   Backoff backoff;
   while (!done()) {
     backoff.pause();

@@ -5,16 +5,26 @@
 #include <functional>
 #include <string_view>
 
+#include "base/work_log.hpp"
 #include "parallel/rank_group.hpp"
 
 namespace precis {
 
-/// Marks the record as being inside one operation for the life of the object.
+/// What an operation is counted as in the rank's WorkLog, and the bytes that it moves, if any.
+struct OperationWork {
+  WorkKind kind = WorkKind::waiting;
+  std::int64_t bytes = WorkLog::none;
+};
+
+/// For the life of the object this rank is inside one operation of `ranks`: its progress record
+/// says so, and its work log counts it.
 class OperationScope {
  public:
-  OperationScope(ProgressRecord& record, std::string_view ranks, std::string_view operation)
-      : record_(record) {
-    record_.enter(ranks, operation);
+  OperationScope(RankGroup& ranks, std::string_view operation, OperationWork work = {})
+      : record_(ranks.progress()),
+        scope_(ranks.work(),
+               {.kind = work.kind, .name = operation, .group = ranks.name(), .bytes = work.bytes}) {
+    record_.enter(ranks.name(), operation);
   }
   ~OperationScope() { record_.leave(); }
   OperationScope(const OperationScope&) = delete;
@@ -22,6 +32,7 @@ class OperationScope {
 
  private:
   ProgressRecord& record_;
+  WorkScope scope_;
 };
 
 /// How long to leave the core before asking again: nothing for the first 20 microseconds, then
@@ -37,6 +48,7 @@ class Backoff {
 
 /// Asks `done` until it returns true, as one operation of `ranks` that the watchdog sees.
 /// For loops over several mailboxes or over messages and other work; throws what `done` throws.
-void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done);
+void wait_until(RankGroup& ranks, std::string_view operation, const std::function<bool()>& done,
+                OperationWork work = {});
 
 }  // namespace precis

@@ -56,12 +56,14 @@ Learner::Learner(const Setup& s)
                         .ranks = s.ranks.group(),
                         .micro_batch_tokens = s.train.micro_batch_tokens,
                         .activity = "policy update",
+                        .schedule = schedule_of(s.train.parallel.schedule),
                         .arena = s.arena}),
       value_pipeline_({.device = s.device,
                        .model = s.value,
                        .ranks = s.ranks.group(),
                        .micro_batch_tokens = s.train.micro_batch_tokens,
                        .activity = "value update",
+                       .schedule = schedule_of(s.train.parallel.schedule),
                        .arena = s.arena}),
       reference_head_(s.device, s.reference_head),
       policy_evaluator_(
@@ -150,11 +152,22 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
     merge(value, value_objective_.sums());
   });
 
-  ratio_max = all_max(setup_.ranks.group(), ratio_max);
-  all_reduce(setup_.ranks.group(), policy);
-  all_reduce(setup_.ranks.group(), value);
-  const double policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
-  const double value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
+  // Other stages than the last have seen no loss.
+  for (Communicator* ranks : {&setup_.ranks, setup_.policy.parameters.parallel().pipeline}) {
+    if (ranks != nullptr) {
+      ratio_max = all_max(ranks->group(), ratio_max);
+      all_reduce(ranks->group(), policy);
+      all_reduce(ranks->group(), value);
+    }
+  }
+  double policy_norm = 0;
+  double value_norm = 0;
+  {
+    const WorkScope scope(setup_.ranks.work(),
+                          {.kind = WorkKind::optimizer, .name = "gradient norms"});
+    policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
+    value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
+  }
 
   const auto count = static_cast<double>(tokens);
   report.policy_loss += value_of(policy, PolicySum::loss) / count;
@@ -169,16 +182,18 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   if (!std::isfinite(report.policy_loss + report.value_loss + policy_norm + value_norm)) {
     return false;
   }
+  const WorkScope scope(setup_.ranks.work(), {.kind = WorkKind::optimizer});
   policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
   value_optimizer_.apply(setup_.value.parameters, setup_.train, rates.value);
   return true;
 }
 
-void Learner::write(StateWriter& file) const {
-  write_part(file, "policy", setup_.policy, setup_.device);
-  policy_optimizer_.write(file, "policy");
-  write_part(file, "value", setup_.value, setup_.device);
-  value_optimizer_.write(file, "value");
+void Learner::write(StateWriter* file, ProcessGrid& grid, const ModelRanks& ranks) const {
+  ShardWriter parts(file, setup_.device, grid, ranks);
+  parts.part("policy", setup_.policy);
+  policy_optimizer_.write(parts, "policy", setup_.policy.config);
+  parts.part("value", setup_.value);
+  value_optimizer_.write(parts, "value", setup_.value.config);
 }
 
 void Learner::read(const StateReader& file, std::int64_t updates) {

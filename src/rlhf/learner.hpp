@@ -53,9 +53,9 @@ class Learner {
   [[nodiscard]] std::vector<Experience> experience(std::vector<Episode> mine,
                                                    double kl_coefficient);
 
-  /// Collective: ppo.epochs passes over the batch. `rates` are the policy's and the value
-  /// network's. Stops before an update whose losses or norms are not finite, which the report then
-  /// shows.
+  /// Collective, also over the stages of the models: ppo.epochs passes over the batch. `rates` are
+  /// the policy's and the value network's. Stops before an update whose losses or norms are not
+  /// finite, which the report then shows.
   struct Rates {
     double policy = 0;
     double value = 0;
@@ -63,8 +63,9 @@ class Learner {
   [[nodiscard]] UpdateReport update(std::span<const Experience> batch, std::int64_t step,
                                     Rates rates);
 
-  /// Both parts of a checkpoint, with their moments.
-  void write(StateWriter& file) const;
+  /// Collective over the learner's grid: both parts of a checkpoint, with their moments. `file` on
+  /// its rank 0, which writes; null on the others.
+  void write(StateWriter* file, ProcessGrid& grid, const ModelRanks& ranks) const;
   void read(const StateReader& file, std::int64_t updates);
   [[nodiscard]] std::int64_t updates() const noexcept { return policy_optimizer_.updates(); }
 

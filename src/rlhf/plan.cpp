@@ -17,39 +17,70 @@ namespace precis {
 namespace {
 
 /// The rank's place among those of a role; nothing if it is none of them.
-std::optional<int> place_in(const RoleRanks& role, int rank) {
+/// A rank's place in the grid of a role, with groups that send nothing.
+struct PlannedRole {
+  GridCoordinates at;
+  std::unique_ptr<PlannedRanks> copies, stages, shares;
+  ModelRanks models;
+};
+
+/// Nothing if the rank does not play it.
+std::optional<PlannedRole> planned_role(const PpoPlan& plan, const RoleRanks& role, int rank,
+                                        const std::string& cut) {
   const auto found = std::ranges::find(role.ranks, rank);
-  return found == role.ranks.end() ? std::nullopt
-                                   : std::optional(static_cast<int>(found - role.ranks.begin()));
+  if (found == role.ranks.end()) {
+    return std::nullopt;
+  }
+  PlannedRole planned;
+  planned.at = coordinates_of(static_cast<int>(found - role.ranks.begin()), role.grid);
+  planned.copies = std::make_unique<PlannedRanks>(planned.at.dp, role.grid.dp);
+  planned.stages = std::make_unique<PlannedRanks>(planned.at.pp, role.grid.pp);
+  planned.shares = std::make_unique<PlannedRanks>(planned.at.tp, role.grid.tp);
+  planned.models = {.stage = planned.at.pp,
+                    .stages = role.grid.pp,
+                    .cut = cut,
+                    .tensor_rank = planned.at.tp,
+                    .tensor_ranks = role.grid.tp,
+                    .tensor_parts = plan.train.tensor_parts,
+                    .as = std::nullopt,
+                    .pipeline = planned.stages.get(),
+                    .tensor = planned.shares.get()};
+  return planned;
 }
 
-Model planned_model(const PpoPlan& plan, Device& device, ModelConfig config) {
+struct PlannedRoles {
+  std::optional<PlannedRole> rollout, reward, learner;
+};
+
+Model planned_model(const PpoPlan& plan, Device& device, ModelConfig config,
+                    const ModelRanks& ranks) {
   config.end_tokens = {};  // Summaries are as long as they may be.
-  return {.config = config,
-          .tokenizer = plan.tokenizer,
-          .parameters = Parameters(device, parameter_specs(config))};
+  return allocate_model(device, {config, plan.tokenizer}, ranks);
 }
 
-RoleModels planned_models(const PpoPlan& plan, Device& device, int rank) {
+RoleModels planned_models(const PpoPlan& plan, Device& device, const PlannedRoles& roles) {
   RoleModels models;
-  const bool learner = plan.layout.learner.contains(rank);
-  if (learner || plan.layout.rollout.contains(rank)) {
-    models.policy = planned_model(plan, device, plan.policy);
+  if (roles.learner || roles.rollout) {
+    models.policy = planned_model(plan, device, plan.policy,
+                                  (roles.learner ? roles.learner : roles.rollout)->models);
   }
-  if (learner) {
-    models.value = planned_model(plan, device, plan.value);
+  if (roles.learner) {
+    models.value = planned_model(plan, device, plan.value, roles.learner->models);
   }
-  if (plan.layout.reward.contains(rank)) {
-    models.reward = planned_model(plan, device, plan.reward);
-    models.reference = planned_model(plan, device, plan.reference);
-  } else if (learner) {
-    models.reference_head.emplace(device, output_matrix_specs(plan.reference));
+  if (roles.reward) {
+    models.reward = planned_model(plan, device, plan.reward, roles.reward->models);
+    models.reference = planned_model(plan, device, plan.reference, roles.reward->models);
+  } else if (roles.learner) {
+    const ModelParallel parallel = roles.learner->models.of(plan.policy);
+    models.reference_head.emplace(device, output_matrix_specs(plan.reference, parallel.place),
+                                  MemoryUse::parameters, parallel);
   }
   return models;
 }
 
 /// One step of the roles that this rank plays.
-void plan_step(const PpoPlan& plan, const PpoRoles& roles, int rank, std::int64_t step) {
+void plan_step(const PpoPlan& plan, const PpoRoles& roles, const PlannedRoles& planned,
+               std::int64_t step) {
   const BatchLayout batch = batch_layout(plan.layout, plan.options);
   const std::int64_t first = step * batch.batch;
   const std::vector<Episode> episodes = planned_episodes(plan, first, first + batch.batch);
@@ -57,19 +88,19 @@ void plan_step(const PpoPlan& plan, const PpoRoles& roles, int rank, std::int64_
     return std::vector<Episode>(episodes.begin() + begin, episodes.begin() + begin + count);
   };
   if (roles.rollout) {
-    const auto [begin, end] = batch.rollout_part(*place_in(plan.layout.rollout, rank));
+    const auto [begin, end] = batch.rollout_part(planned.rollout->at.dp);
     roles.rollout->generate({first + begin, first + end}, step, [](Episode&&) {});
   }
   if (roles.reward) {
     for (std::int64_t group = 0; group < batch.groups(); ++group) {
-      if (batch.reward_rank_of(group) == *place_in(plan.layout.reward, rank)) {
+      if (batch.reward_rank_of(group) == planned.reward->at.dp) {
         auto members = part_of_batch(group * batch.reward_group, batch.group_size(group));
         roles.reward->score(members);
       }
     }
   }
   if (roles.learner) {
-    const auto [begin, end] = batch.learner_part(*place_in(plan.layout.learner, rank));
+    const auto [begin, end] = batch.learner_part(planned.learner->at.dp);
     (void)roles.learner->experience(scored(plan, part_of_batch(begin, end - begin)),
                                     plan.options.kl);
     std::vector<Experience> experience;
@@ -160,27 +191,28 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
     plan.replay->require_episodes(0, plan.train.steps * plan.options.batch);
   }
   Device device = counting_device(like);
-  RoleModels models = planned_models(plan, device, rank);
-  std::optional<PlannedRanks> learners;
-  if (const auto place = place_in(plan.layout.learner, rank)) {
-    learners.emplace(*place, static_cast<int>(plan.layout.learner.ranks.size()));
-  }
-  const PpoRoles roles = make_roles({.device = device,
-                                     .layout = plan.layout,
-                                     .rank = rank,
-                                     .learners = learners ? &*learners : nullptr,
-                                     .models = models,
-                                     .prompts = plan.prompts,
-                                     .shown = plan.shown,
-                                     .options = plan.options,
-                                     .train = plan.train,
-                                     .seed = plan.seed,
-                                     .max_response_tokens = plan.max_response_tokens,
-                                     .replay = plan.replay,
-                                     .between_decode_steps = [] {},
-                                     .between_scored = [] {}});
+  const PlannedRoles planned{
+      .rollout = planned_role(plan, plan.layout.rollout, rank, ""),
+      .reward = planned_role(plan, plan.layout.reward, rank, ""),
+      .learner = planned_role(plan, plan.layout.learner, rank, plan.train.parallel.stages)};
+  RoleModels models = planned_models(plan, device, planned);
+  const PpoRoles roles =
+      make_roles({.device = device,
+                  .layout = plan.layout,
+                  .rank = rank,
+                  .learners = planned.learner ? planned.learner->copies.get() : nullptr,
+                  .models = models,
+                  .prompts = plan.prompts,
+                  .shown = plan.shown,
+                  .options = plan.options,
+                  .train = plan.train,
+                  .seed = plan.seed,
+                  .max_response_tokens = plan.max_response_tokens,
+                  .replay = plan.replay,
+                  .between_decode_steps = [] {},
+                  .between_scored = [] {}});
   for (std::int64_t step = 0; step < std::min(plan.train.steps, most_steps); ++step) {
-    plan_step(plan, roles, rank, step);
+    plan_step(plan, roles, planned, step);
   }
   if (roles.shown) {
     (void)roles.shown->rows(models.policy->parameters, 1, [] {});
@@ -189,7 +221,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
 }
 
 std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
-                     const std::function<RoleModels()>& load, Log& log) {
+                     RoleProcesses& processes, const std::function<RoleModels()>& load, Log& log) {
   RankGroup& world = mpi.world();
   const MemoryCount mine =
       collectively(world, [&] { return planned_memory(plan, machine.device, mpi.rank()); });
@@ -207,7 +239,7 @@ std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
     return text + "time        not measured, since the memory would not suffice\n";
   }
   RoleModels models = collectively(world, load);
-  const RoleSeconds seconds = measure_roles(plan, machine, world, models);
+  const RoleSeconds seconds = measure_roles(plan, machine, world, processes, models);
   const bool colocated = plan.layout.placement == Placement::colocated;
   // On ranks of their own, scoring goes on beside generation.
   const double step =

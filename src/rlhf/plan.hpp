@@ -48,12 +48,13 @@ struct RoleSeconds {
 /// Collective. Generates a few tokens, scores a few episodes, and learns from two micro-batches
 /// with `models`, which are of no use after it.
 [[nodiscard]] RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, RankGroup& world,
-                                        RoleModels& models);
+                                        RoleProcesses& processes, RoleModels& models);
 
 /// Collective. The plan as text: roles, models, steps, memory of each kind of rank, and time as
 /// measured, unless the memory would not suffice: then a warning says so. `load` loads this rank's
 /// models.
 [[nodiscard]] std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
+                                   RoleProcesses& processes,
                                    const std::function<RoleModels()>& load, Log& log);
 
 }  // namespace precis

@@ -95,26 +95,26 @@ double rollout_seconds(const PpoPlan& plan, Machine& machine, RankGroup& world, 
 }  // namespace
 
 RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, RankGroup& world,
-                          RoleModels& models) {
+                          RoleProcesses& processes, RoleModels& models) {
   const MeanLengths mean = mean_lengths(plan);
-  const auto learner_grid = make_role_grid(world, plan.layout.learner, "learner");
   PpoOptions once = plan.options;
   once.epochs = 1;
   once.mini_batches = 1;
-  const PpoRoles roles = make_roles({.device = machine.device,
-                                     .layout = plan.layout,
-                                     .rank = world.rank(),
-                                     .learners = learner_grid ? &learner_grid->dp() : nullptr,
-                                     .models = models,
-                                     .prompts = plan.prompts,
-                                     .shown = plan.shown,
-                                     .options = once,
-                                     .train = plan.train,
-                                     .seed = plan.seed,
-                                     .max_response_tokens = plan.max_response_tokens,
-                                     .replay = plan.replay,
-                                     .between_decode_steps = [] {},
-                                     .between_scored = [] {}});
+  const PpoRoles roles =
+      make_roles({.device = machine.device,
+                  .layout = plan.layout,
+                  .rank = world.rank(),
+                  .learners = processes.learner ? &processes.learner->dp() : nullptr,
+                  .models = models,
+                  .prompts = plan.prompts,
+                  .shown = plan.shown,
+                  .options = once,
+                  .train = plan.train,
+                  .seed = plan.seed,
+                  .max_response_tokens = plan.max_response_tokens,
+                  .replay = plan.replay,
+                  .between_decode_steps = [] {},
+                  .between_scored = [] {}});
   RoleSeconds mine;
   if (plan.replay == nullptr) {
     mine.rollout =

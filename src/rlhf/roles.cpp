@@ -15,9 +15,16 @@ std::int64_t sampled_vocabulary(const Model& policy) {
 
 }  // namespace
 
-std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config) {
+std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config, const ModelPlace& place) {
+  if (!place.is_last_stage()) {
+    return {};
+  }
   const char* name = config.tied ? "embedding/token" : "head/weight";
-  std::vector<ParameterSpec> specs = parameter_specs(config);
+  // The reference's stages need not be the learner's: of a whole model, this rank's share.
+  ModelPlace share = place;
+  share.stage = 0;
+  share.stages = 1;
+  std::vector<ParameterSpec> specs = parameter_specs(config, share);
   std::erase_if(specs, [&](const ParameterSpec& spec) { return spec.name != name; });
   return specs;
 }

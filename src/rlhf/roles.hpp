@@ -30,8 +30,10 @@ struct RoleModels {
   }
 };
 
-/// The tensors of `RoleModels::reference_head`, for a language model.
-[[nodiscard]] std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config);
+/// The tensors of `RoleModels::reference_head`, for a language model: none but on the last stage of
+/// the learner's models, where the logits are.
+[[nodiscard]] std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config,
+                                                             const ModelPlace& place = {});
 
 /// The roles of one rank; null: played by others.
 struct PpoRoles {

@@ -23,6 +23,24 @@ Episode episode_of(const Message& message) {
   return episode;
 }
 
+/// The leader's episodes on every rank that holds the same copy of the models.
+std::vector<Episode> from_leader(ProcessGrid& grid, std::vector<Episode> episodes) {
+  if (grid.replica().size() == 1) {
+    return episodes;
+  }
+  Bytes mine;
+  for (const Episode& episode : episodes) {
+    const Bytes bytes = pack(episode);
+    mine.insert(mine.end(), bytes.begin(), bytes.end());
+  }
+  const Bytes all = grid.replica().broadcast_bytes(mine, 0);
+  episodes.clear();
+  for (std::span<const std::byte> rest(all); !rest.empty();) {
+    unpack(rest, episodes.emplace_back());
+  }
+  return episodes;
+}
+
 void sort_by_number(std::vector<Episode>& episodes) {
   std::sort(episodes.begin(), episodes.end(),
             [](const Episode& a, const Episode& b) { return a.number < b.number; });
@@ -32,19 +50,20 @@ void sort_by_number(std::vector<Episode>& episodes) {
 
 PpoTrainer::PpoTrainer(const Setup& s)
     : setup_(s),
-      rollout_grid_(make_role_grid(s.world, s.layout.rollout, "rollout")),
-      reward_grid_(make_role_grid(s.world, s.layout.reward, "reward")),
-      learner_grid_(make_role_grid(s.world, s.layout.learner, "learner")),
+      learner_ranks_(
+          s.processes.learner
+              ? model_ranks(*s.processes.learner, s.train.parallel.stages, s.train.tensor_parts)
+              : ModelRanks{}),
       batch_(batch_layout(s.layout, s.options)),
       to_reward_(s.world, episode_tag),
       to_learner_(s.world, scored_tag),
-      weight_sync_(s.world, s.layout) {
+      weight_sync_(s.world, s.layout, s.train.parallel.stages) {
   setup_.run.set_writer(s.layout.learner.ranks.front());
   collectively(s.world, [&] {
     roles_ = make_roles({.device = s.machine.device,
                          .layout = s.layout,
                          .rank = s.world.rank(),
-                         .learners = learner_grid_ ? &learner_grid_->dp() : nullptr,
+                         .learners = s.processes.learner ? &s.processes.learner->dp() : nullptr,
                          .models = s.models,
                          .prompts = s.prompts,
                          .shown = s.shown,
@@ -90,7 +109,11 @@ void PpoTrainer::resave() {
 }
 
 TrainingRun::Describe PpoTrainer::describe() const {
-  return [this](StateWriter& file) { roles_.learner->write(file); };
+  return [this](StateWriter* file) {
+    if (roles_.learner) {
+      roles_.learner->write(file, learner_grid(), learner_ranks_);
+    }
+  };
 }
 
 ExitStatus PpoTrainer::train() {
@@ -125,7 +148,7 @@ ExitStatus PpoTrainer::train() {
                      report.update.applied == 0);
     if (setup_.models.policy) {
       const auto timed = setup_.run.phases().phase("sync");
-      weight_sync_.run(setup_.machine.device, setup_.models.policy->parameters);
+      weight_sync_.run(setup_.machine.device, *setup_.models.policy);
     }
     show_samples(step);
     record(report, step, episodes);
@@ -138,58 +161,73 @@ ExitStatus PpoTrainer::train() {
 
 void PpoTrainer::rollout(std::int64_t step) {
   const auto timed = setup_.run.phases().phase("rollout");
+  const WorkScope scope(setup_.world.work(), {.kind = WorkKind::generation, .name = "rollout"});
   const std::int64_t first = (step - 1) * batch_.batch;
-  const auto [begin, end] = batch_.rollout_part(rollout_grid_->coordinates().dp);
+  const auto [begin, end] = batch_.rollout_part(setup_.processes.rollout->coordinates().dp);
   roles_.rollout->generate({first + begin, first + end}, step - 1, [&](Episode&& episode) {
     const std::int64_t group = batch_.group_of(episode.number - first);
-    const int rank = batch_.reward_rank_of(group);
-    to_reward_.post(setup_.layout.reward.ranks[static_cast<std::size_t>(rank)], pack(episode));
+    to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
   });
 }
 
-void PpoTrainer::score() {
-  // A group is scored when its last episode has come, whatever the order in which groups fill up.
-  std::map<std::int64_t, std::vector<Episode>> groups;
-  std::int64_t left = batch_.groups_of(reward_grid_->coordinates().dp);
-  while (left > 0) {
+/// The next group of episodes of which all have come, whatever the order in which groups fill up.
+std::vector<Episode> PpoTrainer::receive_group(std::map<std::int64_t, std::vector<Episode>>& open) {
+  while (true) {
     Episode episode = episode_of(to_reward_.receive("episodes"));
     const std::int64_t group = batch_.group_of(episode.number % batch_.batch);
-    std::vector<Episode>& members = groups[group];
+    std::vector<Episode>& members = open[group];
     members.push_back(std::move(episode));
-    if (static_cast<std::int64_t>(members.size()) < batch_.group_size(group)) {
-      continue;
+    if (static_cast<std::int64_t>(members.size()) == batch_.group_size(group)) {
+      std::vector<Episode> whole = std::move(open.extract(group).mapped());
+      sort_by_number(whole);
+      return whole;
     }
-    sort_by_number(members);
+  }
+}
+
+void PpoTrainer::score() {
+  ProcessGrid& grid = *setup_.processes.reward;
+  std::map<std::int64_t, std::vector<Episode>> open;
+  for (std::int64_t left = batch_.groups_of(grid.coordinates().dp); left > 0; --left) {
+    std::vector<Episode> members =
+        from_leader(grid, grid.is_leader() ? receive_group(open) : std::vector<Episode>{});
     {
       const auto timed = setup_.run.phases().phase("reward");
+      const WorkScope scope(setup_.world.work(), {.kind = WorkKind::inference, .name = "scores"});
       roles_.reward->score(members);
     }
     for (const Episode& scored : members) {
-      const int rank = batch_.learner_of(scored.number % batch_.batch);
-      to_learner_.post(setup_.layout.learner.ranks[static_cast<std::size_t>(rank)], pack(scored));
+      if (grid.is_leader()) {
+        const int replica = batch_.learner_of(scored.number % batch_.batch);
+        to_learner_.post(setup_.layout.learner.leader(replica), pack(scored));
+      }
     }
-    groups.erase(group);
-    --left;
   }
 }
 
 std::vector<Episode> PpoTrainer::receive_scored() {
-  const auto [begin, end] = batch_.learner_part(learner_grid_->coordinates().dp);
   std::vector<Episode> mine;
-  while (static_cast<std::int64_t>(mine.size()) < end - begin) {
-    mine.push_back(episode_of(to_learner_.receive("scored episodes")));
+  if (learner_grid().is_leader()) {
+    const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
+    while (static_cast<std::int64_t>(mine.size()) < end - begin) {
+      mine.push_back(episode_of(to_learner_.receive("scored episodes")));
+    }
+    sort_by_number(mine);
   }
-  sort_by_number(mine);
-  return mine;
+  return from_leader(learner_grid(), std::move(mine));
 }
 
 std::vector<Experience> PpoTrainer::experience(StepReport& report) {
   report.kl_coefficient = kl_coefficient();
   std::vector<Episode> mine = receive_scored();
   const auto timed = setup_.run.phases().phase("experience");
-  std::vector<Experience> batch =
-      whole_batch(learner_grid_->dp().group(),
-                  roles_.learner->experience(std::move(mine), report.kl_coefficient));
+  std::vector<Experience> own;
+  {
+    const WorkScope scope(setup_.world.work(),
+                          {.kind = WorkKind::inference, .name = "log-probs and values"});
+    own = roles_.learner->experience(std::move(mine), report.kl_coefficient);
+  }
+  std::vector<Experience> batch = whole_batch(learner_grid().dp().group(), std::move(own));
   if (setup_.options.whiten) {
     whiten(batch);
   }
@@ -241,8 +279,13 @@ void PpoTrainer::show_samples(std::int64_t step) {
   const std::int64_t every = setup_.options.samples_every;
   const bool due = step == setup_.train.steps || (every > 0 && step % every == 0);
   if (due && roles_.shown) {
-    setup_.run.add_samples(roles_.shown->rows(setup_.models.policy->parameters, step,
-                                              [this] { setup_.world.progress().tick("samples"); }));
+    std::vector<Row> rows;
+    {
+      const WorkScope scope(setup_.world.work(), {.kind = WorkKind::generation, .name = "samples"});
+      rows = roles_.shown->rows(setup_.models.policy->parameters, step,
+                                [this] { setup_.world.progress().tick("samples"); });
+    }
+    setup_.run.add_samples(rows);
   }
 }
 
@@ -270,15 +313,17 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
 }
 
 void PpoTrainer::save_final() {
+  const WorkScope scope(setup_.world.work(), {.kind = WorkKind::output, .name = "final models"});
   collectively(setup_.world, [&] {
-    if (setup_.world.rank() != setup_.layout.learner.ranks.front()) {
+    if (!roles_.learner) {
       return;
     }
     const std::pair<const char*, const Model*> files[]{{"policy.h5", &*setup_.models.policy},
                                                        {"value.h5", &*setup_.models.value}};
     for (const auto& [name, model] : files) {
-      save_model(setup_.run.file(name), model->config, model->tokenizer, model->parameters,
-                 setup_.machine.device);
+      save_model(learner_grid().whole(), setup_.run.file(name), setup_.machine.device,
+                 learner_grid(), learner_ranks_, model->config, model->tokenizer,
+                 model->parameters);
     }
   });
 }

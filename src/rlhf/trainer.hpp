@@ -1,6 +1,7 @@
 // PPO over the three roles: rollout, reward and learner, on the same ranks or each on its own.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@ class PpoTrainer {
     RankGroup& world;
     TrainingRun& run;
     const RoleLayout& layout;
+    RoleProcesses& processes;  ///< of this layout
     RoleModels& models;
     const std::vector<Example>& prompts;
     const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl shows
@@ -54,12 +56,15 @@ class PpoTrainer {
   void show_samples(std::int64_t step);
   void record(const StepReport& report, std::int64_t step, const std::vector<Row>& episodes);
   [[nodiscard]] std::string prompt_id_of(const Episode& episode) const;
+  [[nodiscard]] std::vector<Episode> receive_group(
+      std::map<std::int64_t, std::vector<Episode>>& open);
   [[nodiscard]] std::vector<Episode> receive_scored();
+  [[nodiscard]] ProcessGrid& learner_grid() const { return *setup_.processes.learner; }
   [[nodiscard]] TrainingRun::Describe describe() const;
   [[nodiscard]] double kl_coefficient() const;
 
   Setup setup_;
-  std::unique_ptr<ProcessGrid> rollout_grid_, reward_grid_, learner_grid_;  // null: not this rank's
+  ModelRanks learner_ranks_;
   BatchLayout batch_;
   Mailbox to_reward_, to_learner_;
   WeightSync weight_sync_;

@@ -1,5 +1,6 @@
 #include "train/data_parts.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <system_error>
@@ -42,27 +43,41 @@ DataParts data_parts(std::int64_t exact_parts, int rank, int ranks) {
   return {.parts = parts, .first = rank * each, .last = (rank + 1) * each};
 }
 
-std::int64_t effective_data_parts(std::int64_t given, const std::optional<std::string>& of_the_run,
-                                  int ranks) {
+std::int64_t default_data_parts(int ranks) {
+  return is_power_of_two(ranks) && ranks <= most_data_parts ? ranks : 1;
+}
+
+std::int64_t default_tensor_parts(int ranks) {
+  return std::max<std::int64_t>(8,
+                                is_power_of_two(ranks) && ranks <= most_tensor_parts ? ranks : 1);
+}
+
+std::int64_t effective_parts(const std::string& key, std::int64_t given,
+                             const std::optional<std::string>& of_the_run, std::int64_t otherwise,
+                             std::int64_t most) {
   if (given == 0 && of_the_run) {
     std::int64_t former = 0;
     const char* const end = of_the_run->data() + of_the_run->size();
     const auto [read, error] = std::from_chars(of_the_run->data(), end, former);
-    require(
-        error == std::errc() && read == end && is_power_of_two(former) && former <= most_data_parts,
-        "The deck of the run so far says exact.data_parts = {}; expected a power of two, at most "
-        "{}. Has it been changed by hand?",
-        *of_the_run, most_data_parts);
+    require(error == std::errc() && read == end && is_power_of_two(former) && former <= most,
+            "The deck of the run so far says {} = {}; expected a power of two, at most {}. Has it "
+            "been changed by hand?",
+            key, *of_the_run, most);
     return former;
   }
   if (given == 0) {
-    return is_power_of_two(ranks) && ranks <= most_data_parts ? ranks : 1;
+    return otherwise;
   }
   if (!is_power_of_two(given)) {
-    fail_usage("exact.data_parts is {}; expected a power of two, such as {}.", given,
+    fail_usage("{} is {}; expected a power of two, such as {}.", key, given,
                std::bit_ceil(static_cast<std::uint64_t>(given)));
   }
   return given;
+}
+
+std::int64_t tensor_parts_of(std::int64_t given, int ranks) {
+  return effective_parts("exact.tensor_parts", given, std::nullopt, default_tensor_parts(ranks),
+                         most_tensor_parts);
 }
 
 }  // namespace precis

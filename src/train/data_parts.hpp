@@ -30,11 +30,23 @@ struct DataParts {
 /// The parts of a launch: `exact_parts`, if the ranks divide them; else (also 0) one part a rank.
 [[nodiscard]] DataParts data_parts(std::int64_t exact_parts, int rank, int ranks);
 
-/// The value of exact.data_parts: as given (0: not given), else that of the run so far, else the
-/// number of ranks where that is a power of two, else 1. Throws UsageError if the given one is no
-/// power of two, Error if the run's is none.
-[[nodiscard]] std::int64_t effective_data_parts(std::int64_t given,
-                                                const std::optional<std::string>& of_the_run,
-                                                int ranks);
+/// exact.data_parts of a new run: the ranks of data parallelism where that is a power of two, else
+/// 1.
+[[nodiscard]] std::int64_t default_data_parts(int ranks);
+
+inline constexpr std::int64_t most_tensor_parts = 64;
+/// exact.tensor_parts of a new run: 8, or more if so many ranks share a layer.
+[[nodiscard]] std::int64_t default_tensor_parts(int ranks);
+
+/// exact.tensor_parts of a command that begins no run: as given, or (0) for so many ranks. Throws
+/// UsageError unless it is a power of two.
+[[nodiscard]] std::int64_t tensor_parts_of(std::int64_t given, int ranks);
+
+/// The value of an `exact.` key: as given (0: not given), else that of the run so far, else
+/// `otherwise`. Throws UsageError if the given one is no power of two, Error if the run's is none
+/// or above `most`.
+[[nodiscard]] std::int64_t effective_parts(const std::string& key, std::int64_t given,
+                                           const std::optional<std::string>& of_the_run,
+                                           std::int64_t otherwise, std::int64_t most);
 
 }  // namespace precis

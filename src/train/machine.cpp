@@ -80,13 +80,18 @@ int choose_threads(std::int64_t key, const MpiSession& mpi, Log& log) {
 
 }  // namespace
 
-GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi) {
+GridShape grid_of(const MachineOptions& options, const MpiSession& mpi) {
   if (options.grid.empty()) {
     return {.dp = mpi.size(), .pp = 1, .tp = 1};
   }
   const GridShape grid = parse_grid(options.grid, "grid");
-  require_data_parallel_only(grid, "grid");
   require_grid_fits(grid, mpi.size(), "grid");
+  return grid;
+}
+
+GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi) {
+  const GridShape grid = grid_of(options, mpi);
+  require_data_parallel_only(grid, "grid");
   return grid;
 }
 

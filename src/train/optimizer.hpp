@@ -6,12 +6,15 @@
 
 #include "io/model_file.hpp"
 #include "model/parameters.hpp"
+#include "model/shard_writer.hpp"
 #include "parallel/communicator.hpp"
 #include "train/train_options.hpp"
 
 namespace precis {
 
-/// Owns the gradients, both moments and the count of updates of one model.
+/// Owns the gradients, both moments and the count of updates of what this rank holds of one model.
+/// `form_gradients` is collective over the ranks that hold the others, `reduce` over all copies
+/// too.
 class Optimizer {
  public:
   /// `parts`, a power of two: how many `form_gradients` adds up.
@@ -24,8 +27,8 @@ class Optimizer {
   /// What was formed, with the tensors of gradient_specs.
   [[nodiscard]] Parameters& gradients() noexcept { return gradients_; }
 
-  /// Sums the gradients over the ranks, in a tree as well. Returns their norm, before clipping to
-  /// `clip_norm`: a guard looks at it before anything is changed.
+  /// Sums the gradients over the ranks, in a tree as well. Returns the whole model's norm, before
+  /// clipping to `clip_norm`: a guard looks at it before anything is changed.
   [[nodiscard]] double reduce(Communicator& data_parallel, double clip_norm);
   /// Updates the parameters by the gradients that `reduce` summed and clipped.
   void apply(Parameters& parameters, const TrainOptions& options, double rate);
@@ -33,15 +36,19 @@ class Optimizer {
   [[nodiscard]] std::int64_t updates() const noexcept { return updates_; }
 
   /// The moments of a part of a checkpoint. The count of updates is the caller's to keep.
-  void write(StateWriter& file, std::string_view part) const;
+  void write(ShardWriter& file, std::string_view part, const ModelConfig& config) const;
   void read(const StateReader& file, std::string_view part, std::int64_t updates);
 
  private:
   /// The gradients of parts [begin, end); `level` counts the halvings above.
   void sum_parts(std::int64_t begin, std::int64_t end, std::size_t level, Parameters& into,
                  const AddPart& add_part);
-  /// Adds to the gradients what has a tensor of its own until the end of a part.
+  /// Adds to the gradients what has a tensor of its own until the end of a part: on the stages that
+  /// share the embedding, each gives the other its sum.
   void join(Parameters& gradients);
+  void exchange_shared(Parameters& gradients, int rows);
+  /// The exact sum of the squares of all tensors that no other rank counts.
+  void add_squares();
   /// All tensors of joined gradients.
   [[nodiscard]] static View joined(Parameters& gradients);
 

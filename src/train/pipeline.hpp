@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/model.hpp"
 #include "model/stage.hpp"
@@ -26,10 +27,15 @@ class Pipeline {
   };
   explicit Pipeline(Setup setup);
 
-  /// Adds the gradient of the loss of the objective's step to `gradients`.
+  /// Adds this stage's part of the gradient of the loss of the objective's step to `gradients`.
+  /// Collective over the ranks that hold a copy of the model, which are given the same rows: hidden
+  /// states go to the next one and gradients to the one before. Only the last one calls the
+  /// objective's loss.
   void accumulate(Objective& objective, Parameters& gradients);
 
  private:
+  class Step;
+
   Setup setup_;
   Stage stage_;
 };

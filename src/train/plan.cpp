@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
 
 #include "base/clock.hpp"
@@ -11,7 +13,6 @@
 #include "data/step_rows.hpp"
 #include "device/counting_device.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/mpi_communicator.hpp"
 #include "parallel/planned_ranks.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
@@ -25,20 +26,35 @@ std::int64_t sum_of(std::span<const std::int64_t> lengths) {
   return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
 }
 
-/// The micro-batches of one rank's parts of a step, as rows.
-std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& step,
-                                      const DataParts& parts) {
+/// The rows of one rank's parts of a step.
+std::vector<RowList> parts_of(const RowList& step, const DataParts& parts) {
   std::vector<RowList> result;
   for (std::int64_t part = 0; part < parts.mine(); ++part) {
     const auto [begin, end] = parts.rows_of(part, std::ssize(step));
-    const RowList rows(step.begin() + begin, step.begin() + end);
-    RowList lengths;
-    for (const std::int64_t row : rows) {
-      lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);
-    }
-    for (const MicroBatch& micro : split_micro_batches(lengths, plan.train.micro_batch_tokens)) {
-      result.emplace_back(rows.begin() + micro.begin, rows.begin() + micro.end);
-    }
+    result.emplace_back(step.begin() + begin, step.begin() + end);
+  }
+  return result;
+}
+
+/// The micro-batches of a part, as rows.
+std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& part) {
+  RowList lengths;
+  for (const std::int64_t row : part) {
+    lengths.push_back(plan.lengths[static_cast<std::size_t>(row)]);
+  }
+  std::vector<RowList> result;
+  for (const MicroBatch& micro : split_micro_batches(lengths, plan.train.micro_batch_tokens)) {
+    result.emplace_back(part.begin() + micro.begin, part.begin() + micro.end);
+  }
+  return result;
+}
+
+/// Those of all parts of a step.
+std::vector<RowList> micro_batches_of(const TrainingPlan& plan, const RowList& step,
+                                      const DataParts& parts) {
+  std::vector<RowList> result;
+  for (const RowList& part : parts_of(step, parts)) {
+    std::ranges::move(micro_batches_of(plan, part), std::back_inserter(result));
   }
   return result;
 }
@@ -62,27 +78,47 @@ struct MicroBatchSize {
   }
 };
 
-/// The rank's micro-batches, in their order, that do not fit into one before them: only with these
-/// do workspaces grow.
-std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
-                                           const SupervisedObjective& objective,
-                                           const DataParts& parts) {
+/// The sizes that a slot's workspace has grown to: none fits into another.
+class SlotSizes {
+ public:
+  /// Whether a micro-batch of this size makes it grow.
+  bool add(const MicroBatchSize& size) {
+    if (std::ranges::any_of(largest_, [&](const auto& other) { return size.fits_into(other); })) {
+      return false;
+    }
+    std::erase_if(largest_, [&](const auto& other) { return other.fits_into(size); });
+    largest_.push_back(size);
+    return true;
+  }
+
+ private:
+  std::vector<MicroBatchSize> largest_;
+};
+
+/// The rank's parts of steps, in their order, with a micro-batch that does not fit into one before
+/// it in its slot: only with these do workspaces grow.
+std::vector<RowList> growing_parts(const TrainingPlan& plan, const SupervisedObjective& objective,
+                                   const DataParts& parts, StagePlace place) {
   // Later ones are seldom larger, and a run may have millions of them.
   constexpr std::int64_t most_steps = 10'000;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
+  const MakeSchedule schedule = schedule_of(plan.train.parallel.schedule);
   StepRows step_rows(rows, plan.train.batch, plan.seed);
   const std::int64_t steps = std::min(total_steps(plan.train, rows), most_steps);
   std::vector<RowList> growing;
-  std::vector<MicroBatchSize> largest;  // none fits into another
+  std::map<int, SlotSizes> sizes;
   for (std::int64_t step = 0; step < steps; ++step) {
-    for (RowList& micro : micro_batches_of(plan, step_rows.of(step), parts)) {
-      const MicroBatchSize size{.tokens = tokens_of(plan, micro),
-                                .rows = micro.size(),
-                                .weight = objective.weight(micro)};
-      if (std::ranges::none_of(largest, [&](const auto& other) { return size.fits_into(other); })) {
-        std::erase_if(largest, [&](const auto& other) { return other.fits_into(size); });
-        largest.push_back(size);
-        growing.push_back(std::move(micro));
+    for (RowList& part : parts_of(step_rows.of(step), parts)) {
+      const auto micro_batches = micro_batches_of(plan, part);
+      const auto slots = assign_slots(schedule(place, std::ssize(micro_batches)));
+      bool grows = false;
+      for (std::size_t m = 0; m < micro_batches.size(); ++m) {
+        grows |= sizes[slots[m]].add({.tokens = tokens_of(plan, micro_batches[m]),
+                                      .rows = micro_batches[m].size(),
+                                      .weight = objective.weight(micro_batches[m])});
+      }
+      if (grows) {
+        growing.push_back(std::move(part));
       }
     }
   }
@@ -91,17 +127,19 @@ std::vector<RowList> growing_micro_batches(const TrainingPlan& plan,
 
 /// Collective: the seconds of the slowest rank, measured on a micro-batch of one row and on one
 /// that takes some seconds, each with an update.
-double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& world) {
+double seconds_of_step(const TrainingPlan& plan, Machine& machine, ProcessGrid& grid) {
   Model& model = plan.model;
-  const auto objective = plan.make_objective(machine, model, world);
+  RankGroup& world = grid.whole();
+  const auto objective = plan.make_objective(machine, model, grid.dp().group());
   Pipeline pipeline({.device = machine.device,
                      .model = model,
                      .ranks = world,
-                     .micro_batch_tokens = plan.train.micro_batch_tokens});
+                     .micro_batch_tokens = plan.train.micro_batch_tokens,
+                     .schedule = schedule_of(plan.train.parallel.schedule)});
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
-  const std::int64_t parts = data_parts(plan.train.data_parts, 0, world.size()).parts;
+  const std::int64_t parts = data_parts(plan.train.data_parts, 0, grid.shape().dp).parts;
   const DataParts whole{.parts = parts, .first = 0, .last = parts};
   RowList measured;
   for (const RowList& micro : micro_batches_of(plan, step, whole)) {
@@ -110,7 +148,6 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
     }
   }
   Optimizer optimizer(machine.device, model.parameters);
-  MpiCommunicator data_parallel(world);
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
@@ -122,23 +159,36 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, RankGroup& wo
              optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
                (void)accumulate(pipeline, *objective, part, objective->weight(part), gradients);
              });
-             (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
+             (void)optimizer.reduce(grid.dp(), plan.train.clip_norm);
              optimizer.apply(model.parameters, plan.train, 0.0);
            },
        .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
        .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
-  const auto mine =
-      data_parts(plan.train.data_parts, 0, world.size()).my_rows(std::min(plan.train.batch, rows));
+  const auto mine = data_parts(plan.train.data_parts, 0, grid.shape().dp)
+                        .my_rows(std::min(plan.train.batch, rows));
   return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
 }
 
-std::string describe_work(const TrainingPlan& plan, const Machine& machine, int ranks) {
+/// "blocks 0-3, 4-7".
+std::string stages_text(const TrainingPlan& plan, const GridShape& grid) {
+  ModelRanks ranks;
+  ranks.stages = grid.pp;
+  ranks.cut = plan.train.parallel.stages;
+  std::string text = "blocks ";
+  for (int stage = 0; stage < grid.pp; ++stage) {
+    const LayerRange layers = ranks.place_of(plan.model.config, stage, 0).layers;
+    text += fmt::format("{}{}-{}", stage == 0 ? "" : ", ", layers.first, layers.last - 1);
+  }
+  return text;
+}
+
+std::string describe_work(const TrainingPlan& plan, const Machine& machine, const GridShape& grid) {
   const ModelConfig& c = plan.model.config;
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const auto steps = total_steps(plan.train, rows);
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
-  const DataParts parts = data_parts(plan.train.data_parts, 0, ranks);
+  const DataParts parts = data_parts(plan.train.data_parts, 0, grid.dp);
   const auto micro_batches = micro_batches_of(plan, step, parts);
   const auto [begin, end] = parts.my_rows(std::ssize(step));
   std::int64_t largest = 0;
@@ -158,6 +208,9 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
       static_cast<double>(steps) / static_cast<double>(steps_per_epoch(rows, plan.train.batch)));
   text += fmt::format("parts       {} of each step's rows, {} on a rank (exact.data_parts)\n",
                       parts.parts, parts.mine());
+  if (grid.pp > 1) {
+    text += fmt::format("stages      {}\n", stages_text(plan, grid));
+  }
   text +=
       fmt::format("first step  {} tokens in {} on rank 0, the largest of {}\n",
                   with_thousands(tokens_of(plan, {step.begin() + begin, step.begin() + end})),
@@ -167,29 +220,43 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, int 
 
 }  // namespace
 
-MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank, int ranks) {
+MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank,
+                           const GridShape& grid) {
   Machine machine{.device = counting_device(like), .threads = 1, .layout = "a plan"};
-  PlannedRanks group(rank, ranks);
+  const GridCoordinates at = coordinates_of(rank, grid);
+  PlannedRanks data_parallel(at.dp, grid.dp);
+  PlannedRanks stages(at.pp, grid.pp);
+  PlannedRanks shares(at.tp, grid.tp);
+  const ModelRanks ranks{.stage = at.pp,
+                         .stages = grid.pp,
+                         .cut = plan.train.parallel.stages,
+                         .tensor_rank = at.tp,
+                         .tensor_ranks = grid.tp,
+                         .tensor_parts = plan.train.tensor_parts,
+                         .as = std::nullopt,
+                         .pipeline = &stages,
+                         .tensor = &shares};
   ModelConfig config = plan.model.config;
   config.end_tokens = {};  // Samples are as long as they may be.
-  Model model{.config = config,
-              .tokenizer = plan.model.tokenizer,
-              .parameters = Parameters(machine.device, parameter_specs(config))};
-  const auto objective = plan.make_objective(machine, model, group.group());
+  Model model = allocate_model(machine.device, {config, plan.model.tokenizer}, ranks);
+  const auto objective = plan.make_objective(machine, model, data_parallel.group());
   Pipeline pipeline({.device = machine.device,
                      .model = model,
-                     .ranks = group.group(),
-                     .micro_batch_tokens = plan.train.micro_batch_tokens});
-  const DataParts parts = data_parts(plan.train.data_parts, rank, ranks);
+                     .ranks = data_parallel.group(),
+                     .micro_batch_tokens = plan.train.micro_batch_tokens,
+                     .schedule = schedule_of(plan.train.parallel.schedule)});
+  const DataParts parts = data_parts(plan.train.data_parts, at.dp, grid.dp);
   Optimizer optimizer(machine.device, model.parameters, parts.mine());
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {
-    best.emplace(machine.device, model.parameters.specs());
+    best.emplace(machine.device, model.parameters.specs(), MemoryUse::parameters,
+                 model.parameters.parallel());
   }
-  for (const RowList& micro : growing_micro_batches(plan, *objective, parts)) {
-    (void)accumulate(pipeline, *objective, micro, 1.0, optimizer.gradients());
+  for (const RowList& part :
+       growing_parts(plan, *objective, parts, {.stage = at.pp, .stages = grid.pp})) {
+    (void)accumulate(pipeline, *objective, part, 1.0, optimizer.gradients());
   }
-  (void)optimizer.reduce(group, plan.train.clip_norm);
+  (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
   if (objective->facts().has_validation) {
     (void)objective->validate();
   }
@@ -199,17 +266,18 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
   return machine.device.memory().peak();
 }
 
-std::string describe(const TrainingPlan& plan, Machine& machine, MpiSession& mpi, Log& log) {
+std::string describe(const TrainingPlan& plan, Machine& machine, MpiSession& mpi, ProcessGrid& grid,
+                     Log& log) {
   const MemoryCount mine = collectively(
-      mpi.world(), [&] { return planned_memory(plan, machine.device, mpi.rank(), mpi.size()); });
+      mpi.world(), [&] { return planned_memory(plan, machine.device, mpi.rank(), grid.shape()); });
   const MemoryReport memory =
       report_memory(mpi, machine.device.memory(), {.role = "training", .peak = mine});
-  std::string text = describe_work(plan, machine, mpi.size()) + memory.text;
+  std::string text = describe_work(plan, machine, grid.shape()) + memory.text;
   if (!memory.shortage.empty()) {
     log.warning("{}", memory.shortage);
     return text + "time        not measured, since the memory would not suffice\n";
   }
-  const double step = seconds_of_step(plan, machine, mpi.world());
+  const double step = seconds_of_step(plan, machine, grid);
   const auto steps = total_steps(plan.train, std::ssize(plan.lengths));
   return text + fmt::format(
                     "time        about {} a step, {} in all, by two micro-batches measured here;\n"

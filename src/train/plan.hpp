@@ -28,16 +28,17 @@ struct TrainingPlan {
       make_objective;
 };
 
-/// The tensors that rank `rank` of `ranks` holds at its peak on a device like this one: the run
-/// itself, on a counting device, over those micro-batches that are larger than all before them, a
-/// validation and samples. A pure function of its arguments, the instruction set and the threads.
+/// The tensors that a rank of the grid holds at its peak on a device like this one: the run itself,
+/// on a counting device, over those parts of steps that have a micro-batch larger than all before
+/// it in its slot, a validation and samples. A pure function of its arguments, the instruction set
+/// and the threads.
 [[nodiscard]] MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank,
-                                         int ranks);
+                                         const GridShape& grid);
 
 /// Collective. The plan as text: layout, model, rows, steps, micro-batches, memory of each kind of
 /// rank, and time by two micro-batches that are measured, unless the memory would not suffice: then
 /// a warning says so.
 [[nodiscard]] std::string describe(const TrainingPlan& plan, Machine& machine, MpiSession& mpi,
-                                   Log& log);
+                                   ProcessGrid& grid, Log& log);
 
 }  // namespace precis

@@ -1,6 +1,7 @@
 #include "train/run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/deck.hpp"
@@ -9,6 +10,7 @@
 #include "io/output_file.hpp"
 #include "parallel/collectively.hpp"
 #include "train/data_parts.hpp"
+#include "train/work_table.hpp"
 
 namespace precis {
 namespace {
@@ -56,6 +58,11 @@ TrainingRun::TrainingRun(const Setup& setup)
                           }
                         }}),
       stop_requests_(world_, log_, setup.stop_after) {
+  if (run_options_.trace) {
+    world_.work().keep_events(RunTrace::kept_events);
+    phases_.show_in(world_.work());
+  }
+  preparation_.emplace(world_.work(), Work{.kind = WorkKind::input});
   state_.command = setup.command;
   state_.layout = setup.layout;
   collectively(world_, [&] {
@@ -114,8 +121,8 @@ void TrainingRun::take_state_of_checkpoint(RunState stored) {
   if (stored.layout != state_.layout) {
     log_.warning(
         "The checkpoint was written on `{}`; this is `{}`. The loaded state is the same to the "
-        "bit. So is what follows if only ranks, threads and placement differ and both numbers of "
-        "ranks that train divide exact.data_parts; else it agrees to rounding.",
+        "bit. So is what follows if only grids, threads and placement differ, and every dp divides "
+        "exact.data_parts and every tp exact.tensor_parts; else it agrees to rounding.",
         stored.layout, state_.layout);
   }
   stored.layout = state_.layout;
@@ -214,9 +221,6 @@ void TrainingRun::begin(std::int64_t total_steps) {
     run_folder_->cut_back(state_.step);
     checkpoints_.set_aside_after(state_.step);
     record_.emplace(*run_folder_, run_options_, log_, state_, total_steps_);
-    if (run_options_.trace) {
-      phases_.keep_events();
-    }
   });
   collectively(world_, [&] {
     require(!checkpoints_.is_writer() || std::filesystem::exists(folder_ / "lock"),
@@ -228,7 +232,12 @@ void TrainingRun::begin(std::int64_t total_steps) {
     ends_without_loss_.reset();
     stop_requests_.begin_watch();
   }
+  preparation_.reset();
+  if (run_options_.trace) {
+    trace_.emplace(world_, folder_ / "trace.json");
+  }
   step_watch_.restart();
+  step_began_ = monotonic_nanoseconds();
   checkpoints_.begin();
 }
 
@@ -238,7 +247,10 @@ void TrainingRun::record(std::int64_t tokens, const Row& metrics, const Progress
   const double seconds = step_watch_.seconds();
   step_watch_.restart();
   longest_step_ = std::max(longest_step_, seconds);
+  world_.work().add_event(WorkTrack::steps, "step", step_began_, state_.step);
+  step_began_ = monotonic_nanoseconds();
   if (record_) {
+    const WorkScope scope(world_.work(), {.kind = WorkKind::output, .name = "metrics"});
     record_->add_step(
         state_, {.tokens = tokens, .seconds = seconds, .metrics = metrics, .progress = progress},
         phases_);
@@ -248,12 +260,14 @@ void TrainingRun::record(std::int64_t tokens, const Row& metrics, const Progress
 
 void TrainingRun::add_samples(const std::vector<Row>& rows) {
   if (record_) {
+    const WorkScope scope(world_.work(), {.kind = WorkKind::output, .name = "samples"});
     record_->add_samples(rows);
   }
 }
 
 void TrainingRun::add_episodes(const std::vector<Row>& rows) {
   if (record_) {
+    const WorkScope scope(world_.work(), {.kind = WorkKind::output, .name = "episodes"});
     record_->add_episodes(rows);
   }
 }
@@ -263,10 +277,15 @@ bool TrainingRun::safe_point(const Describe& describe) {
   const std::int64_t stop = stop_requests_.request_after(
       state_.step - first_step_, longest_step_ + checkpoints_.longest_seconds());
   const std::int64_t save = checkpoints_.is_due(state_.step) ? request::checkpoint : request::go_on;
-  const std::int64_t agreed = all_max(world_, std::max(stop, save));
+  std::array<std::int64_t, 2> asked{std::max(stop, save), trace_ && trace_->is_due() ? 1 : 0};
+  world_.all_reduce(asked, Reduction::max);
+  const std::int64_t agreed = asked[0];
   const bool must_stop = agreed > request::checkpoint && !complete;
   if (agreed > request::go_on || complete) {
     checkpoints_.save_between_steps(state_, describe, must_stop);
+  }
+  if (trace_ && (asked[1] != 0 || complete || must_stop)) {
+    trace_->collect();
   }
   if (complete) {
     stop_requests_.end_watch();
@@ -277,6 +296,16 @@ bool TrainingRun::safe_point(const Describe& describe) {
               state_.step, total_steps_, stop_requests_.cause_of(agreed));
   }
   return must_stop;
+}
+
+void TrainingRun::end_launch() {
+  const WorkTable table = gather_work(world_);
+  if (trace_) {
+    trace_->collect();
+    log_.info("The trace of this launch is in {}; ui.perfetto.dev shows it.",
+              (folder_ / "trace.json").string());
+  }
+  log_.info("{}", to_text(table));
 }
 
 void TrainingRun::guard(const std::function<void()>& check, const Describe& describe, bool intact) {
@@ -298,13 +327,16 @@ void TrainingRun::save_again(const Describe& describe) {
   checkpoints_.save(state_, describe);
 }
 
-void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
-                         const std::filesystem::path& folder, RankGroup& world, int ranks) {
-  const std::string key = "exact.data_parts";
-  const auto former =
-      run ? run->former_value(key) : value_of_rank_0(world, key, [&] { return deck_in(folder); });
-  collectively(
-      world, [&] { options.data_parts = effective_data_parts(options.data_parts, former, ranks); });
+void complete_exact_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                          const std::filesystem::path& folder, RankGroup& world, int dp, int tp) {
+  const auto complete = [&](const std::string& key, std::int64_t& value, std::int64_t otherwise,
+                            std::int64_t most) {
+    const auto former =
+        run ? run->former_value(key) : value_of_rank_0(world, key, [&] { return deck_in(folder); });
+    collectively(world, [&] { value = effective_parts(key, value, former, otherwise, most); });
+  };
+  complete("exact.data_parts", options.data_parts, default_data_parts(dp), most_data_parts);
+  complete("exact.tensor_parts", options.tensor_parts, default_tensor_parts(tp), most_tensor_parts);
 }
 
 }  // namespace precis

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/progress.hpp"
+#include "base/work_log.hpp"
 #include "io/metrics.hpp"
 #include "io/run_folder.hpp"
 #include "parallel/rank_group.hpp"
@@ -23,6 +24,7 @@
 #include "train/run_record.hpp"
 #include "train/run_state.hpp"
 #include "train/stop_requests.hpp"
+#include "train/trace.hpp"
 #include "train/train_options.hpp"
 
 namespace precis {
@@ -85,7 +87,7 @@ class TrainingRun {
   /// Times a part of the step, for `seconds_*`.
   [[nodiscard]] PhaseTimer& phases() noexcept { return phases_; }
 
-  /// What fills a checkpoint after its `state` and `deck`: the parts, on the writing rank.
+  /// What fills a checkpoint after its `state` and `deck`.
   using Describe = RunCheckpoints::Describe;
   /// At the safe point after a step, collective: writes a checkpoint if one is due, the run is
   /// complete or it must stop. Returns true if the run must stop now (a signal, stop_after, the end
@@ -103,6 +105,9 @@ class TrainingRun {
   /// Collective: the value of a key in the run so far; nothing for a new run, or where it is of a
   /// version that did not have the key.
   [[nodiscard]] std::optional<std::string> former_value(const std::string& key);
+  /// Collective, at the end of a launch that had `begun`, and of its final files: the rest of the
+  /// trace, and the table of where the time went.
+  void end_launch();
   /// Whether `checkpoint.resave` was asked for: the caller loads, saves and returns.
   [[nodiscard]] bool resave() const noexcept { return resave_; }
 
@@ -130,16 +135,19 @@ class TrainingRun {
   std::int64_t first_step_ = 0;      // steps done when this launch began
   std::optional<RunRecord> record_;  // rank 0, from `begin`
   PhaseTimer phases_;
+  std::optional<WorkScope> preparation_;  // until `begin`
+  std::optional<RunTrace> trace_;         // with `trace`, from `begin`
   Stopwatch step_watch_;
+  std::int64_t step_began_ = 0;  // in nanoseconds, for the trace
   double longest_step_ = 0;
   std::optional<EndsWithoutLoss> ends_without_loss_;  // but from `begin` to the last step
   StopRequests stop_requests_;  // watched from `begin` to the last step: around it nothing is lost
 };
 
-/// Collective: gives exact.data_parts its value, for `ranks` ranks that share a step's rows. A dry
-/// run has no `run`, and looks into the `folder` only. Throws AgreedError unless it is a power of
-/// two.
-void complete_data_parts(TrainOptions& options, std::optional<TrainingRun>& run,
-                         const std::filesystem::path& folder, RankGroup& world, int ranks);
+/// Collective: gives exact.data_parts and exact.tensor_parts their values, for `dp` ranks that
+/// share a step's rows and `tp` that share a layer, in the role that has most. A dry run has no
+/// `run`, and looks into the `folder` only. Throws AgreedError unless they are powers of two.
+void complete_exact_parts(TrainOptions& options, std::optional<TrainingRun>& run,
+                          const std::filesystem::path& folder, RankGroup& world, int dp, int tp);
 
 }  // namespace precis

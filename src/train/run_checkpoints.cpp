@@ -51,16 +51,21 @@ bool RunCheckpoints::is_due(std::int64_t step) const {
 }
 
 void RunCheckpoints::save(const RunState& state, const Describe& describe, OldCheckpoints old) {
+  const WorkScope scope(world_.work(), {.kind = WorkKind::output, .name = "checkpoint"});
   try {
     collectively(world_, [&] { sync_rows_(); });
+    std::unique_ptr<StateWriter> file;
     collectively(world_, [&] {
       if (is_writer()) {
-        const auto all = [&](StateWriter& file) {
-          write_state(file, state);
-          file.text("deck", options_.kept_deck());
-          describe(file);
-        };
-        (void)folder_.write(state.step, all, old);
+        file = folder_.begin(state.step);
+        write_state(*file, state);
+        file->text("deck", options_.kept_deck());
+      }
+    });
+    collectively(world_, [&] { describe(file.get()); });
+    collectively(world_, [&] {
+      if (file != nullptr) {
+        folder_.end(state.step, *file, old);
       }
     });
   } catch (const AgreedError& error) {

@@ -20,8 +20,9 @@ namespace precis {
 
 class RunCheckpoints {
  public:
-  /// What fills a checkpoint after its `state` and `deck`: the parts, on the writing rank.
-  using Describe = std::function<void(StateWriter&)>;
+  /// Collective: what fills a checkpoint after its `state` and `deck`: the parts. `file` on the
+  /// writing rank, which asks the others for what they hold; null there.
+  using Describe = std::function<void(StateWriter* file)>;
 
   struct Setup {
     Log& log;

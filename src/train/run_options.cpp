@@ -17,8 +17,8 @@ void add_run_options(OptionTable& table, RunOptions& o) {
        .launch = true});
   table.add(
       "trace", &o.trace,
-      {.meaning = "write the phases of each step of this launch to RUN/trace.json (Chrome's trace "
-                  "format)",
+      {.meaning = "write what each rank of this launch does at which time to RUN/trace.json (for "
+                  "ui.perfetto.dev)",
        .source = "precis",
        .launch = true});
   table.add("dry_run", &o.dry_run,

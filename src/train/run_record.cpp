@@ -11,9 +11,6 @@ RunRecord::RunRecord(const RunFolder& folder, const RunOptions& options, Log& lo
   if (options.tensorboard) {
     tensorboard_ = std::make_unique<TensorboardFile>(folder.tensorboard());
   }
-  if (options.trace) {
-    trace_ = std::make_unique<TraceFile>(folder.trace());
-  }
 }
 
 void RunRecord::add_step(const RunState& state, const Step& step, const PhaseTimer& phases) {
@@ -28,9 +25,6 @@ void RunRecord::add_step(const RunState& state, const Step& step, const PhaseTim
   metrics_.append(row);
   if (tensorboard_) {
     tensorboard_->append(state.step, row);
-  }
-  if (trace_) {
-    trace_->append(state.step, phases);
   }
   ProgressNumbers progress = step.progress;
   progress.tokens_per_second = tokens_per_second;

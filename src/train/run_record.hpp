@@ -1,4 +1,4 @@
-// What a run writes down of its steps: metrics, samples, episodes, TensorBoard, trace, progress.
+// What a run writes down of its steps: metrics, samples, episodes, TensorBoard, progress.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,6 @@
 #include "io/tensorboard.hpp"
 #include "train/run_options.hpp"
 #include "train/run_state.hpp"
-#include "train/trace.hpp"
 
 namespace precis {
 
@@ -51,7 +50,6 @@ class RunRecord {
   RowFile metrics_;
   std::unique_ptr<RowFile> samples_, episodes_;
   std::unique_ptr<TensorboardFile> tensorboard_;  // with log.tensorboard
-  std::unique_ptr<TraceFile> trace_;              // with `trace`
   Progress progress_;
 };
 

@@ -16,7 +16,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
     : SupervisedObjective({.rows = std::ssize(train),
                            .has_accuracy = false,
                            .has_validation = !valid.empty(),
-                           .has_samples = true}),
+                           .has_samples = model.parameters.parallel().place.is_whole()}),
       machine_(machine),
       model_(model),
       ranks_(ranks),
@@ -26,9 +26,12 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       sum_(machine.device.allocate({exact_sum_words}, DType::i64)),
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
-                 [&ranks] { ranks.progress().tick("validation"); }),
-      shown_(std::make_shared<Generator>(machine.device, model.config, model.parameters), model,
-             valid.empty() ? train : valid, shown_tokens) {}
+                 [&ranks] { ranks.progress().tick("validation"); }) {
+  if (facts().has_samples) {
+    shown_.emplace(std::make_shared<Generator>(machine.device, model.config, model.parameters),
+                   model, valid.empty() ? train : valid, shown_tokens);
+  }
+}
 
 Sequence SftObjective::sequence(const Example& example) const {
   const auto tokens = example.tokens();
@@ -106,7 +109,7 @@ std::vector<Row> SftObjective::sample(std::int64_t step) {
   if (ranks_.rank() != 0) {
     return {};
   }
-  return shown_.rows(model_.parameters, step, [this] { ranks_.progress().tick("samples"); });
+  return shown_->rows(model_.parameters, step, [this] { ranks_.progress().tick("samples"); });
 }
 
 }  // namespace precis

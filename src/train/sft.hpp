@@ -1,6 +1,7 @@
 // Supervised fine-tuning: next-token loss on the summaries that people wrote.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "data/tldr.hpp"
@@ -49,7 +50,7 @@ class SftObjective final : public SupervisedObjective {
   Tensor sum_;  // (exact_sum_words) i64: of the step's log-probs
   LanguageHead head_;
   Evaluator evaluator_;
-  ShownSamples shown_;
+  std::optional<ShownSamples> shown_;  // of a whole model
 };
 
 }  // namespace precis

@@ -16,14 +16,6 @@ namespace {
 constexpr const char* best_name = "best";
 constexpr const char* rows_key = "rows";
 
-LossSums sum_over_ranks(RankGroup& ranks, const LossSums& mine) {
-  std::array<ExactSum, 2> exact{mine.loss, mine.correct};
-  all_reduce(ranks, exact);
-  std::array<double, 2> sums{mine.weight, static_cast<double>(mine.tokens)};
-  ranks.all_reduce(sums, Reduction::sum);
-  return {exact[0], exact[1], sums[0], static_cast<std::int64_t>(sums[1])};
-}
-
 }  // namespace
 
 void LossSums::merge(const LossSums& other) {
@@ -51,34 +43,45 @@ LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
   return objective.sums();
 }
 
-SupervisedTraining::SupervisedTraining(Machine& machine, TrainingRun& run,
-                                       Communicator& data_parallel, Model& model,
-                                       SupervisedObjective& objective, const TrainOptions& options)
-    : machine_(machine),
-      run_(run),
-      data_parallel_(data_parallel),
-      model_(model),
-      objective_(objective),
-      options_(options),
-      pipeline_({.device = machine.device,
-                 .model = model,
-                 .ranks = data_parallel.group(),
-                 .micro_batch_tokens = options.micro_batch_tokens}),
-      step_rows_(objective.facts().rows, options.batch, run.seed()),
-      total_steps_(precis::total_steps(options, objective.facts().rows)),
-      parts_(data_parts(options.data_parts, data_parallel.rank(), data_parallel.size())),
-      optimizer_(machine.device, model.parameters, parts_.mine()) {
-  if (options.keep == KeepModel::best) {
-    best_.emplace(machine.device, model.parameters.specs());
+SupervisedTraining::SupervisedTraining(const Setup& s)
+    : machine_(s.machine),
+      run_(s.run),
+      grid_(s.grid),
+      ranks_(s.ranks),
+      model_(s.model),
+      objective_(s.objective),
+      options_(s.options),
+      pipeline_({.device = s.machine.device,
+                 .model = s.model,
+                 .ranks = s.grid.whole(),
+                 .micro_batch_tokens = s.options.micro_batch_tokens,
+                 .schedule = schedule_of(s.options.parallel.schedule)}),
+      step_rows_(s.objective.facts().rows, s.options.batch, s.run.seed()),
+      total_steps_(precis::total_steps(s.options, s.objective.facts().rows)),
+      parts_(data_parts(s.options.data_parts, s.grid.dp().rank(), s.grid.dp().size())),
+      optimizer_(s.machine.device, s.model.parameters, parts_.mine()) {
+  if (options_.keep == KeepModel::best) {
+    best_.emplace(machine_.device, model_.parameters.specs(), MemoryUse::parameters,
+                  model_.parameters.parallel());
   }
-  run.state().extra[rows_key] = objective.facts().rows;
+  run_.state().extra[rows_key] = objective_.facts().rows;
+}
+
+LossSums SupervisedTraining::sum_over_ranks(const LossSums& mine) {
+  const bool speaks = model_.parameters.parallel().place.speaks();
+  const LossSums counted = speaks ? mine : LossSums{};
+  std::array<ExactSum, 2> exact{counted.loss, counted.correct};
+  all_reduce(grid_.whole(), exact);
+  std::array<double, 2> sums{counted.weight, static_cast<double>(counted.tokens)};
+  grid_.whole().all_reduce(sums, Reduction::sum);
+  return {exact[0], exact[1], sums[0], static_cast<std::int64_t>(sums[1])};
 }
 
 void SupervisedTraining::load() {
   if (!run_.checkpoint()) {
     return;
   }
-  collectively(data_parallel_.group(), [&] {
+  collectively(grid_.whole(), [&] {
     const StateReader file(*run_.checkpoint());
     optimizer_.read(file, trained_part, run_.state().step);
     if (best_ && has_best()) {
@@ -88,12 +91,12 @@ void SupervisedTraining::load() {
 }
 
 TrainingRun::Describe SupervisedTraining::describe() const {
-  return [this](StateWriter& file) {
-    write_part(file, trained_part, model_, machine_.device);
-    optimizer_.write(file, trained_part);
+  return [this](StateWriter* file) {
+    ShardWriter parts(file, machine_.device, grid_, ranks_);
+    parts.part(trained_part, model_);
+    optimizer_.write(parts, trained_part, model_.config);
     if (best_ && has_best()) {
-      write_model_head(file, best_name, to_json(model_.config), model_.tokenizer);
-      write_tensors(file, best_name, weight_path, *best_, machine_.device);
+      parts.part(best_name, model_.config, model_.tokenizer, *best_);
     }
   };
 }
@@ -144,8 +147,10 @@ void SupervisedTraining::step() {
   double norm = 0;
   {
     const auto timed = run_.phases().phase("update");
-    sums = sum_over_ranks(data_parallel_.group(), sums);
-    norm = optimizer_.reduce(data_parallel_, options_.clip_norm);
+    sums = sum_over_ranks(sums);
+    const WorkScope scope(grid_.whole().work(),
+                          {.kind = WorkKind::optimizer, .name = "gradient norm"});
+    norm = optimizer_.reduce(grid_.dp(), options_.clip_norm);
   }
   const double loss = sums.loss.value() / weight;
   run_.guard(
@@ -156,6 +161,7 @@ void SupervisedTraining::step() {
       describe());
   {
     const auto timed = run_.phases().phase("update");
+    const WorkScope scope(grid_.whole().work(), {.kind = WorkKind::optimizer});
     optimizer_.apply(model_.parameters, options_, rate);
   }
 
@@ -173,7 +179,13 @@ void SupervisedTraining::step() {
       }
     }
     if (objective_.facts().has_samples) {
-      run_.add_samples(objective_.sample(step + 1));
+      std::vector<Row> samples;
+      {
+        const WorkScope scope(grid_.whole().work(),
+                              {.kind = WorkKind::generation, .name = "samples"});
+        samples = objective_.sample(step + 1);
+      }
+      run_.add_samples(samples);
     }
   }
   run_.record(sums.tokens, metrics, {.values = progress_values(loss, metrics)});
@@ -201,7 +213,13 @@ bool SupervisedTraining::validation_due() const {
 }
 
 SupervisedTraining::Validation SupervisedTraining::validate(std::int64_t step) {
-  const LossSums sums = sum_over_ranks(data_parallel_.group(), objective_.validate());
+  LossSums mine;
+  {
+    const WorkScope scope(grid_.whole().work(),
+                          {.kind = WorkKind::inference, .name = "validation"});
+    mine = objective_.validate();
+  }
+  const LossSums sums = sum_over_ranks(mine);
   const double weight = std::max(1.0, sums.weight);
   const Validation now{sums.loss.value() / weight, sums.correct.value() / weight};
   // The parameters that gave this loss are not worth a checkpoint.

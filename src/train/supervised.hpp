@@ -75,9 +75,16 @@ inline constexpr const char* trained_part = "model";
 /// The model at its last step, and the one that validation liked best (train.keep = best).
 class SupervisedTraining {
  public:
-  /// `model` is the one to start from: of the run's checkpoint, if there is one.
-  SupervisedTraining(Machine& machine, TrainingRun& run, Communicator& data_parallel, Model& model,
-                     SupervisedObjective& objective, const TrainOptions& options);
+  struct Setup {
+    Machine& machine;
+    TrainingRun& run;
+    ProcessGrid& grid;
+    const ModelRanks& ranks;  ///< of the grid
+    Model& model;             ///< to start from: of the run's checkpoint, if there is one
+    SupervisedObjective& objective;
+    const TrainOptions& options;
+  };
+  explicit SupervisedTraining(const Setup& setup);
 
   /// What the run asks for: resaves a checkpoint, or trains. Returns the command's exit status;
   /// nothing if the training is at its end and its final model is to be written.
@@ -105,9 +112,13 @@ class SupervisedTraining {
                                                                     const Row& metrics) const;
   [[nodiscard]] TrainingRun::Describe describe() const;
 
+  /// Over all ranks: what `mine` are on the one rank that speaks for each copy of the model.
+  [[nodiscard]] LossSums sum_over_ranks(const LossSums& mine);
+
   Machine& machine_;
   TrainingRun& run_;
-  Communicator& data_parallel_;
+  ProcessGrid& grid_;
+  const ModelRanks& ranks_;
   Model& model_;
   SupervisedObjective& objective_;
   TrainOptions options_;

@@ -64,6 +64,8 @@ void add_train_options(OptionTable& table, TrainOptions& o, TrainUse use) {
        .source = "precis",
        .maximum = static_cast<double>(most_data_parts),
        .default_text = "the ranks (dp) of the run's first launch, if a power of two, else 1"});
+  add_tensor_parts_option(table, o.tensor_parts);
+  add_parallel_options(table, o.parallel);
   table.add("train.learning_rate", &o.learning_rate,
             {.meaning = "peak rate", .source = paper + ", 1.3B", .maximum = 1e30});
   table.add("train.schedule", &o.schedule,

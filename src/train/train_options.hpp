@@ -5,6 +5,7 @@
 
 #include "base/options.hpp"
 #include "kernels/kernels.hpp"
+#include "train/parallel_options.hpp"
 
 namespace precis {
 
@@ -17,7 +18,8 @@ struct TrainOptions {
   std::int64_t epochs = 1;
   std::int64_t batch = 128;
   std::int64_t micro_batch_tokens = 8192;
-  std::int64_t data_parts = 0;  ///< exact.data_parts; 0: not chosen yet (effective_data_parts)
+  std::int64_t data_parts = 0;    ///< exact.data_parts; 0: not chosen yet (effective_parts)
+  std::int64_t tensor_parts = 0;  ///< exact.tensor_parts; 0: not chosen yet
   double learning_rate = 6.35e-5;
   Schedule schedule = Schedule::cosine;
   std::int64_t warmup_steps = 0;
@@ -28,6 +30,7 @@ struct TrainOptions {
   double epsilon = 1e-8;
   EpsilonPlace epsilon_placement = EpsilonPlace::pytorch;
   double clip_norm = 1.0;
+  ParallelOptions parallel = {};
   std::int64_t valid_every = 0;
   KeepModel keep = KeepModel::last;
 };

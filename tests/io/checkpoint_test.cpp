@@ -14,12 +14,21 @@ using testing::IsEmpty;
 
 constexpr float marker = 12345.678F;
 
+std::filesystem::path write_to(const CheckpointFolder& folder, std::int64_t step,
+                               const std::function<void(StateWriter&)>& describe,
+                               OldCheckpoints old = OldCheckpoints::remove) {
+  const auto file = folder.begin(step);
+  describe(*file);
+  folder.end(step, *file, old);
+  return folder.folder() / checkpoint_name(step);
+}
+
 class Checkpoints : public testing::Test {
  protected:
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "checkpoints"; }
 
   std::filesystem::path write(std::int64_t step, int keep = 3) const {
-    return CheckpointFolder(path(), keep).write(step, [&](StateWriter& writer) {
+    return write_to(CheckpointFolder(path(), keep), step, [&](StateWriter& writer) {
       const std::vector<float> weight{1.0F, marker, static_cast<float>(step)};
       writer.text("state", fmt::format("{{\"step\":{}}}", step));
       writer.tensor("model/weights/head/weight", view_of(weight));
@@ -79,8 +88,9 @@ TEST_F(Checkpoints, KeepsTheLastFewAndNamesTheLatest) {
 
 TEST_F(Checkpoints, CanBeWrittenWithoutRemovingOlderOnes) {
   write(10, 1);
-  (void)CheckpointFolder(path(), 1).write(
-      11, [](StateWriter& writer) { writer.text("state", "{}"); }, OldCheckpoints::keep);
+  write_to(
+      CheckpointFolder(path(), 1), 11, [](StateWriter& writer) { writer.text("state", "{}"); },
+      OldCheckpoints::keep);
   EXPECT_THAT(steps(), ElementsAre(11, 10));
   EXPECT_EQ(latest(), checkpoint_name(11) + "\n");
   write(12, 1);
@@ -134,7 +144,7 @@ TEST_F(Checkpoints, ThatAreAllDamagedAreAnError) {
 TEST_F(Checkpoints, TickAfterEachDatasetWrittenOrVerified) {
   int ticks = 0;
   const CheckpointFolder folder(path(), 1, [&] { ++ticks; });
-  (void)folder.write(10, [](StateWriter& writer) {
+  write_to(folder, 10, [](StateWriter& writer) {
     writer.text("state", "{}");
     writer.text("deck", "");
   });
@@ -147,7 +157,7 @@ TEST_F(Checkpoints, ThatFailedLeaveTheOldOnes) {
   write(10, 1);
   const CheckpointFolder folder(path(), 1);
   const auto fail_half_way = [&] {
-    folder.write(20, [](StateWriter& writer) {
+    write_to(folder, 20, [](StateWriter& writer) {
       writer.text("state", "{}");
       fail("stopped half way");
     });

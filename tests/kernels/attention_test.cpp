@@ -48,12 +48,12 @@ void forward(test::Run& run, const Case& c, const Inputs& x) {
 }
 
 void backward(test::Run& run, const Case& c, const Inputs& x, const HostTensor& out,
-              const HostTensor& log_sum_exp) {
+              const HostTensor& log_sum_exp, SumParts heads = {}) {
   // What the gradients hold before is overwritten.
   run.backend.attention_backward(run.queue, run.out("dq", x.q), run.out("dk", x.k),
                                  run.out("dv", x.v), run.in(x.dout), run.in(out),
                                  run.in(log_sum_exp), run.in(x.q), run.in(x.k), run.in(x.v),
-                                 run.in(x.offsets), scale_of(c));
+                                 run.in(x.offsets), scale_of(c), heads);
 }
 
 TEST(Attention, ForwardAgrees) {
@@ -172,6 +172,116 @@ TEST(Attention, BitsDependOnTheSequenceAlone) {
       }
     }
   }
+}
+
+using Bounds = std::vector<std::int64_t>;
+
+/// Two sequences, 12 query heads and 3 key-value heads: groups of four.
+const Case grouped{{0, 40, 75}, 75, 12, 3, 20};
+/// Halved again and again: a half has groups, or heads of one.
+const Bounds halved{0, 1, 2, 3, 4, 6, 8, 10, 12};
+
+TEST(Attention, PartsOfTheHeadsChangeRoundingOnly) {
+  const Inputs x = inputs(grouped, 11);
+  const auto saved = run_on(reference::backend, [&](test::Run& run) { forward(run, grouped, x); });
+  const auto with = [&](const Bounds& heads) {
+    return [&, heads](test::Run& run) {
+      backward(run, grouped, x, saved.at("out"), saved.at("log_sum_exp"), heads);
+    };
+  };
+  const auto whole = run_on(backend_under_test(), with({}));
+  // One part in each group, whether or not others are empty.
+  for (const Bounds& heads : {Bounds{0, 12}, {0, 4, 12}, {0, 4, 8, 12, 12}, {0, 0, 0, 8, 12}}) {
+    EXPECT_EQ(run_on(backend_under_test(), with(heads)), whole);
+  }
+  for (const Bounds& heads : {halved, Bounds{0, 1, 4, 12, 12}, Bounds{0, 3, 4, 4, 8, 8, 12, 12, 12},
+                              Bounds{0, 4, 8, 8, 8, 8, 9, 11, 12}}) {
+    expect_agreement(with(heads), 2e-6);
+  }
+  EXPECT_EQ(run_on(cpu::backend, with({0, 0, 1, 4, 4, 4, 12, 12, 12})),
+            run_on(cpu::backend, with({0, 1, 4, 12, 12})))
+      << "empty parts add nothing";
+}
+
+/// Some query heads and the key-value heads that they use, of x with the heads of `c`.
+HostTensor heads_of(const HostTensor& x, std::int64_t begin, std::int64_t end) {
+  const std::int64_t heads = x.shape()[1];
+  const std::int64_t width = x.shape().rank() > 2 ? x.shape()[2] : 1;
+  HostTensor part(DType::f32, {x.shape()[0], end - begin, width});
+  for (std::int64_t n = 0; n < x.shape()[0]; ++n) {
+    std::copy_n(x.data<float>() + (n * heads + begin) * width, (end - begin) * width,
+                part.data<float>() + n * (end - begin) * width);
+  }
+  return x.shape().rank() > 2 ? part
+                              : HostTensor(Shape{x.shape()[0], end - begin}, part.values<float>());
+}
+
+/// Each half of a range of parts alone, then the sum of what both have of a key-value head.
+TEST(Attention, PartsOfTheHeadsAloneAddUpToTheBits) {
+  const Inputs x = inputs(grouped, 12);
+  const auto saved = run_on(cpu::backend, [&](test::Run& run) { forward(run, grouped, x); });
+  const auto on_parts = [&](std::size_t first, std::size_t last) {
+    const std::int64_t begin = halved[first];
+    const std::int64_t end = halved[last];
+    Bounds bounds;
+    for (std::size_t p = first; p <= last; ++p) {
+      bounds.push_back(halved[p] - begin);
+    }
+    const std::int64_t kv_begin = begin / 4;
+    const std::int64_t kv_end = (end + 3) / 4;
+    const Case c{grouped.offsets, grouped.tokens, end - begin, kv_end - kv_begin, 20};
+    const Inputs part{heads_of(x.q, begin, end), heads_of(x.k, kv_begin, kv_end),
+                      heads_of(x.v, kv_begin, kv_end), heads_of(x.dout, begin, end), x.offsets};
+    return run_on(cpu::backend, [&](test::Run& run) {
+      backward(run, c, part, heads_of(saved.at("out"), begin, end),
+               heads_of(saved.at("log_sum_exp"), begin, end), bounds);
+    });
+  };
+  const auto whole = on_parts(0, 8);
+  // Whole key-value heads, the second of two.
+  const auto second_half = on_parts(4, 8);
+  EXPECT_EQ(second_half.at("dq"), heads_of(whole.at("dq"), 4, 12));
+  EXPECT_EQ(second_half.at("dk"), heads_of(whole.at("dk"), 1, 3));
+  EXPECT_EQ(second_half.at("dv"), heads_of(whole.at("dv"), 1, 3));
+  // Two halves and four quarters of the first.
+  const auto sum = [](HostTensor a, const HostTensor& b) {
+    for (std::int64_t i = 0; i < a.numel(); ++i) {
+      a.data<float>()[i] += b.data<float>()[i];
+    }
+    return a;
+  };
+  std::vector<std::map<std::string, HostTensor>> quarters;
+  for (std::size_t p = 0; p < 4; ++p) {
+    quarters.push_back(on_parts(p, p + 1));
+    EXPECT_EQ(quarters.back().at("dq"), heads_of(whole.at("dq"), halved[p], halved[p + 1]));
+  }
+  const auto left = on_parts(0, 2);
+  const auto right = on_parts(2, 4);
+  for (const char* name : {"dk", "dv"}) {
+    const HostTensor expected = heads_of(whole.at(name), 0, 1);
+    EXPECT_EQ(sum(left.at(name), right.at(name)), expected) << name;
+    EXPECT_EQ(sum(sum(quarters[0].at(name), quarters[1].at(name)),
+                  sum(quarters[2].at(name), quarters[3].at(name))),
+              expected)
+        << name;
+  }
+}
+
+TEST(Attention, PartsOfTheHeadsDoNotDependOnThreads) {
+  const Inputs x = inputs(grouped, 13);
+  const auto saved = run_on(cpu::backend, [&](test::Run& run) { forward(run, grouped, x); });
+  const int threads = omp_get_max_threads();
+  const auto with = [&](int count) {
+    omp_set_num_threads(count);
+    return run_on(cpu::backend, [&](test::Run& run) {
+      backward(run, grouped, x, saved.at("out"), saved.at("log_sum_exp"), halved);
+    });
+  };
+  const auto one = with(1);
+  for (const int count : {2, 3}) {
+    EXPECT_EQ(with(count), one) << count << " threads";
+  }
+  omp_set_num_threads(threads);
 }
 
 TEST(Attention, BitsDoNotDependOnWhatFollows) {

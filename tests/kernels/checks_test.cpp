@@ -3,6 +3,7 @@
 #include "kernels/checks/checks.hpp"
 
 #include <array>
+#include <span>
 #include <tuple>
 
 #include "kernels/counting/counting.hpp"
@@ -47,9 +48,11 @@ auto right_copy() { return std::tuple(f32({N, C}), f32({N, C})); }
 auto right_add() { return std::tuple(f32({N, C}), f32({N, C})); }
 auto right_scale() { return std::tuple(f32({N, C}), f32({1})); }
 auto right_embedding_forward() {
-  return std::tuple(f32({N, C}), f32({V, C}), i32({N}), Write::overwrite);
+  return std::tuple(f32({N, C}), f32({V, C}), i32({N}), std::int64_t{0}, Write::overwrite);
 }
-auto right_embedding_backward() { return std::tuple(f32({V, C}), f32({N, C}), i32({N})); }
+auto right_embedding_backward() {
+  return std::tuple(f32({V, C}), f32({N, C}), i32({N}), std::int64_t{0});
+}
 auto right_gather_rows() { return std::tuple(f32({B, C}), f32({N, C}), i32({B})); }
 auto right_scatter_add_rows() { return std::tuple(f32({N, C}), f32({B, C}), i32({B})); }
 auto right_layer_norm_forward() {
@@ -71,13 +74,25 @@ auto right_rotary() {
 }
 auto right_pack_weight() { return std::tuple(f32({V, C}), PackFor::forward, DType::f32, Pack()); }
 auto right_linear_forward() {
-  return std::tuple(f32({N, V}), f32({N, C}), packed(), f32({V}), f32({N, V}));
+  return std::tuple(f32({N, V}), f32({N, C}), packed(), SumParts(), f32({V}), f32({N, V}));
 }
+auto right_add_bias() { return std::tuple(f32({N, V}), f32({V}), f32({N, V})); }
 auto right_linear_gelu_forward() {
   return std::tuple(f32({N, V}), f32({N, V}), f32({N, C}), packed(), f32({V}), Gelu::erf);
 }
+/// Two terms of a gradient, which keep what they show.
+struct GradientTerms {
+  GradientTerms() = default;
+  GradientTerms(const GradientTerms&) = delete;
+  GradientTerms& operator=(const GradientTerms&) = delete;
+
+  Pack pack = packed();
+  std::array<GradientTerm, 2> terms{
+      {{.dy = f32({N, V}), .weight = &pack}, {.dy = f32({N, V}), .weight = &pack}}};
+};
 auto right_linear_input_gradient() {
-  return std::tuple(f32({N, C}), f32({N, V}), packed(), Write::overwrite);
+  static const GradientTerms right;
+  return std::tuple(f32({N, C}), std::span<const GradientTerm>(right.terms));
 }
 auto right_linear_weight_gradient() {
   return std::tuple(f32({V, C}), f32({V}), f32({N, V}), f32({N, C}));
@@ -88,7 +103,8 @@ auto right_attention_forward() {
 }
 auto right_attention_backward() {
   return std::tuple(f32({N, H, D}), f32({N, K, D}), f32({N, K, D}), f32({N, H, D}), f32({N, H, D}),
-                    f32({N, H}), f32({N, H, D}), f32({N, K, D}), f32({N, K, D}), i32({B + 1}), 0.5);
+                    f32({N, H}), f32({N, H, D}), f32({N, K, D}), f32({N, K, D}), i32({B + 1}), 0.5,
+                    SumParts{});
 }
 auto right_rotary_kv_write() {
   return std::tuple(keys(), values(), f32({N, H, D}), f32({N, K, D}), f32({N, K, D}), i32({N}),
@@ -106,17 +122,20 @@ auto right_gated_silu_forward() { return std::tuple(f32({N, C}), f32({N, C}), f3
 auto right_gated_silu_backward() {
   return std::tuple(f32({N, C}), f32({N, C}), f32({N, C}), f32({N, C}), f32({N, C}));
 }
-auto right_log_softmax_forward() {
-  return std::tuple(f32({N}), f32({N}), f32({N}), f32({N, V}), i32({N}), 1.0);
+auto right_log_softmax_parts() {
+  return std::tuple(f64({1, N, 4}), f32({N, V}), i32({N}), std::int64_t{0}, 1.0, SumParts{}, true);
 }
+auto right_log_softmax_join() { return std::tuple(f32({N}), f32({N}), f32({N}), f64({2, N, 4})); }
 auto right_log_softmax_backward() {
-  return std::tuple(f32({N, V}), f32({N}), i32({N}), f32({N}), 1.0);
+  return std::tuple(f32({N, V}), f32({N}), i32({N}), f32({N}), std::int64_t{0}, 1.0);
 }
-auto right_kl_divergence() {
-  return std::tuple(f32({N}), f32({N, V}), f32({N}), f32({N, V}), f32({N}), 1.0);
+auto right_kl_parts() {
+  return std::tuple(f64({1, N}), f32({N, V}), f32({N}), f32({N, V}), f32({N}), 1.0, SumParts{});
 }
+auto right_kl_join() { return std::tuple(f32({N}), f64({2, N})); }
 auto right_sample() {
-  return std::tuple(i32({B}), f32({B}), f32({B, V}), i64({B}), i32({B}), SamplingRule{});
+  return std::tuple(i32({B}), f32({B}), f32({B, V}), i64({B}), i32({B}), SamplingRule{},
+                    SumParts{});
 }
 auto right_sum() { return std::tuple(i64({exact_sum_words}), f32({N, C}), Write::overwrite); }
 auto right_sum_of_squares() { return right_sum(); }
@@ -272,8 +291,16 @@ TEST(Checks, RefuseNumbersOutOfRange) {
                     with<0>(with<1>(right_decode_attention(), f32({B, 3, D})), f32({B, 3, D}))),
       "there are 3 query heads and 2 key-value heads; expected a multiple.");
   expect_words(
-      refused_alike(PRECIS_NAMED(log_softmax_forward), with<5>(right_log_softmax_forward(), 0.0)),
+      refused_alike(PRECIS_NAMED(log_softmax_parts), with<4>(right_log_softmax_parts(), 0.0)),
       "the temperature is 0; it must be above 0.");
+  expect_words(
+      refused_alike(PRECIS_NAMED(log_softmax_backward), with<4>(right_log_softmax_backward(), -1)),
+      "the first token is -1; expected at least 0.");
+  expect_words(
+      refused_alike(PRECIS_NAMED(embedding_forward), with<3>(right_embedding_forward(), -1)),
+      "the first row is -1; expected at least 0.");
+  expect_words(refused_alike(PRECIS_NAMED(kl_join), with<1>(right_kl_join(), f64({0, N}))),
+               "there are no parts to join; expected at least one.");
   expect_words(
       refused_alike(PRECIS_NAMED(sample), with<5>(right_sample(), SamplingRule{.temperature = -1})),
       "the temperature is -1; it must be at least 0.");
@@ -286,12 +313,103 @@ TEST(Checks, RefuseNumbersOutOfRange) {
       "there are 3 rewards; expected two a pair.");
 }
 
+std::string said_of(const GradientTerms& wrong) {
+  return refused_alike(
+      PRECIS_NAMED(linear_input_gradient),
+      with<1>(right_linear_input_gradient(), std::span<const GradientTerm>(wrong.terms)));
+}
+
+TEST(Checks, RefusePartsThatDoNotFit) {
+  using Bounds = std::vector<std::int64_t>;
+  const auto sampled = [](const Bounds& bounds) {
+    return refused_alike(PRECIS_NAMED(sample), with<6>(right_sample(), SumParts(bounds)));
+  };
+  EXPECT_EQ(sampled({}), "");
+  EXPECT_EQ(sampled({0, 7}), "");
+  EXPECT_EQ(sampled({0, 0, 3, 7, 7}), "");
+  expect_words(sampled({0, 3, 5, 7}), "parts has 4 bounds; expected one more than a power of two.");
+  expect_words(sampled({0}), "parts has 1 bounds;");
+  expect_words(sampled({1, 7}), "parts[0] is 1; expected bounds that rise from 0 to 7.");
+  expect_words(sampled({0, 6}), "parts[1] is 6; expected bounds that rise from 0 to 7.");
+  expect_words(sampled({0, 5, 4, 6, 7}), "parts[2] is 4; expected bounds that rise from 0 to 7.");
+  expect_words(sampled({0, 8, 7}), "parts[1] is 8; expected bounds that rise from 0 to 7.");
+  // Two groups of two query heads.
+  const auto attended = [](const Bounds& bounds) {
+    return refused_alike(PRECIS_NAMED(attention_backward),
+                         with<11>(right_attention_backward(), SumParts(bounds)));
+  };
+  for (const Bounds& bounds : {Bounds{},
+                               {0, 4},
+                               {0, 2, 4},
+                               {0, 0, 4},
+                               {0, 0, 2, 4, 4},
+                               {0, 1, 2, 3, 4},
+                               {0, 1, 2, 2, 4},
+                               {0, 0, 1, 2, 2, 3, 3, 4, 4},
+                               {0, 1, 2, 4, 4, 4, 4, 4, 4}}) {
+    EXPECT_EQ(attended(bounds), "");
+  }
+  expect_words(attended({0, 1, 4}),
+               "part 1 of the heads is 1 to 4; groups have 2 heads, and a part must be within one "
+               "or have whole ones.");
+  expect_words(attended({0, 0, 1, 2, 3, 4, 4, 4, 4}),
+               "the heads 0 to 2 of one key-value head are in parts that are no subtree: the "
+               "smallest that holds them, parts 0 to 4, has heads 0 to 3.");
+}
+
 TEST(Checks, RefuseWeightsThatWereNotPackedForTheProduct) {
   expect_words(refused_alike(PRECIS_NAMED(linear_forward), with<2>(right_linear_forward(), Pack())),
                "the weight was not packed.");
+  GradientTerms of_bf16;
+  of_bf16.pack = packed(DType::bf16);
+  expect_words(said_of(of_bf16), "the weight was packed for bf16, and the activations are in f32.");
+  GradientTerms without_weight;
+  without_weight.terms[1].weight = nullptr;
+  expect_words(said_of(without_weight), "the weight was not packed.");
+}
+
+TEST(Checks, RefuseTermsOfAGradientThatDoNotFitTogether) {
   expect_words(refused_alike(PRECIS_NAMED(linear_input_gradient),
-                             with<2>(right_linear_input_gradient(), packed(DType::bf16))),
-               "the weight was packed for bf16, and the activations are in f32.");
+                             with<1>(right_linear_input_gradient(), std::span<GradientTerm>())),
+               "there is no term; expected one at least.");
+  const auto said = [](const auto& spoil) {
+    GradientTerms wrong;
+    spoil(wrong.terms);
+    return said_of(wrong);
+  };
+  expect_words(said([](auto& terms) {
+                 terms[1].dy = f32({N + 1, V});
+               }),
+               "argument dy is f32 (4, 7); expected f32 (3, 7)");
+  expect_words(said([](auto& terms) {
+                 terms[1].dy = i32({N, V});
+               }),
+               "argument dy is i32 (3, 7); expected f32 (3, 7)");
+  const Pack other(std::make_shared<int>(), Shape{V, C + 1}, DType::f32);
+  expect_words(said([&](auto& terms) { terms[1].weight = &other; }),
+               "a term's weight has 6 inputs, and dx has 5 columns;");
+  const std::int64_t halves[] = {0, 3, V};
+  expect_words(said([&](auto& terms) { terms[0].parts = halves; }),
+               "one term has 3 bounds of parts, another 0; expected as many");
+  EXPECT_EQ(said([&](auto& terms) { terms[0].parts = terms[1].parts = halves; }), "");
+}
+
+TEST(Checks, RefusePartsThatAreNoneOfTheSum) {
+  const auto said = [](std::vector<std::int64_t> bounds) {
+    return refused_alike(PRECIS_NAMED(linear_forward),
+                         with<3>(right_linear_forward(), SumParts(bounds)));
+  };
+  EXPECT_EQ(said({0, C}), "");
+  EXPECT_EQ(said({0, 0, C, C, C}), "");
+  expect_words(said({0, 1, 2, C}),
+               "a sum has 4 bounds of parts; expected one more than a power of two.");
+  expect_words(said({0}), "a sum has 1 bounds of parts;");
+  expect_words(said({0, C + 1}),
+               "the bounds of a sum's parts are [0, 6]; expected ascending numbers from 0 to the "
+               "inner extent 5.");
+  expect_words(said({1, C}), "the bounds of a sum's parts are [1, 5];");
+  expect_words(said({0, 3, 2, 4, C}), "the bounds of a sum's parts are [0, 3, 2, 4, 5];");
+  expect_words(said({0, -1, C}), "the bounds of a sum's parts are [0, -1, 5];");
 }
 
 TEST(Checks, TakeBf16WhereTheBackendHasIt) {

@@ -115,7 +115,7 @@ TEST(Cuts, OfRowsAddedAtPlaces) {
     const ConstView at = run.in(places);
     return [=, &run](std::int64_t begin, std::int64_t end) {
       run.backend.embedding_backward(run.queue, embedding, from.rows(begin, end),
-                                     at.rows(begin, end));
+                                     at.rows(begin, end), 0);
       run.backend.scatter_add_rows(run.queue, scattered, from.rows(begin, end),
                                    at.rows(begin, end));
     };

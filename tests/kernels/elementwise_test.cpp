@@ -26,6 +26,31 @@ TEST(Elementwise, AgreesWithReference) {
   }
 }
 
+TEST(Elementwise, BiasAndResidualAreAddedInThisOrder) {
+  Random random(5);
+  for (const Shape& shape : std::vector<Shape>{{0, 3}, {1, 1}, {7, 33}, {300, 130}}) {
+    const HostTensor y = random.normal(shape);
+    const HostTensor bias = random.normal({shape[1]});
+    const HostTensor residual = random.normal(shape);
+    for (const bool with_bias : {false, true}) {
+      for (const bool with_residual : {false, true}) {
+        HostTensor expected = y;
+        for (std::int64_t i = 0; i < y.numel(); ++i) {
+          float& sum = expected.data<float>()[i];
+          sum += with_bias ? bias.data<float>()[i % shape[1]] : 0.0F;
+          sum += with_residual ? residual.data<float>()[i] : 0.0F;
+        }
+        const auto add = [&](test::Run& run) {
+          run.backend.add_bias(run.queue, run.out("y", y), with_bias ? run.in(bias) : ConstView(),
+                               with_residual ? run.in(residual) : ConstView());
+        };
+        EXPECT_TRUE(run_on(backend_under_test(), add).at("y") == expected) << to_string(shape);
+        expect_agreement(add);
+      }
+    }
+  }
+}
+
 TEST(Elementwise, FillsAndCopiesEveryType) {
   for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::i64, DType::u8}) {
     HostTensor filled = run_on(cpu::backend, [&](test::Run& run) {
@@ -74,12 +99,13 @@ TEST(Embedding, AgreesWithReference) {
         expect_agreement(
             [&](test::Run& run) {
               run.backend.embedding_forward(run.queue, run.out("out", x), run.in(table),
-                                            run.in(ids), write);
+                                            run.in(ids), 0, write);
             },
             0.0);
       }
       expect_agreement([&](test::Run& run) {
-        run.backend.embedding_backward(run.queue, run.out("dtable", table), run.in(x), run.in(ids));
+        run.backend.embedding_backward(run.queue, run.out("dtable", table), run.in(x), run.in(ids),
+                                       0);
       });
       expect_agreement(
           [&](test::Run& run) {
@@ -99,7 +125,7 @@ TEST(Embedding, AddsInTheOrderOfTheTokens) {
   const HostTensor dout({3, 1}, std::vector<float>{1e8F, -1e8F, 1.0F});
   const auto result = run_on(backend_under_test(), [&](test::Run& run) {
     run.backend.embedding_backward(run.queue, run.out("dtable", zeros({2, 1})), run.in(dout),
-                                   run.in(ids));
+                                   run.in(ids), 0);
   });
   EXPECT_EQ(result.at("dtable").values<float>(), (std::vector<float>{0.0F, 1.0F}));
 }
@@ -123,9 +149,66 @@ TEST(Embedding, HasTheBitsOfSumsInTheOrderOfTheTokens) {
     }
   }
   const auto result = run_on(backend_under_test(), [&](test::Run& run) {
-    run.backend.embedding_backward(run.queue, run.out("dtable", before), run.in(dout), run.in(ids));
+    run.backend.embedding_backward(run.queue, run.out("dtable", before), run.in(dout), run.in(ids),
+                                   0);
   });
   EXPECT_TRUE(result.at("dtable") == expected);
+}
+
+/// Rows cut into tables of their own, one of them empty: each token is in one, and both directions
+/// have the bits of the whole table.
+TEST(Embedding, OfPartsOfATableIsThatOfTheWhole) {
+  Random random(5);
+  const std::vector<std::int64_t> bounds{0, 3, 3, 4, 11};
+  for (const std::int64_t width : {1, 5, 64, 131}) {
+    const std::int64_t tokens = 600;
+    const HostTensor table = random.normal({11, width});
+    const HostTensor x = random.normal({tokens, width});
+    const HostTensor ids = random.indices({tokens}, 11);
+    const auto on_rows = [&](std::int64_t begin, std::int64_t end, const HostTensor& added) {
+      const HostTensor part = table.rows(begin, end);
+      return run_on(backend_under_test(), [&](test::Run& run) {
+        run.backend.embedding_forward(run.queue, run.out("out", x), run.in(part), run.in(ids),
+                                      begin, Write::overwrite);
+        run.backend.embedding_forward(run.queue, run.out("added", added), run.in(part), run.in(ids),
+                                      begin, Write::accumulate);
+        run.backend.embedding_backward(run.queue, run.out("dtable", part), run.in(x), run.in(ids),
+                                       begin);
+      });
+    };
+    const auto whole = on_rows(0, 11, x);
+    HostTensor added = x;
+    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+      const auto part = on_rows(bounds[i], bounds[i + 1], added);
+      added = part.at("added");
+      EXPECT_EQ(part.at("dtable"), whole.at("dtable").rows(bounds[i], bounds[i + 1]));
+      for (std::int64_t n = 0; n < tokens; ++n) {
+        const std::int64_t id = ids.data<std::int32_t>()[n];
+        const bool is_here = bounds[i] <= id && id < bounds[i + 1];
+        ASSERT_EQ(part.at("out").rows(n, n + 1),
+                  is_here ? whole.at("out").rows(n, n + 1) : zeros({1, width}));
+      }
+    }
+    EXPECT_EQ(added, whole.at("added"));
+  }
+}
+
+TEST(Embedding, OfPartsOfATableAgreesWithReference) {
+  Random random(6);
+  const HostTensor table = random.normal({7, 33});
+  const HostTensor x = random.normal({90, 33});
+  const HostTensor ids = random.indices({90}, 20);
+  for (const Write write : {Write::overwrite, Write::accumulate}) {
+    expect_agreement(
+        [&](test::Run& run) {
+          run.backend.embedding_forward(run.queue, run.out("out", x), run.in(table), run.in(ids), 6,
+                                        write);
+        },
+        0.0);
+  }
+  expect_agreement([&](test::Run& run) {
+    run.backend.embedding_backward(run.queue, run.out("dtable", table), run.in(x), run.in(ids), 6);
+  });
 }
 
 TEST(Embedding, DoesNotDependOnThreads) {
@@ -138,7 +221,7 @@ TEST(Embedding, DoesNotDependOnThreads) {
     return run_on(cpu::backend,
                   [&](test::Run& run) {
                     run.backend.embedding_backward(run.queue, run.out("dtable", table), run.in(x),
-                                                   run.in(ids));
+                                                   run.in(ids), 0);
                   })
         .at("dtable");
   };

@@ -54,7 +54,7 @@ TEST(Linear, ForwardAgreesWithReference) {
           const Pack pack =
               run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, DType::f32, {});
           run.backend.linear_forward(run.queue, run.out("y", test::zeros({size.rows, size.out})),
-                                     run.in(x), pack, with_bias ? run.in(bias) : ConstView(),
+                                     run.in(x), pack, {}, with_bias ? run.in(bias) : ConstView(),
                                      with_residual ? run.in(residual) : ConstView());
         });
       }
@@ -72,7 +72,7 @@ TEST(Linear, ResidualMayBeTheResult) {
     const Pack pack =
         run.backend.pack_weight(run.queue, run.in(weight), PackFor::forward, DType::f32, {});
     const View y = run.out("y", stream);
-    run.backend.linear_forward(run.queue, y, run.in(x), pack, ConstView(), y);
+    run.backend.linear_forward(run.queue, y, run.in(x), pack, {}, ConstView(), y);
   });
 }
 
@@ -107,14 +107,12 @@ TEST(Linear, InputGradientAgreesWithReference) {
     const HostTensor dy = random.normal({size.rows, size.out});
     const HostTensor weight = random.normal({size.out, size.in});
     const HostTensor before = random.normal({size.rows, size.in});
-    for (const Write write : {Write::overwrite, Write::accumulate}) {
-      test::expect_agreement([&](test::Run& run) {
-        const Pack pack = run.backend.pack_weight(run.queue, run.in(weight),
-                                                  PackFor::input_gradient, DType::f32, {});
-        run.backend.linear_input_gradient(run.queue, run.out("dx", before), run.in(dy), pack,
-                                          write);
-      });
-    }
+    test::expect_agreement([&](test::Run& run) {
+      const Pack pack = run.backend.pack_weight(run.queue, run.in(weight), PackFor::input_gradient,
+                                                DType::f32, {});
+      const GradientTerm term{.dy = run.in(dy), .weight = &pack};
+      run.backend.linear_input_gradient(run.queue, run.out("dx", before), {&term, 1});
+    });
   }
 }
 
@@ -199,7 +197,7 @@ TEST(Linear, RowsOfForwardDoNotDependOnTheirBatch) {
         cpu::backend.pack_weight(queue, weight.view(), PackFor::forward, DType::f32, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
       HostTensor y = test::zeros({end - begin, size.out});
-      cpu::backend.linear_forward(queue, y.view(), x.view().rows(begin, end), pack, bias.view(),
+      cpu::backend.linear_forward(queue, y.view(), x.view().rows(begin, end), pack, {}, bias.view(),
                                   residual.view().rows(begin, end));
       return y;
     });
@@ -215,13 +213,12 @@ TEST(Linear, RowsOfInputGradientDoNotDependOnTheirBatch) {
     SCOPED_TRACE(name_of_size(size));
     const HostTensor dy = random.uniform({size.rows, size.out}, -1.0, 1.0);
     const HostTensor weight = random.uniform({size.out, size.in}, -1.0, 1.0);
-    const HostTensor before = random.uniform({size.rows, size.in}, -1.0, 1.0);
     const Pack pack =
         cpu::backend.pack_weight(queue, weight.view(), PackFor::input_gradient, DType::f32, {});
     expect_invariant_rows(size.rows, [&](std::int64_t begin, std::int64_t end) {
-      HostTensor dx = before.rows(begin, end);
-      cpu::backend.linear_input_gradient(queue, dx.view(), dy.view().rows(begin, end), pack,
-                                         Write::accumulate);
+      HostTensor dx = test::zeros({end - begin, size.in});
+      const GradientTerm term{.dy = dy.view().rows(begin, end), .weight = &pack};
+      cpu::backend.linear_input_gradient(queue, dx.view(), {&term, 1});
       return dx;
     });
   }
@@ -232,7 +229,7 @@ float first_product(Queue& queue, const Pack& pack) {
   HostTensor y = test::zeros({1, 3});
   HostTensor x = test::zeros({1, 4});
   x.view().data<float>()[0] = 1;
-  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {});
+  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {}, {});
   return y.view().data<float>()[0];
 }
 
@@ -259,7 +256,7 @@ TEST(Linear, PacksAgainIntoTheSameMemoryUnlessItIsInUse) {
   HostTensor y = test::zeros({1, 5});
   HostTensor x = test::zeros({1, 4});
   x.view().data<float>()[0] = 1;
-  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {});
+  cpu::backend.linear_forward(queue, y.view(), x.view(), pack, {}, {}, {});
   EXPECT_EQ(y.view().data<float>()[0], 4);
 }
 
@@ -277,13 +274,13 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
                   cpu::backend.pack_weight(queue, half.view(), PackFor::forward, DType::f32, {}));
             }).find("argument weight is bf16"),
             std::string::npos);
+  const GradientTerm term{.dy = y.view(), .weight = &pack};
   EXPECT_NE(message_of<Error>([&] {
-              cpu::backend.linear_input_gradient(queue, dx.view(), y.view(), pack,
-                                                 Write::overwrite);
+              cpu::backend.linear_input_gradient(queue, dx.view(), {&term, 1});
             }).find("packed for the forward product, not for the input gradient"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
-              cpu::backend.linear_forward(queue, y.view(), y.view(), pack, {}, {});
+              cpu::backend.linear_forward(queue, y.view(), y.view(), pack, {}, {}, {});
             }).find("argument x is f32 (2, 3); expected f32 (2, 4)"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
@@ -291,7 +288,7 @@ TEST(Linear, RefusesWhatItCannotMultiply) {
             }).find("Kernel linear_gelu_forward: argument x is f32 (2, 3); expected f32 (2, 4)"),
             std::string::npos);
   EXPECT_NE(message_of<Error>([&] {
-              cpu::backend.linear_forward(queue, y.view(), x.view(), Pack(), {}, {});
+              cpu::backend.linear_forward(queue, y.view(), x.view(), Pack(), {}, {}, {});
             }).find("not packed"),
             std::string::npos);
 }

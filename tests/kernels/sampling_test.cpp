@@ -21,7 +21,7 @@ struct Draws {
 
 /// One token a row; row b has episode `episode + b` and position 3 unless told.
 Draws draw(const Backend& backend, const HostTensor& logits, const SamplingRule& rule,
-           std::int64_t episode = 0, std::int32_t position = 3) {
+           std::int64_t episode = 0, std::int32_t position = 3, SumParts parts = {}) {
   const std::int64_t rows = logits.shape()[0];
   HostTensor episodes(DType::i64, {rows});
   HostTensor positions(DType::i32, {rows});
@@ -32,7 +32,7 @@ Draws draw(const Backend& backend, const HostTensor& logits, const SamplingRule&
   const auto result = run_on(backend, [&](test::Run& run) {
     run.backend.sample(run.queue, run.out("tokens", zeros({rows}, DType::i32)),
                        run.out("logprob", zeros({rows})), run.in(logits), run.in(episodes),
-                       run.in(positions), rule);
+                       run.in(positions), rule, parts);
   });
   return {result.at("tokens").values<std::int32_t>(), result.at("logprob").values<float>()};
 }
@@ -252,15 +252,43 @@ TEST(Sample, LogprobHasTheBitsOfLogSoftmax) {
   for (const double temperature : {1.0, 0.7, 0.0}) {
     for (const std::int64_t vocabulary : {1, 50, 5003}) {
       const HostTensor logits = random.normal({6, vocabulary}, 3.0);
-      const Draws draws =
-          draw(backend_under_test(), logits, {.seed = 1, .temperature = temperature, .top_k = 40});
-      const auto forward = run_on(backend_under_test(), [&](test::Run& run) {
-        run.backend.log_softmax_forward(
-            run.queue, run.out("logprob", zeros({6})), run.out("log_sum_exp", zeros({6})),
-            run.out("entropy", zeros({6})), run.in(logits), run.in(HostTensor(draws.tokens)),
-            temperature == 0.0 ? 1.0 : temperature);
-      });
-      EXPECT_EQ(forward.at("logprob").values<float>(), draws.logprobs);
+      for (const std::vector<std::int64_t>& parts :
+           {std::vector<std::int64_t>{},
+            {0, vocabulary / 3, vocabulary},
+            {0, vocabulary / 7, vocabulary / 7, vocabulary / 2, vocabulary}}) {
+        for (const std::int64_t top_k : {0, 40}) {
+          const Draws draws =
+              draw(backend_under_test(), logits,
+                   {.seed = 1, .temperature = temperature, .top_k = top_k}, 0, 3, parts);
+          const auto forward = run_on(backend_under_test(), [&](test::Run& run) {
+            const View partials = run.out(
+                "partials", zeros({parts.empty() ? 1 : std::ssize(parts) - 1, 6, 4}, DType::f64));
+            run.backend.log_softmax_parts(run.queue, partials, run.in(logits),
+                                          run.in(HostTensor(draws.tokens)), 0,
+                                          temperature == 0.0 ? 1.0 : temperature, parts, false);
+            run.backend.log_softmax_join(run.queue, run.out("logprob", zeros({6})),
+                                         run.out("log_sum_exp", zeros({6})), View(), partials);
+          });
+          EXPECT_EQ(forward.at("logprob").values<float>(), draws.logprobs);
+        }
+      }
+    }
+  }
+}
+
+TEST(Sample, PartsChangeRoundingOnly) {
+  Random random(7);
+  const HostTensor logits = random.normal({is_slow() ? 6 : 300, 1203}, 2.0);
+  const std::vector<std::int64_t> parts{0, 1, 1, 500, 1100, 1100, 1200, 1202, 1203};
+  for (const SamplingRule& rule :
+       {SamplingRule{.seed = 1}, SamplingRule{.temperature = 0.0},
+        SamplingRule{.seed = 2, .top_k = 50}, SamplingRule{.seed = 3, .top_p = 0.9},
+        SamplingRule{.seed = 4, .top_p = 0.9, .sampled_vocabulary = 1001}}) {
+    const Draws whole = draw(backend_under_test(), logits, rule);
+    const Draws cut = draw(backend_under_test(), logits, rule, 0, 3, parts);
+    EXPECT_EQ(cut.tokens, whole.tokens) << "seed " << rule.seed;
+    for (std::size_t b = 0; b < cut.logprobs.size(); ++b) {
+      EXPECT_NEAR(cut.logprobs[b], whole.logprobs[b], 1e-6) << "seed " << rule.seed;
     }
   }
 }

@@ -135,7 +135,7 @@ TEST(Parameters, KeepTheirPacksUntilTheyChange) {
     Tensor in = device.zeros({1, 24});
     device.backend().copy_to_device(device.queue(), in.view(), view_of(x.data(), {1, 24}));
     device.backend().linear_forward(device.queue(), y.view(), in.view(),
-                                    parameters.packed(index, PackFor::forward), {}, {});
+                                    parameters.packed(index, PackFor::forward), {}, {}, {});
     return device.to_host<float>(y.view());
   };
   const auto before = product();
@@ -154,7 +154,8 @@ TEST(Parameters, LieInOneBufferWithoutOverlap) {
       ASSERT_EQ(value, 0.0F) << parameters.specs()[i].name;
     }
     device.backend().fill(device.queue(), tensor, 1.0);
-    EXPECT_EQ(parameters.flat_part(static_cast<int>(i)).bytes(), tensor.bytes());
+    EXPECT_EQ(parameters.flat_parts(static_cast<int>(i), static_cast<int>(i) + 1).bytes(),
+              tensor.bytes());
   }
   double sum = 0;
   for (const float value : device.to_host<float>(parameters.flat())) {

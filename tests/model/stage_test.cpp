@@ -48,7 +48,8 @@ class StageOn : public testing::TestWithParam<const Backend*> {
     Parameters gradients(device, model.parameters.specs());
     ConstView x;
     for (Stage& stage : stages) {
-      x = stage.forward(model.parameters, batch, 0, x);
+      x = stage.forward(model.parameters, batch, 0,
+                        [&](View input) { device.backend().copy(device.queue(), input, x); });
     }
     Workspace workspace(device);
     const View positions = workspace.upload(rows);

@@ -72,12 +72,12 @@ TEST(GridShape, MisfitShowsArithmeticAndTwoLayouts) {
               HasSubstr("but 1 was started"));
 }
 
-TEST(GridShape, ThisVersionIsDataParallelOnly) {
+TEST(GridShape, OfWholeModelsIsDataParallelOnly) {
   EXPECT_NO_THROW(require_data_parallel_only({4, 1, 1}, "grid"));
   EXPECT_THAT(usage_error_of([] {
                 require_data_parallel_only({2, 1, 2}, "grid");
               }),
-              AllOf(HasSubstr("dp only"), HasSubstr("dp=4")));
+              AllOf(HasSubstr("whole models"), HasSubstr("dp=4")));
   EXPECT_THROW(require_data_parallel_only({2, 2, 1}, "grid"), UsageError);
 }
 

@@ -72,7 +72,8 @@ TEST(RankGroup, BroadcastsFromEveryRoot) {
 
 TEST(RankGroup, WithoutMpiGivesBackWhatItGot) {
   ProgressRecord record;
-  RankGroup ranks(2, 5, "planned", record);
+  WorkLog work;
+  RankGroup ranks(2, 5, "planned", record, work);
   EXPECT_EQ(all_sum(ranks, 1.5), 1.5);
   ranks.barrier();
   const auto parts = ranks.all_gather(bytes_of("mine"));
@@ -266,9 +267,7 @@ TEST(RoleLayout, MakesTheGridOfEachRole) {
     GTEST_SKIP() << "dedicated roles need three ranks";
   }
   const RoleLayout layout = plan_roles(Placement::dedicated, {}, world().size());
-  const auto rollout = make_role_grid(world(), layout.rollout, "rollout");
-  const auto reward = make_role_grid(world(), layout.reward, "reward");
-  const auto learner = make_role_grid(world(), layout.learner, "learner");
+  const auto [rollout, reward, learner] = start_roles(world(), layout);
   EXPECT_EQ((rollout ? 1 : 0) + (reward ? 1 : 0) + (learner ? 1 : 0), 1);
   EXPECT_EQ(rollout != nullptr, layout.rollout.contains(world().rank()));
   EXPECT_EQ(learner != nullptr, layout.learner.contains(world().rank()));

@@ -111,8 +111,8 @@ TEST_F(PlannedMemoryOf, Sft) {
                                                                   SftLoss::response,
                                                                   options.micro_batch_tokens);
                           }};
-  const MemoryCount planned = planned_memory(plan, device, 0, 1);
-  EXPECT_LT(planned_memory(plan, device, 3, 8).of(MemoryUse::activations),
+  const MemoryCount planned = planned_memory(plan, device, 0, {});
+  EXPECT_LT(planned_memory(plan, device, 3, {.dp = 8}).of(MemoryUse::activations),
             planned.of(MemoryUse::activations));
   train(plan);
   expect_planned(planned, device.memory().peak());
@@ -136,7 +136,7 @@ TEST_F(PlannedMemoryOf, RewardTraining) {
                             return std::make_unique<RewardObjective>(on, of, ranks, pairs, pairs,
                                                                      options.micro_batch_tokens);
                           }};
-  const MemoryCount planned = planned_memory(plan, device, 0, 1);
+  const MemoryCount planned = planned_memory(plan, device, 0, {});
   train(plan);
   expect_planned(planned, device.memory().peak());
 }

@@ -36,9 +36,13 @@ class TrainingFixture {
 /// Rows of metrics without what two runs of the same bits differ in.
 [[nodiscard]] Rows rows_without_times(const Path& file);
 
+/// A run on several ranks of pipeline or tensor parallelism writes no samples.
+enum class Samples { of_both, of_whole_models_only };
+
 /// Expects that both runs end in the same model, last checkpoint, metrics but for times, and
 /// samples.
-void expect_same_training(const Path& a, const Path& b, int steps);
+void expect_same_training(const Path& a, const Path& b, int steps,
+                          Samples samples = Samples::of_both);
 
 /// Runs a command that must succeed.
 Outcome succeed(const Words& words);

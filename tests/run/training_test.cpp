@@ -218,15 +218,6 @@ TEST(Reward, HoldsThePlannedMemory) {
   expect_planned_memory(f().reward("planned_reward"), f() / "planned_reward");
 }
 
-TEST(Sft, TheTraceIsJsonWithAnEventForEachStep) {
-  succeed(f().sft("traced", {"--trace", "true", "--train.steps", "3"}));
-  const auto trace = nlohmann::json::parse(text_of(f() / "traced/trace.json"));
-  const auto steps = std::count_if(trace.begin(), trace.end(), [](const nlohmann::json& event) {
-    return event.at("name").get<std::string>().starts_with("step ");
-  });
-  EXPECT_EQ(steps, 3);
-}
-
 TEST(Sft, ResaveWritesTheSameStateAgain) {
   EXPECT_EQ(run(f().sft("resaved", {"--train.stop_after", "3"})).status, stopped_early);
   const Path file = f() / "resaved/checkpoints/step_000003.h5";

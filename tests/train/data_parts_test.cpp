@@ -53,15 +53,26 @@ TEST(DataParts, OfARankAreWholeSubtreesThatTileTheRows) {
   }
 }
 
-TEST(DataParts, AreAsGivenElseThoseOfTheRunElseTheRanks) {
-  EXPECT_EQ(effective_data_parts(8, "4", 2), 8);
-  EXPECT_EQ(effective_data_parts(0, "4", 2), 4);
-  EXPECT_EQ(effective_data_parts(0, std::nullopt, 2), 2);
-  EXPECT_EQ(effective_data_parts(0, std::nullopt, 3), 1);
-  EXPECT_THROW((void)effective_data_parts(6, std::nullopt, 2), UsageError);
+TEST(ExactParts, AreAsGivenElseThoseOfTheRunElseADefault) {
+  const auto parts = [](std::int64_t given, const std::optional<std::string>& of_the_run) {
+    return effective_parts("exact.data_parts", given, of_the_run, 2, most_data_parts);
+  };
+  EXPECT_EQ(parts(8, "4"), 8);
+  EXPECT_EQ(parts(0, "4"), 4);
+  EXPECT_EQ(parts(0, std::nullopt), 2);
+  EXPECT_THROW((void)parts(6, std::nullopt), UsageError);
   for (const char* broken : {"", "abc", "4x", "0", "-2", "6", "2048", "99999999999999999999"}) {
-    EXPECT_THROW((void)effective_data_parts(0, broken, 2), Error) << broken;
+    EXPECT_THROW((void)parts(0, broken), Error) << broken;
   }
+}
+
+TEST(ExactParts, OfNewRunsFollowTheRanks) {
+  EXPECT_EQ(default_data_parts(2), 2);
+  EXPECT_EQ(default_data_parts(3), 1);
+  EXPECT_EQ(default_data_parts(2048), 1);
+  EXPECT_EQ(default_tensor_parts(1), 8);
+  EXPECT_EQ(default_tensor_parts(3), 8);
+  EXPECT_EQ(default_tensor_parts(16), 16);
 }
 
 }  // namespace

@@ -3,7 +3,10 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ctime>
 #include <dnnl.hpp>
+#include <functional>
 #include <vector>
 
 #include "base/random.hpp"
@@ -17,7 +20,6 @@ using precis::PackFor;
 using precis::Queue;
 using precis::Shape;
 using precis::View;
-using precis::Write;
 namespace cpu = precis::cpu;
 
 std::vector<float> random_numbers(std::int64_t count) {
@@ -61,7 +63,7 @@ void forward(benchmark::State& state) {
   const Pack pack =
       cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {});
   while (state.KeepRunning()) {
-    cpu::linear_forward(queue, operands.y_view(), operands.x_view(), pack, {}, {});
+    cpu::linear_forward(queue, operands.y_view(), operands.x_view(), pack, {}, {}, {});
   }
   operands.count(state);
 }
@@ -71,8 +73,9 @@ void input_gradient(benchmark::State& state) {
   Queue queue = cpu::make_queue();
   const Pack pack = cpu::pack_weight(queue, operands.weight_view(), PackFor::input_gradient,
                                      precis::DType::f32, {});
+  const precis::GradientTerm term{.dy = operands.y_view(), .weight = &pack};
   while (state.KeepRunning()) {
-    cpu::linear_input_gradient(queue, operands.x_view(), operands.y_view(), pack, Write::overwrite);
+    cpu::linear_input_gradient(queue, operands.x_view(), {&term, 1});
   }
   operands.count(state);
 }
@@ -124,6 +127,84 @@ void forward_onednn(benchmark::State& state) {
   operands.count(state);
 }
 
+/// 0 .. extent in equal parts; one part is no bounds.
+std::vector<std::int64_t> equal_parts(std::int64_t extent, std::int64_t parts) {
+  std::vector<std::int64_t> bounds;
+  for (std::int64_t p = 0; parts > 1 && p <= parts; ++p) {
+    bounds.push_back(extent * p / parts);
+  }
+  return bounds;
+}
+
+double median(std::vector<double> seconds) {
+  std::ranges::nth_element(seconds, seconds.begin() + std::ssize(seconds) / 2);
+  return seconds[seconds.size() / 2];
+}
+
+/// Processor time of all threads: what others do on the machine counts less.
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// Two ways of a sum in turns: the median of processor time, and of the ratio of a turn.
+void in_turns(benchmark::State& state, const std::function<void()>& one,
+              const std::function<void()>& several) {
+  std::vector<double> seconds_of_one;
+  std::vector<double> seconds_of_several;
+  std::vector<double> ratios;
+  while (state.KeepRunning()) {
+    const double begin = processor_seconds();
+    one();
+    const double middle = processor_seconds();
+    several();
+    const double end = processor_seconds();
+    seconds_of_one.push_back(middle - begin);
+    seconds_of_several.push_back(end - middle);
+    ratios.push_back((end - middle) / (middle - begin));
+  }
+  state.counters["one_us"] = 1e6 * median(seconds_of_one);
+  state.counters["several_us"] = 1e6 * median(seconds_of_several);
+  state.counters["ratio"] = median(ratios);
+}
+
+/// rows, in, out, parts: y = x W^T summed over `in` in one part and in several.
+void forward_in_parts(benchmark::State& state) {
+  Operands operands(state);
+  Queue queue = cpu::make_queue();
+  const std::vector<std::int64_t> bounds = equal_parts(operands.in, state.range(3));
+  const Pack pack =
+      cpu::pack_weight(queue, operands.weight_view(), PackFor::forward, precis::DType::f32, {});
+  const auto product = [&](precis::SumParts parts) {
+    return [&, parts] {
+      cpu::linear_forward(queue, operands.y_view(), operands.x_view(), pack, parts, {}, {});
+    };
+  };
+  in_turns(state, product({}), product(bounds));
+}
+
+/// rows, in, out, parts, terms: dx of so many layers, as that of query, key and value is formed,
+/// summed over `out` in one part and in several.
+void input_gradient_in_parts(benchmark::State& state) {
+  Operands operands(state);
+  Queue queue = cpu::make_queue();
+  const std::vector<std::int64_t> bounds = equal_parts(operands.out, state.range(3));
+  std::vector<Pack> packs;
+  for (std::int64_t term = 0; term < state.range(4); ++term) {
+    packs.push_back(cpu::pack_weight(queue, operands.weight_view(), PackFor::input_gradient,
+                                     precis::DType::f32, {}));
+  }
+  const auto gradient = [&](precis::SumParts parts) {
+    std::vector<precis::GradientTerm> terms;
+    for (const Pack& pack : packs) {
+      terms.push_back({.dy = operands.y_view(), .weight = &pack, .parts = parts});
+    }
+    return [&, terms] { cpu::linear_input_gradient(queue, operands.x_view(), terms); };
+  };
+  in_turns(state, gradient({}), gradient(bounds));
+}
+
 void sizes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"rows", "in", "out"})->UseRealTime();
   for (const std::int64_t rows : {1, 8, 64, 1024}) {
@@ -138,6 +219,16 @@ BENCHMARK(forward_onednn)->Apply(sizes);
 BENCHMARK(input_gradient)->Apply(sizes);
 BENCHMARK(weight_gradient)->Apply(sizes);
 BENCHMARK(pack)->Apply(sizes);
+// GPT-2 124M: attention output and MLP down; query, key and value, and MLP up; in 8 parts.
+BENCHMARK(forward_in_parts)
+    ->ArgNames({"rows", "in", "out", "parts"})
+    ->UseRealTime()
+    ->ArgsProduct({{1, 8, 1024}, {768, 3072}, {768}, {8}});
+BENCHMARK(input_gradient_in_parts)
+    ->ArgNames({"rows", "in", "out", "parts", "terms"})
+    ->UseRealTime()
+    ->Args({1024, 768, 768, 8, 3})
+    ->Args({1024, 768, 3072, 8, 1});
 
 }  // namespace
 

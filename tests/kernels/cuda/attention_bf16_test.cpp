@@ -69,7 +69,7 @@ void backward(test::Run& run, const Activation& half, const Case& c, const Input
   run.backend.attention_backward(
       run.queue, run.out("dq", half(x.q)), run.out("dk", half(x.k)), run.out("dv", half(x.v)),
       run.in(half(x.dout)), run.in(half(saved.at("out"))), run.in(saved.at("log_sum_exp")),
-      run.in(half(x.q)), run.in(half(x.k)), run.in(half(x.v)), run.in(c.offsets()), c.scale());
+      run.in(half(x.q)), run.in(half(x.k)), run.in(half(x.v)), run.in(c.offsets()), c.scale(), {});
 }
 
 const Activation rounded = [](const HostTensor& x) {

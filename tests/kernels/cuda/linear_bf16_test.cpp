@@ -44,11 +44,11 @@ TEST(LinearBf16, Forward) {
           const Pack pack = o.pack(run, half, PackFor::forward);
           const ConstView bias = with_bias ? run.in(o.bias) : ConstView();
           run.backend.linear_forward(run.queue, run.out("y", half(o.y)), run.in(half(o.x)), pack,
-                                     bias, with_residual ? run.in(half(o.y)) : ConstView());
+                                     {}, bias, with_residual ? run.in(half(o.y)) : ConstView());
           // The bias may be rounded already.
           run.backend.linear_forward(run.queue, run.out("same", half(o.y)), run.in(half(o.x)), pack,
-                                     with_bias ? run.in(half(o.bias)) : ConstView(), {});
-          run.backend.linear_forward(run.queue, run.out("logits", o.y), run.in(half(o.x)), pack,
+                                     {}, with_bias ? run.in(half(o.bias)) : ConstView(), {});
+          run.backend.linear_forward(run.queue, run.out("logits", o.y), run.in(half(o.x)), pack, {},
                                      bias, {});
         });
       }
@@ -79,16 +79,20 @@ TEST(LinearBf16, GeluComesWithItsInput) {
 TEST(LinearBf16, Gradients) {
   for (const Size& size : sizes) {
     const Operands o(size, 3);
-    for (const Write write : {Write::overwrite, Write::accumulate}) {
-      SCOPED_TRACE(fmt::format("{} x {} -> {}", size.rows, size.in, size.out));
-      expect_bf16_agreement([&](test::Run& run, const Activation& half) {
-        run.backend.linear_input_gradient(run.queue, run.out("dx", half(o.x)), run.in(half(o.y)),
-                                          o.pack(run, half, PackFor::input_gradient), write);
-        run.backend.linear_weight_gradient(run.queue, run.out("dweight", o.weight),
-                                           run.out("dbias", o.bias), run.in(half(o.y)),
-                                           run.in(half(o.x)));
-      });
-    }
+    const Operands other({size.rows, size.in, size.out + 3}, 4);
+    SCOPED_TRACE(fmt::format("{} x {} -> {}", size.rows, size.in, size.out));
+    expect_bf16_agreement([&](test::Run& run, const Activation& half) {
+      const Pack pack = o.pack(run, half, PackFor::input_gradient);
+      const Pack other_pack = other.pack(run, half, PackFor::input_gradient);
+      const std::vector<GradientTerm> terms{{run.in(half(o.y)), &pack},
+                                            {run.in(half(other.y)), &other_pack}};
+      run.backend.linear_input_gradient(run.queue, run.out("dx", half(o.x)),
+                                        std::span(terms).first(1));
+      run.backend.linear_input_gradient(run.queue, run.out("dx of two", half(o.x)), terms);
+      run.backend.linear_weight_gradient(run.queue, run.out("dweight", o.weight),
+                                         run.out("dbias", o.bias), run.in(half(o.y)),
+                                         run.in(half(o.x)));
+    });
   }
 }
 

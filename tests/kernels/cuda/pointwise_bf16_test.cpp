@@ -22,6 +22,23 @@ TEST(Bf16, Elementwise) {
   }
 }
 
+TEST(Bf16, Bias) {
+  Random random(9);
+  for (const Shape& shape : shapes) {
+    const HostTensor y = random.normal(shape);
+    // The bias is rounded in each call, or was before.
+    const HostTensor bias =
+        converted(converted(random.normal({shape[1]}), DType::bf16), DType::f32);
+    const HostTensor residual = random.normal(shape);
+    expect_bf16_agreement([&](test::Run& run, const Activation& half) {
+      run.backend.add_bias(run.queue, run.out("both", half(y)), run.in(bias),
+                           run.in(half(residual)));
+      run.backend.add_bias(run.queue, run.out("bias", half(y)), run.in(half(bias)), {});
+      run.backend.add_bias(run.queue, run.out("residual", half(y)), {}, run.in(half(residual)));
+    });
+  }
+}
+
 TEST(Bf16, Embedding) {
   Random random(2);
   for (const std::int64_t width : {1, 9, 64, 1032}) {
@@ -32,11 +49,11 @@ TEST(Bf16, Embedding) {
       const HostTensor ids = random.indices({tokens}, rows);
       expect_bf16_agreement([&](test::Run& run, const Activation& half) {
         run.backend.embedding_forward(run.queue, run.out("out", half(x)), run.in(table),
-                                      run.in(ids), Write::overwrite);
+                                      run.in(ids), 0, Write::overwrite);
         run.backend.embedding_forward(run.queue, run.out("added", half(x)), run.in(table),
-                                      run.in(ids), Write::accumulate);
+                                      run.in(ids), 0, Write::accumulate);
         run.backend.embedding_backward(run.queue, run.out("dtable", table), run.in(half(x)),
-                                       run.in(ids));
+                                       run.in(ids), 0);
         run.backend.gather_rows(run.queue, run.out("gathered", half(x)), run.in(half(table)),
                                 run.in(ids));
         run.backend.scatter_add_rows(run.queue, run.out("scattered", half(table)), run.in(half(x)),

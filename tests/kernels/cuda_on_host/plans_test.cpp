@@ -58,7 +58,7 @@ class Plans : public testing::Test {
     const HostTensor nothing = zeros({rows, out}, DType::bf16);
     const View activated = run_.out("activated", nothing);
     const View y = run_.out("y", nothing);
-    run_.backend.linear_forward(run_.queue, y, run_.in(x_), pack(), run_.in(bias_), {});
+    run_.backend.linear_forward(run_.queue, y, run_.in(x_), pack(), {}, run_.in(bias_), {});
     run_.backend.gelu_forward(run_.queue, activated, y, Gelu::tanh);
     auto results = run_.results();
     return {results.at("activated"), results.at("y")};
