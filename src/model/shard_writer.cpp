@@ -103,10 +103,6 @@ ShardWriter::Pieces ShardWriter::pieces_of(const ModelConfig& config) const {
   return pieces;
 }
 
-std::vector<float> ShardWriter::mine(const std::string& name, const Parameters& tensors) const {
-  return device_.to_host<float>(tensors.at(name));
-}
-
 void ShardWriter::gather(const std::string& path, const ParameterSpec& whole,
                          const std::vector<Piece>& pieces, const Parameters& tensors) {
   Communicator& all = grid_.all();
@@ -114,7 +110,7 @@ void ShardWriter::gather(const std::string& path, const ParameterSpec& whole,
   for (const Piece& piece : pieces) {
     std::vector<float> box;
     if (piece.rank == all.rank()) {
-      box = mine(whole.name, tensors);
+      box = device_.to_host<float>(tensors.at(whole.name));
     } else {
       box.resize(static_cast<std::size_t>(piece.shard.numel()));
       all.send(device_.queue(), view_of_number(go_on), piece.rank, request_tag);

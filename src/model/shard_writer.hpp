@@ -49,7 +49,6 @@ class ShardWriter {
   void serve(const std::string& name, const Parameters& tensors);
   [[nodiscard]] std::int64_t next_request();
   void end();
-  [[nodiscard]] std::vector<float> mine(const std::string& name, const Parameters& tensors) const;
   /// Whether this rank has a copy that counts.
   [[nodiscard]] bool owns() const { return grid_.coordinates().dp == 0; }
 

@@ -7,8 +7,8 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "device/counting_device.hpp"
+#include "model/planned_grid.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/planned_ranks.hpp"
 #include "train/data_parts.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
@@ -16,40 +16,18 @@
 namespace precis {
 namespace {
 
-/// The rank's place among those of a role; nothing if it is none of them.
-/// A rank's place in the grid of a role, with groups that send nothing.
-struct PlannedRole {
-  GridCoordinates at;
-  std::unique_ptr<PlannedRanks> copies, stages, shares;
-  ModelRanks models;
-};
-
-/// Nothing if the rank does not play it.
-std::optional<PlannedRole> planned_role(const PpoPlan& plan, const RoleRanks& role, int rank,
-                                        const std::string& cut) {
+/// Null if the rank does not play the role.
+std::unique_ptr<PlannedGrid> planned_role(const PpoPlan& plan, const RoleRanks& role, int rank,
+                                          const std::string& cut) {
   const auto found = std::ranges::find(role.ranks, rank);
-  if (found == role.ranks.end()) {
-    return std::nullopt;
-  }
-  PlannedRole planned;
-  planned.at = coordinates_of(static_cast<int>(found - role.ranks.begin()), role.grid);
-  planned.copies = std::make_unique<PlannedRanks>(planned.at.dp, role.grid.dp);
-  planned.stages = std::make_unique<PlannedRanks>(planned.at.pp, role.grid.pp);
-  planned.shares = std::make_unique<PlannedRanks>(planned.at.tp, role.grid.tp);
-  planned.models = {.stage = planned.at.pp,
-                    .stages = role.grid.pp,
-                    .cut = cut,
-                    .tensor_rank = planned.at.tp,
-                    .tensor_ranks = role.grid.tp,
-                    .tensor_parts = plan.train.tensor_parts,
-                    .as = std::nullopt,
-                    .pipeline = planned.stages.get(),
-                    .tensor = planned.shares.get()};
-  return planned;
+  return found == role.ranks.end()
+             ? nullptr
+             : std::make_unique<PlannedGrid>(static_cast<int>(found - role.ranks.begin()),
+                                             role.grid, cut, plan.train.tensor_parts);
 }
 
 struct PlannedRoles {
-  std::optional<PlannedRole> rollout, reward, learner;
+  std::unique_ptr<PlannedGrid> rollout, reward, learner;
 };
 
 Model planned_model(const PpoPlan& plan, Device& device, ModelConfig config,
@@ -200,7 +178,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
       make_roles({.device = device,
                   .layout = plan.layout,
                   .rank = rank,
-                  .learners = planned.learner ? planned.learner->copies.get() : nullptr,
+                  .learners = planned.learner ? &planned.learner->copies : nullptr,
                   .models = models,
                   .prompts = plan.prompts,
                   .shown = plan.shown,

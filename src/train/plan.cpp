@@ -12,8 +12,8 @@
 #include "data/packing.hpp"
 #include "data/step_rows.hpp"
 #include "device/counting_device.hpp"
+#include "model/planned_grid.hpp"
 #include "parallel/collectively.hpp"
-#include "parallel/planned_ranks.hpp"
 #include "train/memory_report.hpp"
 #include "train/work_cost.hpp"
 
@@ -223,26 +223,15 @@ std::string describe_work(const TrainingPlan& plan, const Machine& machine, cons
 MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int rank,
                            const GridShape& grid) {
   Machine machine{.device = counting_device(like), .threads = 1, .layout = "a plan"};
-  const GridCoordinates at = coordinates_of(rank, grid);
-  PlannedRanks data_parallel(at.dp, grid.dp);
-  PlannedRanks stages(at.pp, grid.pp);
-  PlannedRanks shares(at.tp, grid.tp);
-  const ModelRanks ranks{.stage = at.pp,
-                         .stages = grid.pp,
-                         .cut = plan.train.parallel.stages,
-                         .tensor_rank = at.tp,
-                         .tensor_ranks = grid.tp,
-                         .tensor_parts = plan.train.tensor_parts,
-                         .as = std::nullopt,
-                         .pipeline = &stages,
-                         .tensor = &shares};
+  PlannedGrid planned(rank, grid, plan.train.parallel.stages, plan.train.tensor_parts);
+  const GridCoordinates& at = planned.at;
   ModelConfig config = plan.model.config;
   config.end_tokens = {};  // Samples are as long as they may be.
-  Model model = allocate_model(machine.device, {config, plan.model.tokenizer}, ranks);
-  const auto objective = plan.make_objective(machine, model, data_parallel.group());
+  Model model = allocate_model(machine.device, {config, plan.model.tokenizer}, planned.models);
+  const auto objective = plan.make_objective(machine, model, planned.copies.group());
   Pipeline pipeline({.device = machine.device,
                      .model = model,
-                     .ranks = data_parallel.group(),
+                     .ranks = planned.copies.group(),
                      .micro_batch_tokens = plan.train.micro_batch_tokens,
                      .schedule = schedule_of(plan.train.parallel.schedule)});
   const DataParts parts = data_parts(plan.train.data_parts, at.dp, grid.dp);
@@ -256,7 +245,7 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
        growing_parts(plan, *objective, parts, {.stage = at.pp, .stages = grid.pp})) {
     (void)accumulate(pipeline, *objective, part, 1.0, optimizer.gradients());
   }
-  (void)optimizer.reduce(data_parallel, plan.train.clip_norm);
+  (void)optimizer.reduce(planned.copies, plan.train.clip_norm);
   if (objective->facts().has_validation) {
     (void)objective->validate();
   }

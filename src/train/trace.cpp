@@ -72,10 +72,11 @@ void append_event(std::string& out, const WorkLog::Event& event, const TraceRank
   out += '}';
 }
 
-std::string packed(const TraceText& text) {
-  std::string bytes(sizeof text.dropped, '\0');
+Bytes packed(const TraceText& text) {
+  Bytes bytes(sizeof text.dropped + text.events.size());
   std::memcpy(bytes.data(), &text.dropped, sizeof text.dropped);
-  return bytes + text.events;
+  std::memcpy(bytes.data() + sizeof text.dropped, text.events.data(), text.events.size());
+  return bytes;
 }
 
 TraceText unpacked(std::string_view bytes) {
@@ -175,9 +176,7 @@ RunTrace::RunTrace(RankGroup& world, const std::filesystem::path& path)
     file_->append(0, names);
     receive_from_others();
   } else {
-    const std::string text = packed(names);
-    const auto bytes = std::as_bytes(std::span(text));
-    to_first_->post(0, {bytes.begin(), bytes.end()});
+    to_first_->post(0, packed(names));
   }
 }
 
@@ -193,9 +192,7 @@ void RunTrace::collect() {
     file_->append(0, text);
     receive_from_others();
   } else {
-    const std::string bytes = packed(text);
-    const auto span = std::as_bytes(std::span(bytes));
-    to_first_->post(0, {span.begin(), span.end()});
+    to_first_->post(0, packed(text));
     to_first_->flush();
   }
   since_last_.restart();

@@ -9,6 +9,7 @@
 #include "model/golden.hpp"
 #include "parallel/exact_sum.hpp"
 #include "parallel/mpi_test.hpp"
+#include "rlhf/box_of.hpp"
 #include "train/optimizer.hpp"
 #include "train/pipeline.hpp"
 #include "train/sft.hpp"
@@ -35,16 +36,7 @@ class GoldenGrid : public testing::TestWithParam<const char*> {
     const Model whole = make_golden_model(device, of);
     Model model = allocate_model(device, {of.config, {}}, ranks);
     for (const ParameterSpec& spec : model.parameters.specs()) {
-      const auto all = device.to_host<float>(whole.parameters.at(spec.name));
-      std::vector<float> box;
-      const Shard& shard = spec.shard;
-      const std::size_t last = shard.extent.size() - 1;
-      const std::int64_t first = last == 0 ? 0 : shard.offset[0];
-      const std::int64_t rows = last == 0 ? 1 : shard.extent[0];
-      for (std::int64_t row = first; row < first + rows; ++row) {
-        const auto begin = all.begin() + row * shard.global_shape[last] + shard.offset[last];
-        box.insert(box.end(), begin, begin + shard.extent[last]);
-      }
+      const auto box = box_of(device.to_host<float>(whole.parameters.at(spec.name)), spec.shard);
       const View tensor = model.parameters.at(spec.name);
       device.backend().copy_to_device(device.queue(), tensor, view_of(box.data(), tensor.shape()));
     }

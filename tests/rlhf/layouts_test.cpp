@@ -14,6 +14,7 @@
 #include "model/tiny.hpp"
 #include "parallel/exact_sum.hpp"
 #include "parallel/mpi_test.hpp"
+#include "rlhf/box_of.hpp"
 #include "rlhf/ppo_objectives.hpp"
 #include "train/data_parts.hpp"
 #include "train/optimizer.hpp"
@@ -252,18 +253,6 @@ class Layouts : public testing::Test {
                  train(config, loss, rows, world.split(world.rank(), 0, "alone"),
                        {.grid = {}, .micro_batch_tokens = 1'000'000, .stages = ""}))
         .first->second;
-  }
-
-  static std::vector<float> box_of(const std::vector<float>& whole, const Shard& shard) {
-    std::vector<float> out;
-    const auto last = shard.extent.size() - 1;
-    const std::int64_t rows = last == 0 ? 1 : shard.extent[0];
-    const std::int64_t first = last == 0 ? 0 : shard.offset[0];
-    for (std::int64_t row = first; row < first + rows; ++row) {
-      const auto begin = whole.begin() + row * shard.global_shape[last] + shard.offset[last];
-      out.insert(out.end(), begin, begin + shard.extent[last]);
-    }
-    return out;
   }
 
   static void expect_boxes(const Tensors& found, const Tensors& expected, const std::string& what) {
