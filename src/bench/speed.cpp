@@ -6,7 +6,6 @@
 
 #include "base/clock.hpp"
 #include "model/generator.hpp"
-#include "parallel/mpi_communicator.hpp"
 #include "train/sft.hpp"
 
 namespace precis {
@@ -59,7 +58,6 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
                      .ranks = world,
                      .micro_batch_tokens = micro_batch_tokens});
   Optimizer optimizer(machine.device, model.parameters);
-  MpiCommunicator data_parallel(world);
   const TrainOptions options;
   std::vector<std::int64_t> rows(examples.size());
   std::iota(rows.begin(), rows.end(), 0);
@@ -71,10 +69,11 @@ Measurement measure_training(const Timing& timing, Machine& machine, Model& mode
           .work = {.flop = flop_a_token * number(tokens), .bytes = 0},
           .tokens = tokens,
           .seconds = timing.seconds([&] {
-            optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
-              (void)accumulate(pipeline, objective, rows, number(tokens), gradients);
-            });
-            (void)optimizer.reduce(data_parallel, options.clip_norm);
+            optimizer.form_gradients(
+                [&](std::int64_t, Parameters& gradients, const Pipeline::Complete& complete) {
+                  (void)accumulate(pipeline, objective, rows, number(tokens), gradients, complete);
+                });
+            (void)optimizer.reduce(options.clip_norm);
             optimizer.apply(model.parameters, options, 1e-5);
           })};
 }

@@ -4,17 +4,23 @@
 
 namespace precis {
 
-Workspace& Arena::slot(int slot) {
-  while (slots_.size() <= static_cast<std::size_t>(slot)) {
-    slots_.push_back(std::make_unique<Workspace>(*device_));
+Workspace& Arena::slot(int slot) { return numbered(slots_, slot); }
+
+Workspace& Arena::deferred(int number) { return numbered(deferred_, number); }
+
+Workspace& Arena::numbered(std::vector<std::unique_ptr<Workspace>>& all, int number) {
+  while (all.size() <= static_cast<std::size_t>(number)) {
+    all.push_back(std::make_unique<Workspace>(*device_));
   }
-  return *slots_[static_cast<std::size_t>(slot)];
+  return *all[static_cast<std::size_t>(number)];
 }
 
 std::int64_t Arena::bytes() const {
-  std::int64_t bytes = backward_.bytes();
-  for (const auto& slot : slots_) {
-    bytes += slot->bytes();
+  std::int64_t bytes = backward_.bytes() + recomputed_.bytes() + gathered_.bytes();
+  for (const auto* const all : {&slots_, &deferred_}) {
+    for (const auto& workspace : *all) {
+      bytes += workspace->bytes();
+    }
   }
   return bytes;
 }

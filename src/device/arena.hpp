@@ -13,7 +13,8 @@ namespace precis {
 /// largest of those that share it, not as all of them.
 class Arena {
  public:
-  explicit Arena(Device& device) : device_(&device), backward_(device) {}
+  explicit Arena(Device& device)
+      : device_(&device), backward_(device), recomputed_(device), gathered_(device) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -22,14 +23,22 @@ class Arena {
   [[nodiscard]] Workspace& slot(int slot);
   /// What a backward pass needs beside that.
   [[nodiscard]] Workspace& backward() noexcept { return backward_; }
+  /// What is kept between the two halves of a backward pass, by number.
+  [[nodiscard]] Workspace& deferred(int number);
+  /// For activations that are not kept but computed again.
+  [[nodiscard]] Workspace& recomputed() noexcept { return recomputed_; }
+  /// For what a layer gathers from other ranks while it runs.
+  [[nodiscard]] Workspace& gathered() noexcept { return gathered_; }
 
   /// Held from the device, taken or not.
   [[nodiscard]] std::int64_t bytes() const;
 
  private:
+  [[nodiscard]] Workspace& numbered(std::vector<std::unique_ptr<Workspace>>& all, int number);
+
   Device* device_;
-  std::vector<std::unique_ptr<Workspace>> slots_;
-  Workspace backward_;
+  std::vector<std::unique_ptr<Workspace>> slots_, deferred_;
+  Workspace backward_, recomputed_, gathered_;
 };
 
 /// The arena that is given, or a new one where work shares its memory with no other.

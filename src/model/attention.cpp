@@ -30,18 +30,20 @@ Attention Attention::find(const Parameters& parameters, const ModelConfig& confi
 }
 
 View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstView x,
-                        ConstView read, ConstView residual, View out, const CacheAccess* cache,
-                        Saved& saved) const {
-  const std::int64_t n = x.extent(0);
+                        const OutputRows& rows, ConstView residual, View out,
+                        const CacheAccess* cache, Saved& saved) const {
+  const std::int64_t n = batch.tokens.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
   saved.x = x;
-  saved.read = read;
-  saved.query_x = gather(c, x, read);
-  // The kernel works on all rows; where nothing is read the query is zero.
-  saved.q = spread(c, query.forward(c, saved.query_x), read, n).reshaped(of_queries);
-  saved.k = key.forward(c, x).reshaped(of_keys);
-  saved.v = value.forward(c, x).reshaped(of_keys);
+  saved.rows = rows;
+  const GatheredRows gathered(c, batch.all.share, x);
+  const ConstView all = gathered.view();
+  // The kernel works on all rows; where no output is wanted the query is zero.
+  saved.q = spread(c, query.forward(c, gather(c, all, rows.positions)), rows.positions, n)
+                .reshaped(of_queries);
+  saved.k = key.forward(c, all).reshaped(of_keys);
+  saved.v = value.forward(c, all).reshaped(of_keys);
   if (cache != nullptr) {
     c.kernels().rotary_kv_write(c.queue(), cache->keys, cache->values, saved.q, saved.k, saved.v,
                                 batch.positions, cache->slots, rotary);
@@ -57,19 +59,20 @@ View Attention::forward(const LayerContext& c, const DeviceBatch& batch, ConstVi
     c.kernels().attention_forward(c.queue(), saved.attention_output, saved.log_sum_exp, saved.q,
                                   saved.k, saved.v, batch.offsets, scale);
   }
-  saved.output_x = gather(c, saved.attention_output.reshaped({n, heads * head_dim}), read);
-  return output.forward(c, saved.output_x, residual, out);
+  saved.output_x =
+      gather(c, saved.attention_output.reshaped({n, heads * head_dim}), rows.positions);
+  return output.forward(c, rows.share, saved.output_x, residual, out);
 }
 
 View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, ConstView dout,
                                const Saved& saved, Gradients& out) const {
-  const std::int64_t n = saved.x.extent(0);
+  const std::int64_t n = batch.tokens.extent(0);
   const Shape of_queries{n, heads, head_dim};
   const Shape of_keys{n, kv_heads, head_dim};
   const DType precision = dout.dtype();
   View doutput_x = c.workspace.take(saved.output_x.shape(), precision);
   input_gradient_of(c, doutput_x, {{output, dout}});
-  const View dattention_output = spread(c, doutput_x, saved.read, n).reshaped(of_queries);
+  const View dattention_output = spread(c, doutput_x, saved.rows.positions, n).reshaped(of_queries);
   View dq = c.workspace.take(of_queries, precision);
   View dk = c.workspace.take(of_keys, precision);
   View dv = c.workspace.take(of_keys, precision);
@@ -80,21 +83,19 @@ View Attention::input_gradient(const LayerContext& c, const DeviceBatch& batch, 
   if (rotary.dims > 0) {
     c.kernels().rotary(c.queue(), dq, dk, batch.positions, rotary, Rotation::backward);
   }
-  // Zero in rows that are not read.
+  // Zero in rows at which no output is wanted.
   const ConstView dquery = dq.reshaped({n, heads * head_dim});
   out = {.dout = dout,
-         .dq = gather(c, dquery, saved.read),
+         .dq = gather(c, dquery, saved.rows.positions),
          .dk = dk.reshaped({n, kv_heads * head_dim}),
          .dv = dv.reshaped({n, kv_heads * head_dim})};
-  const View dx = c.workspace.take(saved.x.shape(), precision);
   const bool counts_kv = c.tensor() == nullptr || c.tensor()->rank() == first_kv_holder;
   if (counts_kv) {
-    summed_input_gradient_of(
-        c, dx, {{query, dquery, query_parts}, {key, out.dk, kv_parts}, {value, out.dv, kv_parts}});
-  } else {
-    summed_input_gradient_of(c, dx, {{query, dquery, query_parts}});
+    return summed_input_gradient_of(
+        c, batch.all.share,
+        {{query, dquery, query_parts}, {key, out.dk, kv_parts}, {value, out.dv, kv_parts}});
   }
-  return dx;
+  return summed_input_gradient_of(c, batch.all.share, {{query, dquery, query_parts}});
 }
 
 void Attention::sum_over_kv_holders(const LayerContext& c, View dk, View dv) const {
@@ -105,12 +106,16 @@ void Attention::sum_over_kv_holders(const LayerContext& c, View dk, View dv) con
   }
 }
 
-void Attention::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
+void Attention::weight_gradient(const LayerContext& c, const DeviceBatch& batch,
+                                Parameters& gradients, const Saved& saved,
                                 const Gradients& later) const {
+  const WorkspaceScope scope(c.workspace);
+  const GatheredRows gathered(c, batch.all.share, saved.x);
+  const ConstView all = gathered.view();
   output.weight_gradient(c, gradients, later.dout, saved.output_x);
-  query.weight_gradient(c, gradients, later.dq, saved.query_x);
-  key.weight_gradient(c, gradients, later.dk, saved.x);
-  value.weight_gradient(c, gradients, later.dv, saved.x);
+  query.weight_gradient(c, gradients, later.dq, gather(c, all, saved.rows.positions));
+  key.weight_gradient(c, gradients, later.dk, all);
+  value.weight_gradient(c, gradients, later.dv, all);
 }
 
 }  // namespace precis

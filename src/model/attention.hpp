@@ -7,10 +7,11 @@ namespace precis {
 
 /// The tokens of a packed batch on the device.
 struct DeviceBatch {
-  ConstView tokens;     // (N) i32
-  ConstView positions;  // (N) i32, each sequence counts from 0
-  ConstView offsets;    // (B+1) i32
-  ConstView read;       // (P) i32: the rows whose output is read; empty: all
+  ConstView tokens;      // (N) i32
+  ConstView positions;   // (N) i32, each sequence counts from 0
+  ConstView offsets;     // (B+1) i32
+  OutputRows all = {};   // every row
+  OutputRows read = {};  // those at which the model's output is read
 };
 
 /// One layer's part of a KV cache, and where this batch is in it. With `tables` the batch is one
@@ -37,9 +38,8 @@ struct Attention {
   int first_kv_holder = 0, kv_holders = 1;
 
   struct Saved {
-    ConstView x;            // (N,C), the layer's input
-    ConstView read;         // (P), the rows whose output is wanted; empty: all
-    ConstView query_x;      // (P,C), x there
+    ConstView x;            // (n,C), the layer's input
+    OutputRows rows;        // P of N
     ConstView output_x;     // (P, H*D), `attention_output` there
     View q;                 // (N,H,D), rotated
     View k, v;              // (N,K,D), k rotated
@@ -56,16 +56,16 @@ struct Attention {
   [[nodiscard]] static Attention find(const Parameters& parameters, const ModelConfig& config,
                                       const std::string& name);
 
-  /// residual + attention(x), (P,C), in `out` as with Linear: of the rows `read` (P) of x (N,C), or
-  /// of all if `read` is empty. `cache` may be null.
+  /// residual + attention(x), (p,C), in `out` as with RowParallel, at `rows` (P) of x. `cache` may
+  /// be null. Of x (N,C), residual and result a rank has its rows (n,C) and (p,C).
   [[nodiscard]] View forward(const LayerContext& context, const DeviceBatch& batch, ConstView x,
-                             ConstView read, ConstView residual, View out, const CacheAccess* cache,
-                             Saved& saved) const;
-  /// The gradient (N,C) of x, for dout (P,C).
+                             const OutputRows& rows, ConstView residual, View out,
+                             const CacheAccess* cache, Saved& saved) const;
+  /// The gradient (n,C) of x, for dout (P,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, const DeviceBatch& batch,
                                     ConstView dout, const Saved& saved, Gradients& out) const;
-  void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,
-                       const Gradients& later) const;
+  void weight_gradient(const LayerContext& context, const DeviceBatch& batch, Parameters& gradients,
+                       const Saved& saved, const Gradients& later) const;
 
  private:
   /// Gradients of keys and values over all query heads that read them.

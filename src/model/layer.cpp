@@ -3,10 +3,10 @@
 #include <utility>
 #include <vector>
 
-#include "parallel/tree_sum.hpp"
-
 namespace precis {
 namespace {
+
+constexpr int sums_tag = 10;
 
 ConstView optional(const Parameters& parameters, int index) {
   return index < 0 ? ConstView{} : parameters.at(index);
@@ -16,30 +16,6 @@ View optional(Parameters& parameters, int index) {
 }
 
 }  // namespace
-
-void sum_over_ranks(const LayerContext& c, View values) {
-  if (Communicator* const ranks = c.tensor(); ranks != nullptr) {
-    sum_in_tree(c.device, *ranks, 0, ranks->size(), values, c.workspace);
-  }
-}
-
-ConstView gather(const LayerContext& c, ConstView x, ConstView positions) {
-  if (positions.empty()) {
-    return x;
-  }
-  View rows = c.workspace.take({positions.extent(0), x.extent(1)}, x.dtype());  // (P,C)
-  c.kernels().gather_rows(c.queue(), rows, x, positions);
-  return rows;
-}
-
-View spread(const LayerContext& c, View x, ConstView positions, std::int64_t rows) {
-  if (positions.empty()) {
-    return x;
-  }
-  View out = c.workspace.zeros({rows, x.extent(1)}, x.dtype());  // (N,C)
-  c.kernels().scatter_add_rows(c.queue(), out, x, positions);
-  return out;
-}
 
 Linear Linear::find(const Parameters& parameters, const std::string& name) {
   return {parameters.find(name + "/weight"), parameters.find(name + "/bias")};
@@ -58,7 +34,8 @@ RowParallel RowParallel::find(const Parameters& parameters, const std::string& n
   return {Linear::find(parameters, name), std::move(parts)};
 }
 
-View RowParallel::forward(const LayerContext& c, ConstView x, ConstView residual, View out) const {
+View RowParallel::forward(const LayerContext& c, const RowShare& share, ConstView x,
+                          ConstView residual, View out) const {
   const View y = out.empty() ? c.workspace.take(residual.shape(), residual.dtype()) : out;
   const Pack& packed = c.parameters.packed(weight, PackFor::forward);
   const ConstView added = c.parameters.rounded(bias, y.dtype());
@@ -68,11 +45,12 @@ View RowParallel::forward(const LayerContext& c, ConstView x, ConstView residual
   }
   // The residual may be in `out`.
   const WorkspaceScope scope(c.workspace);
-  const View sum = out.empty() ? y : c.workspace.take(y.shape(), y.dtype());
-  c.kernels().linear_forward(c.queue(), sum, x, packed, parts, {}, {});
-  sum_over_ranks(c, sum);
+  const bool in_place = out.empty() && !share.is_divided();
+  const View terms = in_place ? y : c.workspace.take({x.extent(0), y.extent(1)}, y.dtype());
+  c.kernels().linear_forward(c.queue(), terms, x, packed, parts, {}, {});
+  const View sum = sum_of_my_rows(c, share, terms);
   c.kernels().add_bias(c.queue(), sum, added, residual);
-  if (!out.empty()) {
+  if (!in_place) {
     c.kernels().copy(c.queue(), y, sum);
   }
   return y;
@@ -113,6 +91,23 @@ void summed_input_gradient_of(const LayerContext& c, View dx,
   sum_over_ranks(c, dx);
 }
 
+View summed_input_gradient_of(const LayerContext& c, const RowShare& share,
+                              std::initializer_list<LayerGradient> layers) {
+  const ConstView dy = layers.begin()->dy;
+  const std::int64_t width = c.parameters.at(layers.begin()->layer.weight).extent(1);
+  const View mine =
+      c.workspace.take({share.count(c.tensor_rank(), dy.extent(0)), width}, dy.dtype());
+  if (!share.is_divided()) {
+    summed_input_gradient_of(c, mine, layers);
+    return mine;
+  }
+  const WorkspaceScope scope(c.workspace);
+  const View terms = c.workspace.take({dy.extent(0), width}, dy.dtype());
+  input_gradient_of(c, terms, layers);
+  c.kernels().copy(c.queue(), mine, sum_of_my_rows(c, share, terms));
+  return mine;
+}
+
 Norm Norm::find(const Parameters& parameters, const ModelConfig& config, const std::string& name) {
   return {config.norm, config.norm_epsilon, parameters.find(name + "/weight"),
           parameters.find(name + "/bias")};
@@ -133,8 +128,11 @@ View Norm::forward(const LayerContext& c, ConstView x, Saved& saved) const {
   return out;
 }
 
-void Norm::backward(const LayerContext& c, Parameters& gradients, View dx, ConstView dout,
-                    const Saved& saved) const {
+void Norm::backward(const LayerContext& c, const RowShare& share, Parameters& gradients, View dx,
+                    ConstView dout, const Saved& saved) const {
+  if (share.is_divided()) {
+    receive_sums(c, gradients);
+  }
   if (kind == NormKind::layer_norm) {
     c.kernels().layer_norm_backward(c.queue(), dx, gradients.at(weight), optional(gradients, bias),
                                     dout, saved.x, c.parameters.at(weight), saved.mean, saved.rstd);
@@ -142,6 +140,39 @@ void Norm::backward(const LayerContext& c, Parameters& gradients, View dx, Const
     c.kernels().rms_norm_backward(c.queue(), dx, gradients.at(weight), dout, saved.x,
                                   c.parameters.at(weight), saved.rstd);
   }
+  if (share.is_divided() && c.tensor()->rank() + 1 < c.tensor()->size()) {
+    for (const View sum : sums_of(gradients)) {
+      c.tensor()->send(c.queue(), sum, c.tensor()->rank() + 1, sums_tag);
+    }
+  }
+}
+
+void Norm::receive_sums(const LayerContext& c, Parameters& gradients) const {
+  Communicator& ranks = *c.tensor();
+  const int last = ranks.size() - 1;
+  for (const View sum : sums_of(gradients)) {
+    // The last rank has the sum over the micro-batches so far.
+    if (ranks.rank() == last) {
+      ranks.send(c.queue(), sum, 0, sums_tag);
+    }
+  }
+  for (const View sum : sums_of(gradients)) {
+    ranks.receive(c.queue(), sum, ranks.rank() == 0 ? last : ranks.rank() - 1, sums_tag);
+  }
+}
+
+void Norm::share_gradients(const LayerContext& c, Parameters& gradients) const {
+  for (const View sum : sums_of(gradients)) {
+    c.tensor()->broadcast(c.queue(), sum, c.tensor()->size() - 1);
+  }
+}
+
+std::vector<View> Norm::sums_of(Parameters& gradients) const {
+  std::vector<View> sums{gradients.at(weight)};
+  if (bias >= 0) {
+    sums.push_back(gradients.at(bias));
+  }
+  return sums;
 }
 
 }  // namespace precis

@@ -1,4 +1,4 @@
-// What every layer is given, and the linear and norm layers that the others are made of.
+// The linear and norm layers that the others are made of.
 #pragma once
 
 #include <initializer_list>
@@ -6,34 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "device/workspace.hpp"
-#include "model/parameters.hpp"
+#include "model/rows.hpp"
 
 namespace precis {
-
-/// Where a layer runs, with which parameters, and where its results are taken from.
-struct LayerContext {
-  Device& device;
-  const Parameters& parameters;
-  Workspace& workspace;
-  /// No backward pass follows: what only that would read need not be written.
-  bool inference = false;
-
-  [[nodiscard]] const Backend& kernels() const { return device.backend(); }
-  [[nodiscard]] Queue& queue() const { return device.queue(); }
-  /// The ranks that share the layer; null: this one alone.
-  [[nodiscard]] Communicator* tensor() const { return parameters.parallel().tensor; }
-};
-
-/// The sum of what the ranks that share the layer have, in place, in the tree of their parts.
-void sum_over_ranks(const LayerContext& context, View values);
-
-/// Rows `positions` (P) of x (N,C), taken from the workspace; x itself if there are no positions.
-[[nodiscard]] ConstView gather(const LayerContext& context, ConstView x, ConstView positions);
-/// (N,C) with the rows of x (P,C) at `positions` (P) and zeros elsewhere, taken from the workspace;
-/// x itself if there are no positions.
-[[nodiscard]] View spread(const LayerContext& context, View x, ConstView positions,
-                          std::int64_t rows);
 
 /// y = x W^T + b: the places of W (out, in) and b (out) in the parameters; no bias is -1.
 struct Linear {
@@ -58,18 +33,19 @@ struct Linear {
 };
 
 /// A Linear whose input, and so the columns of W, are divided among the ranks that share the layer:
-/// each sums its terms, and all get the sum of all. Linears whose results are divided need nothing
-/// forward: the two are used in pairs.
+/// each sums its terms, and all get the sum of all, or its rows of it. Linears whose results are
+/// divided need nothing forward: the two are used in pairs.
 struct RowParallel : Linear {
   std::vector<std::int64_t> parts;  ///< of this rank's columns, in which they are summed
 
   [[nodiscard]] static RowParallel find(const Parameters& parameters, const std::string& name,
                                         std::vector<std::int64_t> parts);
 
-  /// x W^T + b + residual (N, out), written to `out`, which may be the residual itself; taken from
-  /// the workspace if `out` is empty.
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual,
-                             View out) const;
+  /// x W^T + b + residual (n, out), for x (N, in) and the rows of the residual that this rank has,
+  /// written to `out`, which may be the residual itself; taken from the workspace if `out` is
+  /// empty.
+  [[nodiscard]] View forward(const LayerContext& context, const RowShare& share, ConstView x,
+                             ConstView residual, View out) const;
 };
 
 /// What a layer that reads x adds to the gradient of x, for dy (N, out), and the parts in which it
@@ -85,6 +61,9 @@ void input_gradient_of(const LayerContext& context, View dx,
 /// The same for layers whose results are divided among ranks: over all of them.
 void summed_input_gradient_of(const LayerContext& context, View dx,
                               std::initializer_list<LayerGradient> layers);
+/// The same where the rows of x are divided: those of this rank (n, in), taken from the workspace.
+[[nodiscard]] View summed_input_gradient_of(const LayerContext& context, const RowShare& share,
+                                            std::initializer_list<LayerGradient> layers);
 
 /// LayerNorm or RMSNorm over the width.
 struct Norm {
@@ -105,9 +84,19 @@ struct Norm {
 
   /// (N,C) from x (N,C), which must outlive `saved`.
   [[nodiscard]] View forward(const LayerContext& context, ConstView x, Saved& saved) const;
-  /// dx (N,C) += for dout (N,C); adds to the gradients of weight and bias.
-  void backward(const LayerContext& context, Parameters& gradients, View dx, ConstView dout,
-                const Saved& saved) const;
+  /// dx (N,C) += for dout (N,C); adds to the gradients of weight and bias. Where the rows are
+  /// divided, the sum over them goes from rank to rank: it is complete on the last one, until
+  /// `share_gradients`.
+  void backward(const LayerContext& context, const RowShare& share, Parameters& gradients, View dx,
+                ConstView dout, const Saved& saved) const;
+  /// All ranks get what the last one has.
+  void share_gradients(const LayerContext& context, Parameters& gradients) const;
+
+ private:
+  /// The gradients of weight and bias.
+  [[nodiscard]] std::vector<View> sums_of(Parameters& gradients) const;
+  /// Over the rows before this rank's, and all micro-batches before this one.
+  void receive_sums(const LayerContext& context, Parameters& gradients) const;
 };
 
 }  // namespace precis

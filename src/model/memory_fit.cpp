@@ -39,12 +39,13 @@ std::int64_t working_memory(const Device& device) {
 
 }  // namespace
 
-std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like) {
+std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like,
+                                    const Activations& activations) {
   Device device = counting_device(like);
   const Parameters parameters(device, parameter_specs(config));
   Parameters gradients(device, parameters.specs(), MemoryUse::gradients);
   const CountedTexts texts(config);
-  Stage stage(device, config, parameters);
+  Stage stage(device, config, parameters, nullptr, activations);
   const ConstView hidden = stage.forward(parameters, pack_whole(texts.sequences()), 0);
   stage.backward(parameters, gradients, 0,
                  stage.workspace(0).zeros(hidden.shape(), hidden.dtype()));

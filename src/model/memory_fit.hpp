@@ -7,6 +7,7 @@
 
 #include "device/device.hpp"
 #include "kernels/out_of_memory.hpp"
+#include "model/activations.hpp"
 #include "model/config.hpp"
 #include "model/parameters.hpp"
 
@@ -14,7 +15,8 @@ namespace precis {
 
 /// Bytes of activations and scratch memory for each token on a device like this: of a forward and a
 /// backward pass; or of forward passes that keep nothing.
-[[nodiscard]] std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like);
+[[nodiscard]] std::int64_t training_bytes_a_token(const ModelConfig& config, const Device& like,
+                                                  const Activations& activations);
 [[nodiscard]] std::int64_t inference_bytes_a_token(const ModelConfig& config, const Device& like);
 /// The error with how many tokens at a time would fit what is free now beside `own_bytes`, which
 /// this work holds already.

@@ -20,18 +20,25 @@ Mlp Mlp::find(const Parameters& parameters, const ModelConfig& config, const std
           .parts = parts};
 }
 
-View Mlp::forward(const LayerContext& c, ConstView x, ConstView residual, View out,
-                  Saved& saved) const {
+View Mlp::forward(const LayerContext& c, const RowShare& share, ConstView x, ConstView residual,
+                  View out, Saved& saved) const {
+  activate(c, share, x, saved);
+  return down.forward(c, share, saved.activated, residual, out);
+}
+
+void Mlp::activate(const LayerContext& c, const RowShare& share, ConstView x, Saved& saved) const {
   saved.x = x;
+  saved.share = share;
+  const GatheredRows gathered(c, share, x);
+  const ConstView all = gathered.view();
   if (activation == ActivationKind::gated_silu) {
-    saved.up = up.forward(c, x);
+    saved.up = up.forward(c, all);
     saved.activated = c.workspace.take(saved.up.shape(), x.dtype());
-    saved.gate = gate.forward(c, x);
+    saved.gate = gate.forward(c, all);
     c.kernels().gated_silu_forward(c.queue(), saved.activated, saved.gate, saved.up);
   } else {
-    std::tie(saved.up, saved.activated) = up.forward_with_gelu(c, x, gelu_of(activation));
+    std::tie(saved.up, saved.activated) = up.forward_with_gelu(c, all, gelu_of(activation));
   }
-  return down.forward(c, saved.activated, residual, out);
 }
 
 View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& saved,
@@ -39,28 +46,28 @@ View Mlp::input_gradient(const LayerContext& c, ConstView dout, const Saved& sav
   out.dout = dout;
   const DType precision = dout.dtype();
   out.dup = c.workspace.take(saved.up.shape(), precision);
-  View dx = c.workspace.take(saved.x.shape(), precision);
   if (activation == ActivationKind::gated_silu) {
     View dactivated = c.workspace.take(saved.activated.shape(), precision);
     input_gradient_of(c, dactivated, {{down, dout}});
     out.dgate = c.workspace.take(saved.gate.shape(), precision);
     c.kernels().gated_silu_backward(c.queue(), out.dgate, out.dup, dactivated, saved.gate,
                                     saved.up);
-    summed_input_gradient_of(c, dx, {{gate, out.dgate, parts}, {up, out.dup, parts}});
-  } else {
-    input_gradient_of(c, out.dup, {{down, dout}});
-    c.kernels().gelu_backward(c.queue(), out.dup, out.dup, saved.up, gelu_of(activation));
-    summed_input_gradient_of(c, dx, {{up, out.dup, parts}});
+    return summed_input_gradient_of(c, saved.share,
+                                    {{gate, out.dgate, parts}, {up, out.dup, parts}});
   }
-  return dx;
+  input_gradient_of(c, out.dup, {{down, dout}});
+  c.kernels().gelu_backward(c.queue(), out.dup, out.dup, saved.up, gelu_of(activation));
+  return summed_input_gradient_of(c, saved.share, {{up, out.dup, parts}});
 }
 
 void Mlp::weight_gradient(const LayerContext& c, Parameters& gradients, const Saved& saved,
                           const Gradients& later) const {
+  const GatheredRows gathered(c, saved.share, saved.x);
+  const ConstView all = gathered.view();
   down.weight_gradient(c, gradients, later.dout, saved.activated);
-  up.weight_gradient(c, gradients, later.dup, saved.x);
+  up.weight_gradient(c, gradients, later.dup, all);
   if (activation == ActivationKind::gated_silu) {
-    gate.weight_gradient(c, gradients, later.dgate, saved.x);
+    gate.weight_gradient(c, gradients, later.dgate, all);
   }
 }
 

@@ -12,7 +12,8 @@ struct Mlp {
   std::vector<std::int64_t> parts;  ///< of this rank's part of F
 
   struct Saved {
-    ConstView x;     // (N,C), the layer's input
+    ConstView x;     // (n,C), the layer's input
+    RowShare share;  // of its N rows
     View gate;       // (N,F), gated_silu only
     View up;         // (N,F), in inference gated_silu only
     View activated;  // (N,F)
@@ -27,10 +28,14 @@ struct Mlp {
   [[nodiscard]] static Mlp find(const Parameters& parameters, const ModelConfig& config,
                                 const std::string& name);
 
-  /// residual + mlp(x), (N,C), in `out` as with Linear.
-  [[nodiscard]] View forward(const LayerContext& context, ConstView x, ConstView residual, View out,
-                             Saved& saved) const;
-  /// The gradient (N,C) of x, for dout (N,C).
+  /// residual + mlp(x), (n,C), in `out` as with RowParallel: of x, residual and result a rank has
+  /// its rows.
+  [[nodiscard]] View forward(const LayerContext& context, const RowShare& share, ConstView x,
+                             ConstView residual, View out, Saved& saved) const;
+  /// All but the last product of it: fills `saved`.
+  void activate(const LayerContext& context, const RowShare& share, ConstView x,
+                Saved& saved) const;
+  /// The gradient (n,C) of x, for dout (N,C).
   [[nodiscard]] View input_gradient(const LayerContext& context, ConstView dout, const Saved& saved,
                                     Gradients& out) const;
   void weight_gradient(const LayerContext& context, Parameters& gradients, const Saved& saved,

@@ -41,8 +41,13 @@ inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded
 [[nodiscard]] std::vector<ParameterSpec> gradient_specs(std::vector<ParameterSpec> specs,
                                                         const ModelPlace& place);
 
-/// Named tensors in one flat f32 buffer: a model's parameters, a moment of Adam, which has the same
-/// layout, or gradients, which may have one tensor more at the end (`gradient_specs`). As
+/// Where tensors begin that lie end to end in one buffer, each at a multiple of 16 elements, and
+/// the end.
+[[nodiscard]] std::vector<std::int64_t> flat_offsets(const std::vector<ParameterSpec>& specs);
+
+/// Named tensors in one flat f32 buffer: a model's parameters, a moment of Adam, of all of them or
+/// of what this rank owns (`owned_specs`), or gradients, which may have one tensor more at the end
+/// (`gradient_specs`). As
 /// parameters they also keep packed copies of matrices and rounded ones of biases, made anew when
 /// the version says that the weights have changed.
 class Parameters {
@@ -63,7 +68,7 @@ class Parameters {
   [[nodiscard]] View at(std::string_view name) { return at(index_of(name)); }
   [[nodiscard]] ConstView at(std::string_view name) const { return at(index_of(name)); }
 
-  /// All tensors end to end, each beginning at a multiple of 16 elements; the gaps hold zeros.
+  /// All tensors, at their `flat_offsets`; the gaps hold zeros.
   [[nodiscard]] View flat() noexcept { return buffer_.view(); }
   [[nodiscard]] ConstView flat() const noexcept { return buffer_.view(); }
   /// The part of flat() that the tensors [begin, end) fill, their gaps included.

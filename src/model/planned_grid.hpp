@@ -23,8 +23,8 @@ struct PlannedGrid {
                .tensor_ranks = shape.tp,
                .tensor_parts = tensor_parts,
                .as = std::nullopt,
-               .pipeline = &stages,
-               .tensor = &shares} {}
+               .pipeline = shape.pp > 1 ? &stages : nullptr,
+               .tensor = shape.tp > 1 ? &shares : nullptr} {}
 
   GridCoordinates at;
   PlannedRanks copies, stages, shares;

@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 
+#include "model/owned_rows.hpp"
 #include "parallel/collectively.hpp"
 
 namespace precis {
@@ -50,11 +51,11 @@ ShardWriter::~ShardWriter() {
 void ShardWriter::end() {
   Communicator& all = grid_.all();
   if (all.rank() == 0) {
-    // Also where this rank fails: the owners of the first copy of the model must not wait.
-    for (int rank = 1; rank < all.size() && coordinates_of(rank, grid_.shape()).dp == 0; ++rank) {
+    // Also where this rank fails: the owners must not wait.
+    for (int rank = 1; rank < all.size(); ++rank) {
       all.send(device_.queue(), view_of_number(let_go), rank, request_tag);
     }
-  } else if (owns() && !served_ && !unwinding_.now()) {
+  } else if (!served_ && !unwinding_.now()) {
     (void)next_request();
   }
 }
@@ -78,23 +79,26 @@ void ShardWriter::part(std::string_view part, const ModelConfig& config,
 }
 
 void ShardWriter::tensors(std::string_view part, TensorPath path_of, const ModelConfig& config,
-                          const Parameters& tensors) {
-  const auto pieces = file_ != nullptr ? pieces_of(config) : Pieces{};
+                          const Parameters& tensors, Held held) {
+  const auto pieces = file_ != nullptr ? pieces_of(config, held) : Pieces{};
   for (const ParameterSpec& spec : parameter_specs(config)) {
     if (file_ != nullptr) {
       gather(path_of(part, spec.name), spec, pieces.at(spec.name), tensors);
-    } else if (owns() && !served_) {
+    } else if (!served_ && gives(grid_.all().rank(), held)) {
       serve(spec.name, tensors);
     }
   }
 }
 
-ShardWriter::Pieces ShardWriter::pieces_of(const ModelConfig& config) const {
+ShardWriter::Pieces ShardWriter::pieces_of(const ModelConfig& config, Held held) const {
   Pieces pieces;
-  for (int rank = 0; rank < grid_.shape().pp * grid_.shape().tp; ++rank) {
+  for (int rank = 0; rank < grid_.all().size() && gives(rank, held); ++rank) {
     const GridCoordinates at = coordinates_of(rank, grid_.shape());
-    for (const ParameterSpec& spec :
-         parameter_specs(config, ranks_.place_of(config, at.pp, at.tp))) {
+    auto specs = parameter_specs(config, ranks_.place_of(config, at.pp, at.tp));
+    if (held == Held::by_owners) {
+      specs = owned_specs(specs, at.dp, grid_.shape().dp);
+    }
+    for (const ParameterSpec& spec : specs) {
       if (spec.shard.replica == 0) {
         pieces[spec.name].push_back({.rank = rank, .shard = spec.shard});
       }

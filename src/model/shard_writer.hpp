@@ -30,10 +30,13 @@ class ShardWriter {
   void part(std::string_view part, const Model& model);
   void part(std::string_view part, const ModelConfig& config,
             const std::vector<std::uint8_t>& tokenizer, const Parameters& parameters);
-  /// Tensors with the names and shards of the parameters of a model with this configuration,
+  /// Whether every copy of a model (data parallelism) holds the tensors, or each what it owns
+  /// (`owned_specs`).
+  enum class Held : std::uint8_t { by_copies, by_owners };
+  /// Tensors with the names and shapes of the parameters of a model with this configuration,
   /// written to `path_of(part, name)`.
   void tensors(std::string_view part, TensorPath path_of, const ModelConfig& config,
-               const Parameters& tensors);
+               const Parameters& tensors, Held held = Held::by_copies);
 
  private:
   /// A box of a tensor and the rank that has it.
@@ -43,14 +46,16 @@ class ShardWriter {
   };
   /// By tensor.
   using Pieces = std::map<std::string, std::vector<Piece>>;
-  [[nodiscard]] Pieces pieces_of(const ModelConfig& config) const;
+  [[nodiscard]] Pieces pieces_of(const ModelConfig& config, Held held) const;
   void gather(const std::string& path, const ParameterSpec& whole, const std::vector<Piece>& pieces,
               const Parameters& tensors);
   void serve(const std::string& name, const Parameters& tensors);
   [[nodiscard]] std::int64_t next_request();
   void end();
-  /// Whether this rank has a copy that counts.
-  [[nodiscard]] bool owns() const { return grid_.coordinates().dp == 0; }
+  /// Whether a rank has boxes that count.
+  [[nodiscard]] bool gives(int rank, Held held) const {
+    return held == Held::by_owners || coordinates_of(rank, grid_.shape()).dp == 0;
+  }
 
   StateWriter* file_;
   Device& device_;

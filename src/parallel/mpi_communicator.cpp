@@ -81,14 +81,18 @@ void MpiCommunicator::require_host_memory(const Queue& queue) const {
       name(), memory.name());
 }
 
+Meeting MpiCommunicator::meeting(const char* operation, std::int64_t bytes) const {
+  return {comm_, fmt::format("{} on '{}'", operation, name()), bytes};
+}
+
 std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View values,
                                                             Reduction reduction, Form form) {
   require_host_memory(queue);
   const MPI_Datatype type = mpi_type(values.dtype());
   const MPI_Op op = mpi_op(reduction);
-  if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
+  if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        comm_, values.size_bytes(), fmt::format("All-reduce on '{}'", name()), work(),
+        meeting("All-reduce", values.size_bytes()), work(),
         [=, comm = comm_](ProgressRecord& record) {
           for_each_chunk(values.numel(), [&](std::int64_t begin, int count) {
             check_mpi(MPI_Allreduce(MPI_IN_PLACE, element(values, begin), count, type, op, comm),
@@ -97,7 +101,7 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View v
           });
         });
   }
-  auto transfer = std::make_unique<MpiTransfer>();
+  auto transfer = std::make_unique<ComparedTransfer>(meeting("All-reduce", values.size_bytes()));
   for_each_chunk(values.numel(), [&](std::int64_t begin, int count) {
     check_mpi(MPI_Iallreduce(MPI_IN_PLACE, element(values, begin), count, type, op, comm_,
                              transfer->add()),
@@ -117,15 +121,16 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
   const int count = part_count("Reduce-scatter", name(), values, out);
   const MPI_Datatype type = mpi_type(values.dtype());
   const MPI_Op op = mpi_op(reduction);
-  if (form == Form::blocking && values.size_bytes() >= meeting_bytes) {
+  if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        comm_, values.size_bytes(), fmt::format("Reduce-scatter on '{}'", name()), work(),
+        meeting("Reduce-scatter", values.size_bytes()), work(),
         [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Reduce_scatter_block(values.bytes(), out.bytes(), count, type, op, comm),
                     "MPI_Reduce_scatter_block");
         });
   }
-  auto transfer = std::make_unique<MpiTransfer>();
+  auto transfer =
+      std::make_unique<ComparedTransfer>(meeting("Reduce-scatter", values.size_bytes()));
   check_mpi(MPI_Ireduce_scatter_block(values.bytes(), out.bytes(), count, type, op, comm_,
                                       transfer->add()),
             "MPI_Ireduce_scatter_block");
@@ -143,15 +148,15 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_gather(Queue& queue, View o
   const MPI_Datatype type = mpi_bits(out.dtype());
   const bool in_place = mine.bytes() == out.bytes() + rank() * mine.size_bytes();
   const void* const from = in_place ? MPI_IN_PLACE : static_cast<const void*>(mine.bytes());
-  if (form == Form::blocking && out.size_bytes() >= meeting_bytes) {
+  if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        comm_, out.size_bytes(), fmt::format("All-gather on '{}'", name()), work(),
+        meeting("All-gather", out.size_bytes()), work(),
         [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Allgather(from, count, type, out.bytes(), count, type, comm),
                     "MPI_Allgather");
         });
   }
-  auto transfer = std::make_unique<MpiTransfer>();
+  auto transfer = std::make_unique<ComparedTransfer>(meeting("All-gather", out.size_bytes()));
   check_mpi(MPI_Iallgather(from, count, type, out.bytes(), count, type, comm_, transfer->add()),
             "MPI_Iallgather");
   return transfer;
@@ -161,9 +166,14 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_broadcast(Queue& queue, View va
                                                            Form form) {
   require_host_memory(queue);
   if (form == Form::blocking) {
-    return broadcast_at_once(comm_, values, root, group());
+    return met_broadcast(comm_, values, root, group());
   }
-  return start_broadcast_of(comm_, values, root);
+  auto transfer = std::make_unique<ComparedTransfer>(meeting("Broadcast", values.size_bytes()));
+  for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
+    check_mpi(MPI_Ibcast(values.bytes() + begin, count, MPI_BYTE, root, comm_, transfer->add()),
+              "MPI_Ibcast");
+  });
+  return transfer;
 }
 
 std::unique_ptr<Transfer> MpiCommunicator::begin_send(Queue& queue, ConstView values,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "parallel/communicator.hpp"
+#include "parallel/mpi_transfer.hpp"
 
 namespace precis {
 
@@ -27,6 +28,7 @@ class MpiCommunicator final : public Communicator {
                                        int tag) override;
   std::unique_ptr<Transfer> begin_receive(Queue& queue, View values, int source, int tag) override;
   void require_host_memory(const Queue& queue) const;
+  [[nodiscard]] Meeting meeting(const char* operation, std::int64_t bytes) const;
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   Unwinding unwinding_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "parallel/mpi_check.hpp"
 
 namespace precis {
@@ -59,48 +60,51 @@ void MpiTransfer::check_received(const MPI_Status& status) const {
           expected_[done_], count);
 }
 
-MetTransfer::MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what, WorkLog& work,
-                         std::function<void(ProgressRecord&)> collective)
-    : what_(std::move(what)),
-      work_(work),
-      collective_(std::move(collective)),
-      most_{bytes, -bytes} {
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, most_.data(), static_cast<int>(most_.size()), MPI_INT64_T,
-                           MPI_MAX, comm, &met_),
+Meeting::Meeting(MPI_Comm comm, std::string operation, std::int64_t bytes)
+    : operation_(std::move(operation)) {
+  const auto number = static_cast<std::int64_t>(name_number(operation_) >> 1U);
+  most_ = std::make_unique<std::array<std::int64_t, 4>>(std::array{bytes, -bytes, number, -number});
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, most_->data(), static_cast<int>(most_->size()),
+                           MPI_INT64_T, MPI_MAX, comm, &request_),
             "MPI_Iallreduce");
 }
 
-bool MetTransfer::test(ProgressRecord& progress) {
+bool Meeting::test() {
   int met = 0;
-  check_mpi(MPI_Test(&met_, &met, MPI_STATUS_IGNORE), "MPI_Test");
+  check_mpi(MPI_Test(&request_, &met, MPI_STATUS_IGNORE), "MPI_Test");
   if (met == 0) {
     return false;
   }
+  const auto [bytes, less_bytes, number, less_number] = *most_;
+  require(number == -less_number, "{}: another rank is at another operation of the group.",
+          operation_);
+  require(bytes == -less_bytes, "{}: the ranks gave views of different sizes, from {} to {} bytes.",
+          operation_, -less_bytes, bytes);
+  return true;
+}
+
+MetTransfer::MetTransfer(Meeting meeting, WorkLog& work,
+                         std::function<void(ProgressRecord&)> collective)
+    : meeting_(std::move(meeting)), work_(work), collective_(std::move(collective)) {}
+
+bool MetTransfer::test(ProgressRecord& progress) {
+  if (!meeting_.test()) {
+    return false;
+  }
   work_.arrived();
-  require(most_[0] == -most_[1],
-          "{}: the ranks gave views of different sizes, from {} to {} bytes.", what_, -most_[1],
-          most_[0]);
   collective_(progress);
   return true;
 }
 
-std::unique_ptr<Transfer> start_broadcast_of(MPI_Comm comm, View values, int root) {
-  auto transfer = std::make_unique<MpiTransfer>();
-  for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
-    check_mpi(MPI_Ibcast(values.bytes() + begin, count, MPI_BYTE, root, comm, transfer->add()),
-              "MPI_Ibcast");
-  });
-  return transfer;
+bool ComparedTransfer::test(ProgressRecord& progress) {
+  met_ = met_ || meeting_.test();
+  return met_ && collective_.test(progress);
 }
 
-std::unique_ptr<Transfer> broadcast_at_once(MPI_Comm comm, View values, int root,
-                                            RankGroup& ranks) {
-  if (values.size_bytes() < meeting_bytes) {
-    return start_broadcast_of(comm, values, root);
-  }
+std::unique_ptr<Transfer> met_broadcast(MPI_Comm comm, View values, int root, RankGroup& ranks) {
   return std::make_unique<MetTransfer>(
-      comm, values.size_bytes(), fmt::format("Broadcast on '{}'", ranks.name()), ranks.work(),
-      [=](ProgressRecord& record) {
+      Meeting(comm, fmt::format("Broadcast on '{}'", ranks.name()), values.size_bytes()),
+      ranks.work(), [=](ProgressRecord& record) {
         for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
           check_mpi(MPI_Bcast(values.bytes() + begin, count, MPI_BYTE, root, comm), "MPI_Bcast");
           record.beat();

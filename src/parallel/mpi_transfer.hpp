@@ -1,5 +1,5 @@
-// What MPI has begun: requests that are tested until all are done, and large collectives that begin
-// once all ranks are there.
+// What MPI has begun: requests that are tested until all are done, and collectives whose ranks
+// first compare what they are about to do.
 #pragma once
 
 #include <mpi.h>
@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/view.hpp"
@@ -19,10 +20,6 @@ namespace precis {
 /// MPI counts elements in an int; messages of this many elements or bytes also keep its internal
 /// buffers moderate.
 inline constexpr std::int64_t mpi_chunk = std::int64_t{1} << 28;
-
-/// From here on a blocking collective, entered once all ranks have arrived, beats the non-blocking
-/// one, whose rounds advance only when it is polled.
-inline constexpr std::int64_t meeting_bytes = std::int64_t{64} << 10;
 
 [[nodiscard]] MPI_Op mpi_op(Reduction reduction);
 
@@ -57,29 +54,57 @@ class MpiTransfer final : public Transfer {
   std::string what_;
 };
 
-/// The ranks first meet, without blocking, and compare how many bytes each gives; then they enter
-/// `collective`, which blocks. Only for a caller that does nothing else meanwhile.
+/// What all ranks of a collective must agree on: the operation, on which group ("All-reduce on
+/// 'world'"), and how many bytes each gives.
+class Meeting {
+ public:
+  /// Begins to compare; `comm` is of these ranks.
+  Meeting(MPI_Comm comm, std::string operation, std::int64_t bytes);
+
+  /// Whether all ranks are there. Throws Error on all of them if they do not agree.
+  [[nodiscard]] bool test();
+
+ private:
+  std::string operation_;
+  /// Of bytes and of the operation's number, and of their negatives; MPI writes there.
+  std::unique_ptr<std::array<std::int64_t, 4>> most_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+};
+
+/// The ranks meet, without blocking; then they enter `collective`, which blocks, and so is faster
+/// than a collective whose rounds advance only when it is polled. Only for a caller that does
+/// nothing else meanwhile.
 class MetTransfer final : public Transfer {
  public:
-  /// `what` begins the message where the numbers of bytes differ: "All-reduce on 'world'". `work`
-  /// is told when the ranks have met.
-  MetTransfer(MPI_Comm comm, std::int64_t bytes, std::string what, WorkLog& work,
-              std::function<void(ProgressRecord&)> collective);
+  /// `work` is told when the ranks have met.
+  MetTransfer(Meeting meeting, WorkLog& work, std::function<void(ProgressRecord&)> collective);
 
   [[nodiscard]] bool test(ProgressRecord& progress) override;
 
  private:
-  std::string what_;
+  Meeting meeting_;
   WorkLog& work_;
   std::function<void(ProgressRecord&)> collective_;
-  std::array<std::int64_t, 2> most_;  // of bytes, and of bytes with the other sign
-  MPI_Request met_ = MPI_REQUEST_NULL;
 };
 
-/// A broadcast that goes on when it is tested.
-[[nodiscard]] std::unique_ptr<Transfer> start_broadcast_of(MPI_Comm comm, View values, int root);
+/// A collective that goes on when it is tested, beside the ranks' meeting: it cannot begin after
+/// that, as all ranks must begin theirs in the same order.
+class ComparedTransfer final : public Transfer {
+ public:
+  explicit ComparedTransfer(Meeting meeting) : meeting_(std::move(meeting)) {}
+  /// For the collective's MPI_I... calls.
+  [[nodiscard]] MPI_Request* add() { return collective_.add(); }
+
+  [[nodiscard]] bool test(ProgressRecord& progress) override;
+
+ private:
+  Meeting meeting_;
+  MpiTransfer collective_;
+  bool met_ = false;
+};
+
 /// A broadcast for a caller that does nothing else meanwhile; `comm` is of these ranks.
-[[nodiscard]] std::unique_ptr<Transfer> broadcast_at_once(MPI_Comm comm, View values, int root,
-                                                          RankGroup& ranks);
+[[nodiscard]] std::unique_ptr<Transfer> met_broadcast(MPI_Comm comm, View values, int root,
+                                                      RankGroup& ranks);
 
 }  // namespace precis

@@ -137,7 +137,7 @@ void RankGroup::broadcast(std::span<std::byte> bytes, int root) {
     return;
   }
   const View values(bytes.data(), DType::u8, Shape{static_cast<std::int64_t>(bytes.size())});
-  StartedOperation(broadcast_at_once(comm_, values, root, *this), *this, "broadcast",
+  StartedOperation(met_broadcast(comm_, values, root, *this), *this, "broadcast",
                    {.bytes = values.size_bytes()})
       .wait();
 }

@@ -57,6 +57,7 @@ Learner::Learner(const Setup& s)
                         .micro_batch_tokens = s.train.micro_batch_tokens,
                         .activity = "policy update",
                         .schedule = schedule_of(s.train.parallel.schedule),
+                        .activations = s.train.parallel.activations,
                         .arena = s.arena}),
       value_pipeline_({.device = s.device,
                        .model = s.value,
@@ -64,6 +65,7 @@ Learner::Learner(const Setup& s)
                        .micro_batch_tokens = s.train.micro_batch_tokens,
                        .activity = "value update",
                        .schedule = schedule_of(s.train.parallel.schedule),
+                       .activations = s.train.parallel.activations,
                        .arena = s.arena}),
       reference_head_(s.device, s.reference_head),
       policy_evaluator_(
@@ -73,8 +75,12 @@ Learner::Learner(const Setup& s)
           s.device, s.value.config, s.value.parameters, s.train.micro_batch_tokens,
           [&ranks = s.ranks] { ranks.progress().tick("old values"); }, s.arena),
       parts_(data_parts(s.train.data_parts, s.ranks.rank(), s.ranks.size())),
-      policy_optimizer_(s.device, s.policy.parameters, parts_.mine()),
-      value_optimizer_(s.device, s.value.parameters, parts_.mine()) {}
+      policy_optimizer_(s.device, s.policy.parameters, optimizer_setup()),
+      value_optimizer_(s.device, s.value.parameters, optimizer_setup()) {}
+
+Optimizer::Setup Learner::optimizer_setup() const {
+  return {.parts = parts_.mine(), .copies = &setup_.ranks, .zero = setup_.train.parallel.zero};
+}
 
 std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl_coefficient) {
   std::vector<Sequence> sequences;
@@ -140,17 +146,19 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   std::vector<ExactSum> policy(static_cast<std::size_t>(PolicySum::count));
   std::vector<ExactSum> value(static_cast<std::size_t>(ValueSum::count));
   double ratio_max = 0;
-  policy_optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
-    policy_objective_.begin(members_of(part), tokens);
-    policy_pipeline_.accumulate(policy_objective_, gradients);
-    merge(policy, policy_objective_.sums());
-    ratio_max = std::max(ratio_max, policy_objective_.ratio_max());
-  });
-  value_optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
-    value_objective_.begin(members_of(part), tokens);
-    value_pipeline_.accumulate(value_objective_, gradients);
-    merge(value, value_objective_.sums());
-  });
+  policy_optimizer_.form_gradients(
+      [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
+        policy_objective_.begin(members_of(part), tokens);
+        policy_pipeline_.accumulate(policy_objective_, gradients, complete);
+        merge(policy, policy_objective_.sums());
+        ratio_max = std::max(ratio_max, policy_objective_.ratio_max());
+      });
+  value_optimizer_.form_gradients(
+      [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
+        value_objective_.begin(members_of(part), tokens);
+        value_pipeline_.accumulate(value_objective_, gradients, complete);
+        merge(value, value_objective_.sums());
+      });
 
   // Other stages than the last have seen no loss.
   for (Communicator* ranks : {&setup_.ranks, setup_.policy.parameters.parallel().pipeline}) {
@@ -165,8 +173,8 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   {
     const WorkScope scope(setup_.ranks.work(),
                           {.kind = WorkKind::optimizer, .name = "gradient norms"});
-    policy_norm = policy_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
-    value_norm = value_optimizer_.reduce(setup_.ranks, setup_.train.clip_norm);
+    policy_norm = policy_optimizer_.reduce(setup_.train.clip_norm);
+    value_norm = value_optimizer_.reduce(setup_.train.clip_norm);
   }
 
   const auto count = static_cast<double>(tokens);

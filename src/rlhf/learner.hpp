@@ -72,6 +72,7 @@ class Learner {
  private:
   /// Adds to the sums of `report`; false if there was no update, since a number is not finite.
   bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
+  [[nodiscard]] Optimizer::Setup optimizer_setup() const;
 
   Setup setup_;
   PolicyObjective policy_objective_;

@@ -1,39 +1,82 @@
 #include "train/optimizer.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "kernels/exact_sum.hpp"
+#include "model/memory_fit.hpp"
 #include "model/model.hpp"
 #include "parallel/exact_sum.hpp"
 #include "parallel/tree_sum.hpp"
 
 namespace precis {
 
-Optimizer::Optimizer(Device& device, const Parameters& layout, std::int64_t parts)
+Optimizer::Optimizer(Device& device, const Parameters& layout, const Setup& setup)
     : device_(&device),
-      parts_(parts),
+      parts_(setup.parts),
+      copies_(setup.copies != nullptr && setup.copies->size() > 1 ? setup.copies : nullptr),
+      zero_(setup.zero && copies_ != nullptr),
       gradients_(device, gradient_specs(layout.specs(), layout.parallel().place),
                  MemoryUse::gradients, layout.parallel()),
-      first_(device, layout.specs(), MemoryUse::optimizer_state, layout.parallel()),
-      second_(device, layout.specs(), MemoryUse::optimizer_state, layout.parallel()),
+      first_(moments(device, layout)),
+      second_(moments(device, layout)),
       sum_of_squares_(device.allocate({exact_sum_words}, DType::i64)),
       rounded_sum_of_squares_(device.allocate({1}, DType::f64)),
       norm_(device.allocate({1}, DType::f64)),
       scale_(device.allocate({1})) {
-  for (std::int64_t half = parts / 2; half > 0; half /= 2) {
+  for (std::int64_t half = parts_ / 2; half > 0; half /= 2) {
     later_halves_.emplace_back(device, gradients_.specs(), MemoryUse::gradients, layout.parallel());
+  }
+  for (const ParameterSpec& spec : first_.specs()) {
+    const int tensor = layout.find(spec.name);
+    const Shard& held = layout.specs()[static_cast<std::size_t>(tensor)].shard;
+    const std::int64_t begin = spec.shard.offset.front() - held.offset.front();
+    owned_.push_back({tensor, begin, begin + spec.shard.extent.front()});
+  }
+  if (!zero_) {
+    buckets_ = {{.first = 0, .bounds = {0, joined(gradients_).numel()}}};
+    return;
+  }
+  buckets_ = buckets_of(layout.specs(), copies_->size());
+  std::int64_t most = 0;
+  for (const Bucket& bucket : buckets_) {
+    for (std::size_t rank = 0; rank + 1 < bucket.bounds.size(); ++rank) {
+      most = std::max(most, bucket.bounds[rank + 1] - bucket.bounds[rank]);
+    }
+  }
+  owner_sum_.emplace(device, *copies_, most);
+}
+
+Parameters Optimizer::moments(Device& device, const Parameters& layout) const {
+  try {
+    return {device,
+            zero_ ? owned_specs(layout.specs(), copies_->rank(), copies_->size()) : layout.specs(),
+            MemoryUse::optimizer_state, layout.parallel()};
+  } catch (const OutOfMemory& error) {
+    throw with_fitting_model(error, device, layout.specs());
   }
 }
 
 void Optimizer::form_gradients(const AddPart& add_part) {
+  open_buckets_ = buckets_.size();
   sum_parts(0, parts_, 0, gradients_, add_part);
+  complete(0);
+  if (owner_sum_) {
+    owner_sum_->wait();
+  }
 }
 
 void Optimizer::sum_parts(std::int64_t begin, std::int64_t end, std::size_t level, Parameters& into,
                           const AddPart& add_part) {
+  const bool last = end == parts_;
   if (end - begin == 1) {
     device_->backend().fill(device_->queue(), into.flat(), 0.0);
-    add_part(begin, into);
+    Pipeline::Complete completed;
+    if (last && zero_) {
+      completed = [this](int first) { complete(first); };
+    }
+    add_part(begin, into, completed);
     join(into);
     return;
   }
@@ -41,7 +84,29 @@ void Optimizer::sum_parts(std::int64_t begin, std::int64_t end, std::size_t leve
   Parameters& later = later_halves_.at(level);
   sum_parts(begin, middle, level + 1, into, add_part);
   sum_parts(middle, end, level + 1, later, add_part);
-  device_->backend().add(device_->queue(), joined(into), joined(later));
+  if (!last) {
+    device_->backend().add(device_->queue(), joined(into), joined(later));
+  }
+}
+
+void Optimizer::complete(int first) {
+  while (open_buckets_ > 0 && buckets_[open_buckets_ - 1].first >= first) {
+    const Bucket& bucket = buckets_[--open_buckets_];
+    const auto part_of = [&](Parameters& gradients) {
+      return gradients.flat().rows(bucket.bounds.front(), bucket.bounds.back());
+    };
+    // From the last part upwards: what `sum_parts` has left to add.
+    for (std::size_t level = later_halves_.size(); level-- > 0;) {
+      Parameters& into = level == 0 ? gradients_ : later_halves_[level - 1];
+      device_->backend().add(device_->queue(), part_of(into), part_of(later_halves_[level]));
+    }
+    if (owner_sum_) {
+      owner_sum_->start(gradients_.flat(), bucket.bounds);
+    }
+  }
+  if (owner_sum_) {
+    owner_sum_->test();
+  }
 }
 
 void Optimizer::join(Parameters& gradients) {
@@ -73,14 +138,16 @@ View Optimizer::joined(Parameters& gradients) {
   return rows < 0 ? all : all.rows(0, all.numel() - gradients.flat_parts(rows, rows + 1).numel());
 }
 
-double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
+double Optimizer::reduce(double clip_norm) {
   const Backend& kernels = device_->backend();
   Queue& queue = device_->queue();
-  const View gradients = joined(gradients_);
-  sum_in_tree(*device_, data_parallel, gradients);
+  if (copies_ != nullptr && !zero_) {
+    sum_in_tree(*device_, *copies_, joined(gradients_));
+  }
   add_squares();
   std::array squares{ExactSum(device_->to_host<std::int64_t>(sum_of_squares_.view()))};
-  for (Communicator* ranks : {gradients_.parallel().pipeline, gradients_.parallel().tensor}) {
+  for (Communicator* ranks :
+       {zero_ ? copies_ : nullptr, gradients_.parallel().pipeline, gradients_.parallel().tensor}) {
     if (ranks != nullptr) {
       all_reduce(ranks->group(), squares);
     }
@@ -91,24 +158,13 @@ double Optimizer::reduce(Communicator& data_parallel, double clip_norm) {
 }
 
 void Optimizer::add_squares() {
-  const Backend& kernels = device_->backend();
-  kernels.fill(device_->queue(), sum_of_squares_.view(), 0.0);
-  const auto& specs = gradients_.specs();
-  const auto counts = [&](std::size_t i) {
-    return specs[i].shard.replica == 0 && specs[i].name != embedded_rows_gradient;
-  };
-  // Neighbours in one call.
-  for (std::size_t begin = 0; begin < specs.size();) {
-    std::size_t end = begin;
-    while (end < specs.size() && counts(end)) {
-      ++end;
+  device_->backend().fill(device_->queue(), sum_of_squares_.view(), 0.0);
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    if (first_.specs()[i].shard.replica == 0) {
+      const View rows = rows_of(gradients_, owned_[i]);
+      device_->backend().sum_of_squares(device_->queue(), sum_of_squares_.view(),
+                                        rows.reshaped({rows.numel()}), Write::accumulate);
     }
-    if (end > begin) {
-      kernels.sum_of_squares(device_->queue(), sum_of_squares_.view(),
-                             gradients_.flat_parts(static_cast<int>(begin), static_cast<int>(end)),
-                             Write::accumulate);
-    }
-    begin = end + 1;
   }
 }
 
@@ -121,18 +177,47 @@ void Optimizer::apply(Parameters& parameters, const TrainOptions& o, double rate
                  .decay = 0.0,
                  .update = updates_,
                  .epsilon_place = o.epsilon_placement};
-  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
-    const int index = static_cast<int>(i);
-    settings.decay = parameters.specs()[i].is_matrix() ? o.weight_decay : 0.0;
-    device_->backend().adamw_step(device_->queue(), parameters.at(index), first_.at(index),
-                                  second_.at(index), gradients_.at(index), scale_.view(), settings);
+  std::size_t next = 0;  // of what this rank owns
+  std::vector<StartedOperation> gathers;
+  for (std::size_t b = 0; b < buckets_.size(); ++b) {
+    const bool last = b + 1 == buckets_.size();
+    for (; next < owned_.size() && (last || owned_[next].tensor < buckets_[b + 1].first); ++next) {
+      const Owned& owned = owned_[next];
+      const int moment = static_cast<int>(next);
+      settings.decay = first_.specs()[next].is_matrix() ? o.weight_decay : 0.0;
+      device_->backend().adamw_step(device_->queue(), rows_of(parameters, owned), first_.at(moment),
+                                    second_.at(moment), rows_of(gradients_, owned), scale_.view(),
+                                    settings);
+    }
+    if (zero_) {
+      std::ranges::move(start_gather_from_owners(device_->queue(), *copies_, parameters.flat(),
+                                                 buckets_[b].bounds),
+                        std::back_inserter(gathers));
+      for (StartedOperation& gather : gathers) {
+        (void)gather.test();
+      }
+    }
   }
+  wait_for_owners(gathers);
   parameters.changed();
 }
 
+void Optimizer::wait_for_owners(std::vector<StartedOperation>& gathers) const {
+  if (gathers.empty()) {
+    return;
+  }
+  const WorkScope scope(
+      copies_->work(),
+      {.kind = copies_->kind(), .name = "gather from owners", .group = copies_->name()});
+  for (StartedOperation& gather : gathers) {
+    gather.wait();
+  }
+}
+
 void Optimizer::write(ShardWriter& file, std::string_view part, const ModelConfig& config) const {
-  file.tensors(part, first_moment_path, config, first_);
-  file.tensors(part, second_moment_path, config, second_);
+  const auto held = zero_ ? ShardWriter::Held::by_owners : ShardWriter::Held::by_copies;
+  file.tensors(part, first_moment_path, config, first_, held);
+  file.tensors(part, second_moment_path, config, second_, held);
 }
 
 void Optimizer::read(const StateReader& file, std::string_view part, std::int64_t updates) {

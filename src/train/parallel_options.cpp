@@ -20,6 +20,27 @@ void add_parallel_options(OptionTable& table, ParallelOptions& o) {
                         "empty: by cost",
              .source = "precis",
              .launch = true});
+  table.add("parallel.recompute", &o.activations.recompute,
+            {{"none", Recompute::none}, {"block", Recompute::block}, {"full", Recompute::full}},
+            {.meaning = "what the backward pass computes again, which then takes no memory between "
+                        "the passes: nothing; all but the input of each block, for about a third "
+                        "more work; or all but the input of a pipeline's stage, for two thirds "
+                        "more, which pays with several micro-batches in flight (pp). Results are "
+                        "the same",
+             .source = "Chen et al. 2016",
+             .launch = true});
+  table.add("parallel.sequence", &o.activations.sequence_parallel,
+            {.meaning = "the ranks that share a layer (tp) each hold a part of the tokens' "
+                        "activations between its products (sequence parallelism). Results are the "
+                        "same",
+             .source = "Korthikanti et al. 2022",
+             .launch = true});
+  table.add("parallel.zero", &o.zero,
+            {.meaning = "each of the ranks that hold copies of a model (dp) keeps the optimizer's "
+                        "moments of a part of it only, and sums of gradients are formed during the "
+                        "backward pass (ZeRO-1); false: all keep all. Results are the same",
+             .source = "Rajbhandari et al. 2020",
+             .launch = true});
 }
 
 void add_tensor_parts_option(OptionTable& table, std::int64_t& parts) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/options.hpp"
+#include "model/activations.hpp"
 #include "train/schedule.hpp"
 
 namespace precis {
@@ -14,6 +15,8 @@ enum class PipelineSchedule { gpipe, one_forward_one_backward, zero_bubble };
 struct ParallelOptions {
   PipelineSchedule schedule = PipelineSchedule::one_forward_one_backward;
   std::string stages;  ///< blocks of each stage; empty: by cost
+  Activations activations;
+  bool zero = true;
 };
 void add_parallel_options(OptionTable& table, ParallelOptions& options);
 

@@ -22,25 +22,32 @@ Work work_of(const Action& action) {
 
 Pipeline::Pipeline(Setup setup)
     : setup_(std::move(setup)),
-      stage_(setup_.device, setup_.model.config, setup_.model.parameters, setup_.arena) {}
+      stage_(setup_.device, setup_.model.config, setup_.model.parameters, setup_.arena,
+             setup_.activations) {}
 
 /// One step in play.
 class Pipeline::Step {
  public:
-  Step(Pipeline& pipeline, Objective& objective, Parameters& gradients)
+  Step(Pipeline& pipeline, Objective& objective, Parameters& gradients, const Complete& complete)
       : setup_(pipeline.setup_),
         stage_(pipeline.stage_),
         parallel_(pipeline.setup_.model.parameters.parallel()),
         objective_(objective),
         gradients_(gradients),
+        complete_(complete),
         micro_batches_(split_micro_batches(objective.lengths(), setup_.micro_batch_tokens)),
         actions_(setup_.schedule({.stage = place().stage, .stages = place().stages},
                                  std::ssize(micro_batches_))),
         slots_(assign_slots(actions_)),
         hidden_(micro_batches_.size()),
         sent_hidden_(micro_batches_.size()) {
-    if (place().stages > 1) {
-      stage_.call_between_blocks([this] { move_messages(); });
+    if (place().stages > 1 || complete) {
+      stage_.call_between_blocks([this](std::optional<int> complete_from) {
+        move_messages();
+        if (complete_ && complete_from) {
+          complete_(*complete_from);
+        }
+      });
     }
   }
   ~Step() { stage_.call_between_blocks({}); }
@@ -50,20 +57,20 @@ class Pipeline::Step {
   void play() {
     for (const Action& action : actions_) {
       const auto m = static_cast<std::size_t>(action.micro_batch);
+      const bool last = &action == &actions_.back();
       const WorkScope scope(setup_.ranks.work(), work_of(action));
       switch (action.kind) {
         case ActionKind::forward:
           forward(m);
           break;
         case ActionKind::backward:
-          send_gradient(stage_.backward(parameters(), gradients_, slots_[m], dhidden(m)));
+          send_gradient(stage_.backward(parameters(), gradients_, slots_[m], dhidden(m), last));
           break;
         case ActionKind::input_gradient:
           send_gradient(stage_.input_gradient(parameters(), gradients_, slots_[m], dhidden(m)));
-          gradient_slot_ = slots_[m];
           break;
         case ActionKind::weight_gradient:
-          stage_.weight_gradient(parameters(), gradients_, slots_[m]);
+          stage_.weight_gradient(parameters(), gradients_, slots_[m], last);
           break;
       }
     }
@@ -86,9 +93,6 @@ class Pipeline::Step {
 
   void forward(std::size_t m) {
     setup_.ranks.progress().tick(setup_.activity);
-    if (gradient_slot_ == slots_[m]) {
-      sent_gradient_.wait();
-    }
     hidden_[m] = stage_.forward(
         parameters(), objective_.pack(micro_batches_[m]), slots_[m], [&](View input) {
           parallel_.pipeline->receive(queue(), input, place().stage - 1, hidden_tag);
@@ -124,17 +128,17 @@ class Pipeline::Step {
   const ModelParallel& parallel_;
   Objective& objective_;
   Parameters& gradients_;
+  const Complete& complete_;
   std::vector<MicroBatch> micro_batches_;
   std::vector<Action> actions_;
   std::vector<int> slots_;
   std::vector<ConstView> hidden_;
   std::vector<StartedOperation> sent_hidden_;  // by micro-batch
   StartedOperation sent_gradient_;             // the last one
-  int gradient_slot_ = -1;                     // where it is, if in a slot
 };
 
-void Pipeline::accumulate(Objective& objective, Parameters& gradients) {
-  Step(*this, objective, gradients).play();
+void Pipeline::accumulate(Objective& objective, Parameters& gradients, const Complete& complete) {
+  Step(*this, objective, gradients, complete).play();
 }
 
 }  // namespace precis

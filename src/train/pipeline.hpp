@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,15 +24,18 @@ class Pipeline {
     std::int64_t micro_batch_tokens = 0;
     std::string activity = "gradient";  ///< what the progress record says
     MakeSchedule schedule = one_forward_one_backward;
+    Activations activations = {};
     std::shared_ptr<Arena> arena = nullptr;  ///< null: one of its own
   };
   explicit Pipeline(Setup setup);
 
+  /// Told between blocks: all tensors from number `first` on have what this step adds to them.
+  using Complete = std::function<void(int first)>;
   /// Adds this stage's part of the gradient of the loss of the objective's step to `gradients`.
   /// Collective over the ranks that hold a copy of the model, which are given the same rows: hidden
   /// states go to the next one and gradients to the one before. Only the last one calls the
   /// objective's loss.
-  void accumulate(Objective& objective, Parameters& gradients);
+  void accumulate(Objective& objective, Parameters& gradients, const Complete& complete = {});
 
  private:
   class Step;

@@ -96,7 +96,8 @@ class SlotSizes {
 };
 
 /// The rank's parts of steps, in their order, with a micro-batch that does not fit into one before
-/// it in its slot: only with these do workspaces grow.
+/// it in its slot: with these workspaces grow (with sequence parallelism others may add a few
+/// rows).
 std::vector<RowList> growing_parts(const TrainingPlan& plan, const SupervisedObjective& objective,
                                    const DataParts& parts, StagePlace place) {
   // Later ones are seldom larger, and a run may have millions of them.
@@ -125,6 +126,14 @@ std::vector<RowList> growing_parts(const TrainingPlan& plan, const SupervisedObj
   return growing;
 }
 
+/// The time of so many micro-batches in a pipeline over that of one stage after another: in each
+/// part, (micro-batches + stages - 1) stages' work.
+double share_of_pipeline(std::int64_t micro_batches, std::int64_t parts, int stages) {
+  const double of_a_part =
+      std::max(1.0, static_cast<double>(micro_batches) / static_cast<double>(parts));
+  return (of_a_part + stages - 1) / (of_a_part * stages);
+}
+
 /// Collective: the seconds of the slowest rank, measured on a micro-batch of one row and on one
 /// that takes some seconds, each with an update.
 double seconds_of_step(const TrainingPlan& plan, Machine& machine, ProcessGrid& grid) {
@@ -135,7 +144,8 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, ProcessGrid& 
                      .model = model,
                      .ranks = world,
                      .micro_batch_tokens = plan.train.micro_batch_tokens,
-                     .schedule = schedule_of(plan.train.parallel.schedule)});
+                     .schedule = schedule_of(plan.train.parallel.schedule),
+                     .activations = plan.train.parallel.activations});
   const auto rows = static_cast<std::int64_t>(plan.lengths.size());
   const RowList step = StepRows(rows, plan.train.batch, plan.seed).of(0);
   // The largest micro-batch of the whole step, for a rank may have no rows in a small one.
@@ -147,27 +157,32 @@ double seconds_of_step(const TrainingPlan& plan, Machine& machine, ProcessGrid& 
       measured = micro;
     }
   }
-  Optimizer optimizer(machine.device, model.parameters);
+  Optimizer optimizer(machine.device, model.parameters,
+                      {.copies = &grid.dp(), .zero = plan.train.parallel.zero});
   const auto first = [&](std::int64_t count) {
     return RowList(measured.begin(), measured.begin() + count);
   };
-  const WorkCost cost = measure_cost(
-      world, machine.device,
-      {.run =
-           [&](std::int64_t count) {
-             const RowList part = first(count);
-             optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
-               (void)accumulate(pipeline, *objective, part, objective->weight(part), gradients);
-             });
-             (void)optimizer.reduce(grid.dp(), plan.train.clip_norm);
-             optimizer.apply(model.parameters, plan.train, 0.0);
-           },
-       .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
-       .most = std::ssize(measured)});
+  const WorkCost cost =
+      measure_cost(world, machine.device,
+                   {.run =
+                        [&](std::int64_t count) {
+                          const RowList part = first(count);
+                          optimizer.form_gradients([&](std::int64_t, Parameters& gradients,
+                                                       const Pipeline::Complete& complete) {
+                            (void)accumulate(pipeline, *objective, part, objective->weight(part),
+                                             gradients, complete);
+                          });
+                          (void)optimizer.reduce(plan.train.clip_norm);
+                          optimizer.apply(model.parameters, plan.train, 0.0);
+                        },
+                    .tokens = [&](std::int64_t count) { return tokens_of(plan, first(count)); },
+                    .most = std::ssize(measured)});
   const double mean = static_cast<double>(sum_of(plan.lengths)) / static_cast<double>(rows);
-  const auto mine = data_parts(plan.train.data_parts, 0, grid.shape().dp)
-                        .my_rows(std::min(plan.train.batch, rows));
-  return all_max(world, cost.of(mean * static_cast<double>(mine.second - mine.first)));
+  const DataParts mine = data_parts(plan.train.data_parts, 0, grid.shape().dp);
+  const auto [begin, end] = mine.my_rows(std::min(plan.train.batch, rows));
+  const double alone = cost.of(mean * static_cast<double>(end - begin));
+  return all_max(world, alone * share_of_pipeline(std::ssize(micro_batches_of(plan, step, mine)),
+                                                  mine.mine(), grid.shape().pp));
 }
 
 /// "blocks 0-3, 4-7".
@@ -233,9 +248,12 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
                      .model = model,
                      .ranks = planned.copies.group(),
                      .micro_batch_tokens = plan.train.micro_batch_tokens,
-                     .schedule = schedule_of(plan.train.parallel.schedule)});
+                     .schedule = schedule_of(plan.train.parallel.schedule),
+                     .activations = plan.train.parallel.activations});
   const DataParts parts = data_parts(plan.train.data_parts, at.dp, grid.dp);
-  Optimizer optimizer(machine.device, model.parameters, parts.mine());
+  Optimizer optimizer(
+      machine.device, model.parameters,
+      {.parts = parts.mine(), .copies = &planned.copies, .zero = plan.train.parallel.zero});
   std::optional<Parameters> best;
   if (plan.train.keep == KeepModel::best) {
     best.emplace(machine.device, model.parameters.specs(), MemoryUse::parameters,
@@ -245,7 +263,7 @@ MemoryCount planned_memory(const TrainingPlan& plan, const Device& like, int ran
        growing_parts(plan, *objective, parts, {.stage = at.pp, .stages = grid.pp})) {
     (void)accumulate(pipeline, *objective, part, 1.0, optimizer.gradients());
   }
-  (void)optimizer.reduce(planned.copies, plan.train.clip_norm);
+  (void)optimizer.reduce(plan.train.clip_norm);
   if (objective->facts().has_validation) {
     (void)objective->validate();
   }

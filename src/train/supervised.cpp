@@ -37,9 +37,10 @@ bool is_complete(TrainingRun& run, const TrainOptions& options) {
 }
 
 LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
-                    std::span<const std::int64_t> rows, double weight, Parameters& gradients) {
+                    std::span<const std::int64_t> rows, double weight, Parameters& gradients,
+                    const Pipeline::Complete& complete) {
   objective.begin(rows, weight);
-  pipeline.accumulate(objective, gradients);
+  pipeline.accumulate(objective, gradients, complete);
   return objective.sums();
 }
 
@@ -55,11 +56,14 @@ SupervisedTraining::SupervisedTraining(const Setup& s)
                  .model = s.model,
                  .ranks = s.grid.whole(),
                  .micro_batch_tokens = s.options.micro_batch_tokens,
-                 .schedule = schedule_of(s.options.parallel.schedule)}),
+                 .schedule = schedule_of(s.options.parallel.schedule),
+                 .activations = s.options.parallel.activations}),
       step_rows_(s.objective.facts().rows, s.options.batch, s.run.seed()),
       total_steps_(precis::total_steps(s.options, s.objective.facts().rows)),
       parts_(data_parts(s.options.data_parts, s.grid.dp().rank(), s.grid.dp().size())),
-      optimizer_(s.machine.device, s.model.parameters, parts_.mine()) {
+      optimizer_(
+          s.machine.device, s.model.parameters,
+          {.parts = parts_.mine(), .copies = &s.grid.dp(), .zero = s.options.parallel.zero}) {
   if (options_.keep == KeepModel::best) {
     best_.emplace(machine_.device, model_.parameters.specs(), MemoryUse::parameters,
                   model_.parameters.parallel());
@@ -137,12 +141,13 @@ void SupervisedTraining::step() {
   LossSums sums;
   {
     const auto timed = run_.phases().phase("gradient");
-    optimizer_.form_gradients([&](std::int64_t part, Parameters& gradients) {
-      const auto [begin, end] = parts_.rows_of(part, std::ssize(rows));
-      const auto mine = std::span(rows).subspan(static_cast<std::size_t>(begin),
-                                                static_cast<std::size_t>(end - begin));
-      sums.merge(accumulate(pipeline_, objective_, mine, weight, gradients));
-    });
+    optimizer_.form_gradients(
+        [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
+          const auto [begin, end] = parts_.rows_of(part, std::ssize(rows));
+          const auto mine = std::span(rows).subspan(static_cast<std::size_t>(begin),
+                                                    static_cast<std::size_t>(end - begin));
+          sums.merge(accumulate(pipeline_, objective_, mine, weight, gradients, complete));
+        });
   }
   double norm = 0;
   {
@@ -150,7 +155,7 @@ void SupervisedTraining::step() {
     sums = sum_over_ranks(sums);
     const WorkScope scope(grid_.whole().work(),
                           {.kind = WorkKind::optimizer, .name = "gradient norm"});
-    norm = optimizer_.reduce(grid_.dp(), options_.clip_norm);
+    norm = optimizer_.reduce(options_.clip_norm);
   }
   const double loss = sums.loss.value() / weight;
   run_.guard(

@@ -60,7 +60,8 @@ class SupervisedObjective : public Objective {
 
 /// Adds the gradient of (weighted sum of the losses of `rows`) / `weight` to `gradients`.
 LossSums accumulate(Pipeline& pipeline, SupervisedObjective& objective,
-                    std::span<const std::int64_t> rows, double weight, Parameters& gradients);
+                    std::span<const std::int64_t> rows, double weight, Parameters& gradients,
+                    const Pipeline::Complete& complete = {});
 
 /// The part of a checkpoint that holds the model in training.
 inline constexpr const char* trained_part = "model";

@@ -25,7 +25,7 @@ TEST(Mlp, InferenceKeepsNoInputOfGelu) {
     const ConstView x = workspace.upload(numbers).reshaped({5, 24});
     const auto run = [&](bool inference, Mlp::Saved& saved) {
       return device.to_host<float>(
-          mlp.forward({device, model.parameters, workspace, inference}, x, x, {}, saved));
+          mlp.forward({device, model.parameters, workspace, inference}, {}, x, x, {}, saved));
     };
     Mlp::Saved training;
     Mlp::Saved inference;

@@ -8,7 +8,6 @@
 #include "model/backends.hpp"
 #include "model/golden.hpp"
 #include "model/sequence_loss.hpp"
-#include "parallel/planned_ranks.hpp"
 #include "train/optimizer.hpp"
 
 namespace precis {
@@ -70,17 +69,15 @@ TEST_P(Parity, ThreeStepsOfAdamW) {
   TrainOptions options;
   options.weight_decay = of.json.at("weight_decay");
   options.clip_norm = of.json.at("clip_norm");
-  PlannedRanks ranks(0, 1);
   Optimizer optimizer(device, model.parameters);
   SequenceLoss objective(device, model);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {
     double loss = 0;
-    optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+    optimizer.form_gradients([&](std::int64_t, Parameters& gradients, const auto& /*complete*/) {
       loss = objective.accumulate(of.sequences(), gradients).loss;
     });
     EXPECT_NEAR(loss, of.losses[step], 1e-5) << "after " << step << " updates";
-    EXPECT_GT(optimizer.reduce(ranks, options.clip_norm), options.clip_norm)
-        << "clipping is not tried";
+    EXPECT_GT(optimizer.reduce(options.clip_norm), options.clip_norm) << "clipping is not tried";
     optimizer.apply(model.parameters, options, of.json.at("learning_rate"));
   }
 }

@@ -40,10 +40,12 @@ class StageOn : public testing::TestWithParam<const Backend*> {
   /// Forward and backward through these stages, one after another, for a gradient of the hidden
   /// states that differs from number to number: of all rows, or of some, which the result has.
   [[nodiscard]] Result run(const Model& model, const std::vector<LayerRange>& ranges, bool split,
-                           const std::vector<std::int32_t>& rows = {}) {
+                           const std::vector<std::int32_t>& rows = {},
+                           Recompute recompute = Recompute::none) {
     std::vector<Stage> stages;
     for (const LayerRange& range : ranges) {
-      stages.emplace_back(device, model.config, model.parameters, range);
+      stages.emplace_back(device, model.config, model.parameters, range, nullptr,
+                          Activations{.recompute = recompute});
     }
     Parameters gradients(device, model.parameters.specs());
     ConstView x;
@@ -136,6 +138,18 @@ TEST_P(StageOn, WhatIsReadOfSomeRowsHasTheBitsOfAll) {
       EXPECT_EQ(inferred, whole.hidden);
     }
     batch.read.reset();
+  }
+}
+
+TEST_P(StageOn, WhatIsComputedAgainHasTheSameBits) {
+  batch.read = some_rows;
+  for (const ModelConfig& config : configs()) {
+    const Model model = make_model(device, config, {}, 3);
+    const Result kept = run(model, {{0, 3}}, false, some_rows);
+    for (const Recompute recompute : {Recompute::block, Recompute::full}) {
+      EXPECT_EQ(run(model, {{0, 3}}, false, some_rows, recompute), kept);
+      EXPECT_EQ(run(model, {{0, 1}, {1, 3}}, true, some_rows, recompute), kept);
+    }
   }
 }
 

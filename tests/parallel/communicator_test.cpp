@@ -394,21 +394,6 @@ TEST_F(CommunicatorTest, MessagesOfAnotherLengthAreRefused) {
   }
 }
 
-TEST_F(CommunicatorTest, LargeViewsOfDifferentSizesAreRefusedByAllRanks) {
-  if (size == 1) {
-    GTEST_SKIP() << "needs another rank";
-  }
-  const std::int64_t mine = 100'000 + 4 * rank;
-  std::vector<float> values(static_cast<std::size_t>(mine));
-  const std::string sizes = fmt::format("views of different sizes, from 400000 to {} bytes",
-                                        4 * (100'000 + 4 * (size - 1)));
-  EXPECT_THAT(message_of([&] { all.all_reduce(queue, view_of(values), Reduction::sum); }),
-              AllOf(HasSubstr("All-reduce on 'world'"), HasSubstr(sizes)));
-  EXPECT_THAT(message_of([&] { all.broadcast(queue, view_of(values), 0); }),
-              AllOf(HasSubstr("Broadcast on 'world'"), HasSubstr(sizes)));
-  world.barrier();
-}
-
 TEST_F(CommunicatorTest, ErrorsCarryTheTextOfMpi) {
   std::vector<float> values(1);
   EXPECT_THAT(message_of([&] { all.send(queue, view_of(values), 0, -5); }),

@@ -73,9 +73,12 @@ TEST_P(GoldenGrid, AgreesWithPyTorch) {
     return;  // The case's pairs have prompts of their own, which no comparison has.
   }
   SftObjective objective(machine, model, grid.dp().group(), examples, {}, SftLoss::response, 40);
-  Pipeline pipeline(
-      {.device = device, .model = model, .ranks = grid.whole(), .micro_batch_tokens = 40});
-  Optimizer optimizer(device, model.parameters);
+  Pipeline pipeline({.device = device,
+                     .model = model,
+                     .ranks = grid.whole(),
+                     .micro_batch_tokens = 40,
+                     .activations = {.recompute = Recompute::block, .sequence_parallel = true}});
+  Optimizer optimizer(device, model.parameters, {.copies = &grid.dp(), .zero = true});
   TrainOptions options;
   options.weight_decay = of.json.at("weight_decay");
   options.clip_norm = of.json.at("clip_norm");
@@ -84,13 +87,13 @@ TEST_P(GoldenGrid, AgreesWithPyTorch) {
   const double weight = objective.weight(rows);
   for (std::size_t step = 0; step < of.losses.size(); ++step) {
     std::vector<ExactSum> sums(1);
-    optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+    optimizer.form_gradients([&](std::int64_t, Parameters& gradients, const auto& /*complete*/) {
       const LossSums mine = accumulate(pipeline, objective, rows, weight, gradients);
       sums[0] = model.parameters.parallel().place.speaks() ? mine.loss : ExactSum();
     });
     all_reduce(grid.whole(), sums);
     EXPECT_NEAR(sums[0].value() / weight, of.losses[step], 1e-4) << "after " << step << " updates";
-    EXPECT_GT(optimizer.reduce(grid.dp(), options.clip_norm), options.clip_norm);
+    EXPECT_GT(optimizer.reduce(options.clip_norm), options.clip_norm);
     optimizer.apply(model.parameters, options, of.json.at("learning_rate"));
   }
 }

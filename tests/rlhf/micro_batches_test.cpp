@@ -48,20 +48,20 @@ class MicroBatches : public testing::Test {
     Pipeline pipeline(
         {.device = device, .model = model, .ranks = world, .micro_batch_tokens = budget});
     Trained trained;
-    Optimizer optimizer(device, model.parameters);
+    Optimizer optimizer(device, model.parameters, {.copies = &data_parallel, .zero = true});
     std::vector<std::int64_t> rows(texts.size());
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
     const auto mine = rank_part(rows, world.rank(), world.size());
     for (int step = 0; step < steps; ++step) {
       LossSums sums;
-      optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
-        sums = accumulate(pipeline, objective, mine, objective.weight(rows), gradients);
+      optimizer.form_gradients([&](std::int64_t, Parameters& gradients, const auto& complete) {
+        sums = accumulate(pipeline, objective, mine, objective.weight(rows), gradients, complete);
       });
       std::array<ExactSum, 2> exact{sums.loss, sums.correct};
       all_reduce(world, exact);
       trained.reported.push_back(exact[0].value());
       trained.reported.push_back(exact[1].value());
-      trained.reported.push_back(optimizer.reduce(data_parallel, options.clip_norm));
+      trained.reported.push_back(optimizer.reduce(options.clip_norm));
       optimizer.apply(model.parameters, options, 1e-2);
     }
     keep(trained, model.parameters);

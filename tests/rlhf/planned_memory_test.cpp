@@ -71,9 +71,10 @@ class PlannedMemoryOf : public testing::Test {
     Pipeline pipeline({.device = device,
                        .model = plan.model,
                        .ranks = world,
-                       .micro_batch_tokens = plan.train.micro_batch_tokens});
+                       .micro_batch_tokens = plan.train.micro_batch_tokens,
+                       .activations = plan.train.parallel.activations});
     const DataParts parts = data_parts(plan.train.data_parts, 0, 1);
-    Optimizer optimizer(device, plan.model.parameters, parts.mine());
+    Optimizer optimizer(device, plan.model.parameters, {.parts = parts.mine()});
     std::optional<Parameters> best;
     if (plan.train.keep == KeepModel::best) {
       best.emplace(device, plan.model.parameters.specs());
@@ -81,12 +82,13 @@ class PlannedMemoryOf : public testing::Test {
     StepRows step_rows(objective->facts().rows, plan.train.batch, plan.seed);
     for (std::int64_t step = 0; step < plan.train.steps; ++step) {
       const auto rows = step_rows.of(step);
-      optimizer.form_gradients([&](std::int64_t part, Parameters& gradients) {
-        const auto [begin, end] = parts.rows_of(part, std::ssize(rows));
-        const std::vector<std::int64_t> mine(rows.begin() + begin, rows.begin() + end);
-        (void)accumulate(pipeline, *objective, mine, objective->weight(rows), gradients);
-      });
-      (void)optimizer.reduce(data_parallel, 1.0);
+      optimizer.form_gradients(
+          [&](std::int64_t part, Parameters& gradients, const auto& /*complete*/) {
+            const auto [begin, end] = parts.rows_of(part, std::ssize(rows));
+            const std::vector<std::int64_t> mine(rows.begin() + begin, rows.begin() + end);
+            (void)accumulate(pipeline, *objective, mine, objective->weight(rows), gradients);
+          });
+      (void)optimizer.reduce(1.0);
       optimizer.apply(plan.model.parameters, plan.train, 1e-3);
     }
     (void)objective->validate();

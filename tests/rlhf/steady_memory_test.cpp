@@ -44,20 +44,28 @@ class SteadyMemory : public testing::Test {
   }
   void expect_steady_steps(SupervisedObjective& objective, Model& model) {
     const std::vector<std::int64_t> rows{0, 1, 2, 3, 4, 5};
-    Pipeline pipeline({.device = device,
-                       .model = model,
-                       .ranks = world,
-                       .micro_batch_tokens = options.micro_batch_tokens});
-    Optimizer optimizer(device, model.parameters);
-    expect_steady([&] {
-      LossSums sums;
-      optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
-        sums = accumulate(pipeline, objective, rows, objective.weight(rows), gradients);
+    const std::pair<MakeSchedule, Recompute> cases[]{{one_forward_one_backward, Recompute::none},
+                                                     {gpipe, Recompute::full},
+                                                     {zero_bubble, Recompute::block}};
+    for (const auto& [schedule, recompute] : cases) {
+      Pipeline pipeline({.device = device,
+                         .model = model,
+                         .ranks = world,
+                         .micro_batch_tokens = options.micro_batch_tokens,
+                         .schedule = schedule,
+                         .activations = {.recompute = recompute}});
+      Optimizer optimizer(device, model.parameters);
+      expect_steady([&] {
+        LossSums sums;
+        optimizer.form_gradients(
+            [&](std::int64_t, Parameters& gradients, const auto& /*complete*/) {
+              sums = accumulate(pipeline, objective, rows, objective.weight(rows), gradients);
+            });
+        EXPECT_GT(sums.tokens, options.micro_batch_tokens);
+        EXPECT_GT(optimizer.reduce(options.clip_norm), 0);
+        optimizer.apply(model.parameters, options, 1e-3);
       });
-      EXPECT_GT(sums.tokens, options.micro_batch_tokens);
-      EXPECT_GT(optimizer.reduce(data_parallel, options.clip_norm), 0);
-      optimizer.apply(model.parameters, options, 1e-3);
-    });
+    }
   }
 };
 

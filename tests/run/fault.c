@@ -2,13 +2,14 @@
  * file system, a lack of memory or a network would.
  *   FAULT_RANK    the rank, as mpirun numbers it
  *   FAULT         what fails: open:NAME, write:NAME (files whose path has NAME in it), memory, or the
- *                 name of an MPI function
+ *                 name of an MPI function; stop:FUNCTION and kill:FUNCTION stop and kill the rank in it
  *   FAULT_AFTER   a file; nothing fails until it is there */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,20 @@ static int fails_on(const char* kind, const char* path) {
 static int fails(const char* what) {
   const char* rest = fault_of(what);
   return rest != NULL && *rest == '\0' && is_due();
+}
+
+/* Stops or kills this rank if the fault is that, in this function. */
+static void strike_in(const char* function) {
+  static const struct {
+    const char* kind;
+    int signal;
+  } kinds[] = {{"stop:", SIGSTOP}, {"kill:", SIGKILL}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
+    const char* where = fault_of(kinds[i].kind);
+    if (where != NULL && strcmp(where, function) == 0 && is_due()) {
+      raise(kinds[i].signal);
+    }
+  }
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -101,12 +116,12 @@ int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status
 }
 int MPI_Isend(const void* buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
               MPI_Request* request) {
+  strike_in("MPI_Isend");
   return fails("MPI_Isend") ? MPI_ERR_OTHER
                             : PMPI_Isend(buffer, count, type, to, tag, comm, request);
 }
-int MPI_Ibcast(void* buffer, int count, MPI_Datatype type, int root, MPI_Comm comm,
-               MPI_Request* request) {
-  return fails("MPI_Ibcast") ? MPI_ERR_OTHER : PMPI_Ibcast(buffer, count, type, root, comm, request);
+int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, MPI_Comm comm) {
+  return fails("MPI_Bcast") ? MPI_ERR_OTHER : PMPI_Bcast(buffer, count, type, root, comm);
 }
 int MPI_Iallreduce(const void* from, void* to, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm,
                    MPI_Request* request) {

@@ -36,7 +36,7 @@ const Fault faults[]{
     {"post", 1, "MPI_Isend", true, "MPI_Isend failed"},
     {"mailbox", 2, "MPI_Iprobe", true, "MPI_Iprobe failed"},
     {"agreement", 0, "MPI_Iallreduce", true, "MPI_Iallreduce failed"},
-    {"report", 2, "MPI_Ibcast", true, "MPI_Ibcast failed"},
+    {"report", 2, "MPI_Bcast", true, "MPI_Bcast failed"},
     {"checkpoint", 3, "write:step_000002", true, "step_000002.h5"},
     {"metrics", 0, "write:metrics.jsonl", true, "metrics.jsonl"},
     {"end", 3, "write:policy.h5", true, "policy.h5"},

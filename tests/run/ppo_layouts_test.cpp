@@ -82,17 +82,18 @@ TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
   };
   start_parts("parts_one", 1, {});
   start_parts("parts_two", 2, small_micro_batches);
-  start_parts("parts_four", 4, {});
+  start_parts("parts_four", 4, {"--parallel.zero", "false", "--parallel.recompute", "block"});
   start_parts("parts_dedicated", 4, {"--placement", "dedicated", "--learner.grid", "dp=2"});
   // The rollout has whole models; learner and reward role may share theirs.
   start_parts("parts_stages", 5,
               {"--placement", "dedicated", "--learner.grid", "pp=2", "--reward.grid", "pp=2"});
   start_parts("parts_shares", 6,
               {"--placement", "dedicated", "--learner.grid", "dp=2,tp=2",
-               "--train.micro_batch_tokens", "128"});
+               "--train.micro_batch_tokens", "128", "--parallel.sequence", "true"});
   start_parts("parts_all", 8,
               {"--placement", "dedicated", "--learner.grid", "pp=2,tp=2", "--reward.grid", "tp=2",
-               "--parallel.schedule", "zb"});
+               "--parallel.schedule", "zb", "--parallel.sequence", "true", "--parallel.recompute",
+               "full"});
   for (const char* name : {"parts_two", "parts_four", "parts_dedicated", "parts_stages",
                            "parts_shares", "parts_all"}) {
     SCOPED_TRACE(name);

@@ -9,7 +9,6 @@
 #include "model/backends.hpp"
 #include "model/model.hpp"
 #include "model/tiny.hpp"
-#include "parallel/planned_ranks.hpp"
 
 namespace precis {
 namespace {
@@ -19,11 +18,10 @@ class OptimizerTest : public testing::TestWithParam<const Backend*> {
   Device device{*GetParam()};
   Model model = make_model(device, tiny_config(), {}, 3);
   Optimizer optimizer{device, model.parameters};
-  PlannedRanks alone{0, 1};
 
   /// Every other gradient is zero.
   void set_gradient(const std::string& name, double value) {
-    optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+    optimizer.form_gradients([&](std::int64_t, Parameters& gradients, const auto& /*complete*/) {
       device.backend().fill(device.queue(), gradients.at(name), value);
     });
   }
@@ -37,8 +35,8 @@ TEST_P(OptimizerTest, DecaysMatricesOnly) {
   const std::string matrix = "blocks/000/mlp/up/weight";
   const std::string norm = "blocks/000/mlp_norm/weight";
   const auto before = values(matrix);
-  optimizer.form_gradients([](std::int64_t, Parameters&) {});
-  EXPECT_EQ(optimizer.reduce(alone, options.clip_norm), 0);
+  optimizer.form_gradients([](std::int64_t, Parameters&, const auto& /*complete*/) {});
+  EXPECT_EQ(optimizer.reduce(options.clip_norm), 0);
   optimizer.apply(model.parameters, options, 0.1);
   const auto after = values(matrix);
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -53,7 +51,7 @@ TEST_P(OptimizerTest, TheFirstUpdateIsTheRateAgainstTheGradientsSign) {
   const TrainOptions options{.clip_norm = 1};
   const std::string bias = "final_norm/bias";
   set_gradient(bias, -3);
-  EXPECT_NEAR(optimizer.reduce(alone, options.clip_norm), 3 * std::sqrt(24.0), 1e-5);
+  EXPECT_NEAR(optimizer.reduce(options.clip_norm), 3 * std::sqrt(24.0), 1e-5);
   optimizer.apply(model.parameters, options, 0.01);
   for (const float value : values(bias)) {
     EXPECT_NEAR(value, 0.01, 1e-8);
@@ -66,7 +64,7 @@ TEST_P(OptimizerTest, ClippingScalesTheGradient) {
   const std::string bias = "final_norm/bias";
   const TrainOptions options{.beta1 = 0, .beta2 = 0, .epsilon = 1, .clip_norm = 1};
   set_gradient(bias, 2);
-  (void)optimizer.reduce(alone, options.clip_norm);
+  (void)optimizer.reduce(options.clip_norm);
   optimizer.apply(model.parameters, options, 1);
   const double clipped = 2 / (2 * std::sqrt(24.0) + 1e-6);
   for (const float value : values(bias)) {
@@ -77,7 +75,7 @@ TEST_P(OptimizerTest, ClippingScalesTheGradient) {
 TEST_P(OptimizerTest, TheNormIsKnownBeforeAnythingChanges) {
   const std::string bias = "final_norm/bias";
   set_gradient(bias, std::numeric_limits<double>::quiet_NaN());
-  EXPECT_TRUE(std::isnan(optimizer.reduce(alone, 1)));
+  EXPECT_TRUE(std::isnan(optimizer.reduce(1)));
   EXPECT_EQ(optimizer.updates(), 0);
   for (const float value : values(bias)) {
     EXPECT_EQ(value, 0.0F);
@@ -85,11 +83,11 @@ TEST_P(OptimizerTest, TheNormIsKnownBeforeAnythingChanges) {
 }
 
 TEST_P(OptimizerTest, PartsAreAddedInATreeWithBothGradientsOfATiedEmbedding) {
-  Optimizer of_parts(device, model.parameters, 4);
+  Optimizer of_parts(device, model.parameters, {.parts = 4});
   const auto head = [](std::int64_t part) { return 1.0F / static_cast<float>(3 + part); };
   const auto rows = [](std::int64_t part) { return 1e5F / static_cast<float>(7 + part); };
   std::vector<std::int64_t> order;
-  of_parts.form_gradients([&](std::int64_t part, Parameters& gradients) {
+  of_parts.form_gradients([&](std::int64_t part, Parameters& gradients, const auto& /*complete*/) {
     order.push_back(part);
     const int token = gradients.find("embedding/token");
     const int embedded = gradients.find(embedded_rows_gradient);
@@ -102,7 +100,7 @@ TEST_P(OptimizerTest, PartsAreAddedInATreeWithBothGradientsOfATiedEmbedding) {
     }
   });
   EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3));
-  (void)of_parts.reduce(alone, 0);
+  (void)of_parts.reduce(0);
   const auto part = [&](std::int64_t i) { return head(i) + rows(i); };
   const float expected = (part(0) + part(1)) + (part(2) + part(3));
   EXPECT_THAT(device.to_host<float>(of_parts.gradients().at("embedding/token")),

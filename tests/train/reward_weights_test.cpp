@@ -39,7 +39,7 @@ class RewardWeights : public testing::Test {
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
     const double weight = objective.weight(rows);
     LossSums sums;
-    optimizer.form_gradients([&](std::int64_t, Parameters& gradients) {
+    optimizer.form_gradients([&](std::int64_t, Parameters& gradients, const auto& /*complete*/) {
       sums = accumulate(pipeline, objective, rows, weight, gradients);
     });
     EXPECT_DOUBLE_EQ(sums.weight, weight);
