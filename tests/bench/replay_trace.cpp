@@ -113,7 +113,9 @@ void report(const Step& step) {
   double all = 0;
   double begin = step[0].front().begin;
   double end = 0;
+  std::string by_stage;
   for (int stage = 0; stage < stages; ++stage) {
+    const double before = all;
     for (const TimedAction& timed : step[static_cast<std::size_t>(stage)]) {
       busy[{stage, {timed.action.kind, timed.action.micro_batch}}] = timed.busy;
       micro_batches = std::max(micro_batches, timed.action.micro_batch + 1);
@@ -121,6 +123,7 @@ void report(const Step& step) {
       begin = std::min(begin, timed.begin);
       end = std::max(end, timed.end);
     }
+    by_stage += fmt::format("{}{:.1f}", stage == 0 ? "" : ", ", (all - before) / 1e3);
   }
   std::vector<std::vector<Action>> schedules;
   for (int stage = 0; stage < stages; ++stage) {
@@ -138,15 +141,16 @@ void report(const Step& step) {
   const double theory = static_cast<double>(micro_batches + stages - 1) * a_micro_batch;
   fmt::print(
       "{} stages, {} micro-batches: replayed {:.1f} ms, theory {:.1f} ms, replayed/theory {:.3f}, "
-      "took {:.1f} ms, took/theory {:.3f}\n",
+      "took {:.1f} ms, took/theory {:.3f}; stages worked {} ms\n",
       stages, micro_batches, *replayed / 1e3, theory / 1e3, *replayed / theory, (end - begin) / 1e3,
-      (end - begin) / theory);
+      (end - begin) / theory, by_stage);
 }
 
 void replay(const char* path, std::size_t join) {
   std::ifstream file(path);
   require(file.good(), "{} cannot be opened.", path);
-  const auto trace = nlohmann::json::parse(file);
+  const auto whole = nlohmann::json::parse(file);
+  const auto& trace = whole.is_object() ? whole.at("traceEvents") : whole;
   int stages = 0;
   for (const auto& event : trace) {
     stages = std::max(stages, event["pid"].get<int>() + 1);
