@@ -22,15 +22,15 @@ enum class WorkKind : std::uint8_t {
   generation,  ///< sampled text: rollouts and shown samples
   /// Tensors between the ranks of an axis; data: also gradients over all ranks, weights and
   /// episodes that roles send to each other. A blocking operation counts from its begin to its end,
-  /// without the time until all ranks are there. A started one counts for as long as its start
-  /// takes; what `test` moves on between kernels is part of the work around it.
+  /// a collective without the time until all ranks are there. A started one counts for as long as
+  /// its start takes; what `test` moves on between kernels is part of the work around it.
   tensor_communication,
   pipeline_communication,
   data_communication,
   /// For other ranks: all operations of control (barriers, agreements, numbers and texts on a
   /// RankGroup, waiting for messages), the time until all ranks have come to a blocking collective,
   /// and `wait` of started operations, unless it is inside of a communication of several
-  /// (`sum_in_tree`, `sum_to_owners`): then it belongs to that.
+  /// (`sum_in_tree`, sums to owners and gathers from them): then it belongs to that.
   waiting,
   input,   ///< before the first step: start of MPI, groups of ranks, rows, models, checkpoints
   output,  ///< metrics, samples, episodes, checkpoints, final models, the trace

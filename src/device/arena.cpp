@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/error.hpp"
+
 namespace precis {
 
 Workspace& Arena::slot(int slot) { return numbered(slots_, slot); }
@@ -9,6 +11,7 @@ Workspace& Arena::slot(int slot) { return numbered(slots_, slot); }
 Workspace& Arena::deferred(int number) { return numbered(deferred_, number); }
 
 Workspace& Arena::numbered(std::vector<std::unique_ptr<Workspace>>& all, int number) {
+  require(number >= 0, "A workspace with the number {} was asked for.", number);
   while (all.size() <= static_cast<std::size_t>(number)) {
     all.push_back(std::make_unique<Workspace>(*device_));
   }

@@ -85,7 +85,7 @@ OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& devic
 }
 
 OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
-                               const std::vector<ParameterSpec>& specs) {
+                               const std::vector<ParameterSpec>& specs, double moments) {
   // It may be gradients that did not fit.
   std::vector<ParameterSpec> of_model = specs;
   std::erase_if(of_model,
@@ -102,9 +102,9 @@ OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
   };
   const double inference = pack_for(PackFor::forward);
   const Parameters gradients(counting, gradient_specs(of_model, {}), MemoryUse::gradients);
-  // Two moments are as large as the parameters.
-  const double training =
-      pack_for(PackFor::input_gradient) + 2.0 * static_cast<double>(parameters.flat().size_bytes());
+  // Each of the two moments is as large as the parameters, if it is whole.
+  const double training = pack_for(PackFor::input_gradient) +
+                          2.0 * moments * static_cast<double>(parameters.flat().size_bytes());
   const double count = static_cast<double>(parameters.flat().numel());
   const auto fitting = [&](double bytes) {
     return with_thousands(static_cast<std::int64_t>(

@@ -27,8 +27,10 @@ namespace precis {
 [[nodiscard]] OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& device,
                                                  const ModelConfig& config, std::int64_t sequences,
                                                  std::int64_t blocks_a_sequence);
-/// The error with how large a model of this kind the device could hold.
+/// The error with how large a model of this kind the device could hold; `moments`: the share of the
+/// optimizer's moments that it holds in training.
 [[nodiscard]] OutOfMemory with_fitting_model(const OutOfMemory& error, const Device& device,
-                                             const std::vector<ParameterSpec>& specs);
+                                             const std::vector<ParameterSpec>& specs,
+                                             double moments = 1.0);
 
 }  // namespace precis

@@ -45,8 +45,8 @@ class SpecList {
     add(name, axes, place_.tensor_rank);
   }
   /// A product whose results are divided among the ranks, or not at all.
-  void add_sequence_parallel(const std::string& name, const Part& out, std::int64_t in, bool bias,
-                             int replica = 0) {
+  void add_by_rows(const std::string& name, const Part& out, std::int64_t in, bool bias,
+                   int replica = 0) {
     add(name + "/weight", {out, Part(in)}, replica);
     if (bias) {
       add(name + "/bias", {out}, replica);
@@ -147,16 +147,16 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& c, const ModelPlac
   for (std::int64_t layer = place.layers.first; layer < last_layer; ++layer) {
     const std::string block = fmt::format("blocks/{:03}/", layer);
     specs.add_norm(block + "attention_norm", c);
-    specs.add_sequence_parallel(block + "attention/query", query, c.width, qkv_bias);
-    specs.add_sequence_parallel(block + "attention/key", kv, c.width, qkv_bias, share.kv_holder);
-    specs.add_sequence_parallel(block + "attention/value", kv, c.width, qkv_bias, share.kv_holder);
+    specs.add_by_rows(block + "attention/query", query, c.width, qkv_bias);
+    specs.add_by_rows(block + "attention/key", kv, c.width, qkv_bias, share.kv_holder);
+    specs.add_by_rows(block + "attention/value", kv, c.width, qkv_bias, share.kv_holder);
     specs.add_by_columns(block + "attention/output", c.width, query,
                          c.attention_bias == AttentionBias::all);
     specs.add_norm(block + "mlp_norm", c);
     if (c.activation == ActivationKind::gated_silu) {
-      specs.add_sequence_parallel(block + "mlp/gate", mlp, c.width, c.mlp_bias);
+      specs.add_by_rows(block + "mlp/gate", mlp, c.width, c.mlp_bias);
     }
-    specs.add_sequence_parallel(block + "mlp/up", mlp, c.width, c.mlp_bias);
+    specs.add_by_rows(block + "mlp/up", mlp, c.width, c.mlp_bias);
     specs.add_by_columns(block + "mlp/down", c.width, mlp, c.mlp_bias);
   }
   if (!place.is_last_stage()) {
@@ -164,9 +164,9 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& c, const ModelPlac
   }
   specs.add_norm("final_norm", c);
   if (c.kind != ModelKind::language) {
-    specs.add_sequence_parallel("head", Part(1), c.width, true, place.tensor_rank);
+    specs.add_by_rows("head", Part(1), c.width, true, place.tensor_rank);
   } else if (!c.tied) {
-    specs.add_sequence_parallel("head", vocabulary, c.width, false);
+    specs.add_by_rows("head", vocabulary, c.width, false);
   }
   return specs.take();
 }

@@ -47,9 +47,8 @@ inline constexpr const char* embedded_rows_gradient = "embedding/token, embedded
 
 /// Named tensors in one flat f32 buffer: a model's parameters, a moment of Adam, of all of them or
 /// of what this rank owns (`owned_specs`), or gradients, which may have one tensor more at the end
-/// (`gradient_specs`). As
-/// parameters they also keep packed copies of matrices and rounded ones of biases, made anew when
-/// the version says that the weights have changed.
+/// (`gradient_specs`). As parameters they also keep packed copies of matrices and rounded ones of
+/// biases, made anew when the version says that the weights have changed.
 class Parameters {
  public:
   /// Zeros; `specs` are of the place in `parallel`. Throws OutOfMemory.

@@ -58,6 +58,13 @@ int part_count(const char* operation, const std::string& name, ConstView whole, 
   return static_cast<int>(part.numel());
 }
 
+/// MPI takes the two forms of a collective for two operations.
+std::string arguments_of(bool started) { return started ? "started" : "blocking"; }
+std::string arguments_of(bool started, ConstView values, Reduction reduction) {
+  return fmt::format("{} {} {}", arguments_of(started), name_of(values.dtype()),
+                     static_cast<int>(reduction));
+}
+
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(RankGroup& group) : Communicator(group) {
@@ -81,8 +88,9 @@ void MpiCommunicator::require_host_memory(const Queue& queue) const {
       name(), memory.name());
 }
 
-Meeting MpiCommunicator::meeting(const char* operation, std::int64_t bytes) const {
-  return {comm_, fmt::format("{} on '{}'", operation, name()), bytes};
+Meeting MpiCommunicator::meeting(const char* operation, const std::string& arguments,
+                                 std::int64_t bytes) const {
+  return {comm_, fmt::format("{} on '{}'", operation, name()), arguments, bytes};
 }
 
 std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View values,
@@ -92,8 +100,9 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View v
   const MPI_Op op = mpi_op(reduction);
   if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        meeting("All-reduce", values.size_bytes()), work(),
-        [=, comm = comm_](ProgressRecord& record) {
+        meeting("All-reduce", arguments_of(form == Form::started, values, reduction),
+                values.size_bytes()),
+        work(), [=, comm = comm_](ProgressRecord& record) {
           for_each_chunk(values.numel(), [&](std::int64_t begin, int count) {
             check_mpi(MPI_Allreduce(MPI_IN_PLACE, element(values, begin), count, type, op, comm),
                       "MPI_Allreduce");
@@ -101,7 +110,8 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_reduce(Queue& queue, View v
           });
         });
   }
-  auto transfer = std::make_unique<ComparedTransfer>(meeting("All-reduce", values.size_bytes()));
+  auto transfer = std::make_unique<ComparedTransfer>(meeting(
+      "All-reduce", arguments_of(form == Form::started, values, reduction), values.size_bytes()));
   for_each_chunk(values.numel(), [&](std::int64_t begin, int count) {
     check_mpi(MPI_Iallreduce(MPI_IN_PLACE, element(values, begin), count, type, op, comm_,
                              transfer->add()),
@@ -123,14 +133,16 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_reduce_scatter(Queue& queue, Vi
   const MPI_Op op = mpi_op(reduction);
   if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        meeting("Reduce-scatter", values.size_bytes()), work(),
-        [=, comm = comm_](ProgressRecord& /*record*/) {
+        meeting("Reduce-scatter", arguments_of(form == Form::started, values, reduction),
+                values.size_bytes()),
+        work(), [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Reduce_scatter_block(values.bytes(), out.bytes(), count, type, op, comm),
                     "MPI_Reduce_scatter_block");
         });
   }
-  auto transfer =
-      std::make_unique<ComparedTransfer>(meeting("Reduce-scatter", values.size_bytes()));
+  auto transfer = std::make_unique<ComparedTransfer>(
+      meeting("Reduce-scatter", arguments_of(form == Form::started, values, reduction),
+              values.size_bytes()));
   check_mpi(MPI_Ireduce_scatter_block(values.bytes(), out.bytes(), count, type, op, comm_,
                                       transfer->add()),
             "MPI_Ireduce_scatter_block");
@@ -150,13 +162,14 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_all_gather(Queue& queue, View o
   const void* const from = in_place ? MPI_IN_PLACE : static_cast<const void*>(mine.bytes());
   if (form == Form::blocking) {
     return std::make_unique<MetTransfer>(
-        meeting("All-gather", out.size_bytes()), work(),
+        meeting("All-gather", arguments_of(form == Form::started), out.size_bytes()), work(),
         [=, comm = comm_](ProgressRecord& /*record*/) {
           check_mpi(MPI_Allgather(from, count, type, out.bytes(), count, type, comm),
                     "MPI_Allgather");
         });
   }
-  auto transfer = std::make_unique<ComparedTransfer>(meeting("All-gather", out.size_bytes()));
+  auto transfer = std::make_unique<ComparedTransfer>(
+      meeting("All-gather", arguments_of(form == Form::started), out.size_bytes()));
   check_mpi(MPI_Iallgather(from, count, type, out.bytes(), count, type, comm_, transfer->add()),
             "MPI_Iallgather");
   return transfer;
@@ -168,7 +181,9 @@ std::unique_ptr<Transfer> MpiCommunicator::begin_broadcast(Queue& queue, View va
   if (form == Form::blocking) {
     return met_broadcast(comm_, values, root, group());
   }
-  auto transfer = std::make_unique<ComparedTransfer>(meeting("Broadcast", values.size_bytes()));
+  auto transfer = std::make_unique<ComparedTransfer>(
+      meeting("Broadcast", fmt::format("{} from {}", arguments_of(form == Form::started), root),
+              values.size_bytes()));
   for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
     check_mpi(MPI_Ibcast(values.bytes() + begin, count, MPI_BYTE, root, comm_, transfer->add()),
               "MPI_Ibcast");

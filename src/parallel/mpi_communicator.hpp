@@ -28,7 +28,8 @@ class MpiCommunicator final : public Communicator {
                                        int tag) override;
   std::unique_ptr<Transfer> begin_receive(Queue& queue, View values, int source, int tag) override;
   void require_host_memory(const Queue& queue) const;
-  [[nodiscard]] Meeting meeting(const char* operation, std::int64_t bytes) const;
+  [[nodiscard]] Meeting meeting(const char* operation, const std::string& arguments,
+                                std::int64_t bytes) const;
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   Unwinding unwinding_;

@@ -60,13 +60,20 @@ void MpiTransfer::check_received(const MPI_Status& status) const {
           expected_[done_], count);
 }
 
-Meeting::Meeting(MPI_Comm comm, std::string operation, std::int64_t bytes)
+Meeting::Meeting(MPI_Comm comm, std::string operation, const std::string& arguments,
+                 std::int64_t bytes)
     : operation_(std::move(operation)) {
-  const auto number = static_cast<std::int64_t>(name_number(operation_) >> 1U);
+  const auto number = static_cast<std::int64_t>(name_number(operation_ + arguments) >> 1U);
   most_ = std::make_unique<std::array<std::int64_t, 4>>(std::array{bytes, -bytes, number, -number});
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, most_->data(), static_cast<int>(most_->size()),
                            MPI_INT64_T, MPI_MAX, comm, &request_),
             "MPI_Iallreduce");
+}
+
+Meeting::~Meeting() {
+  if (request_ != MPI_REQUEST_NULL) {
+    static_cast<void>(most_.release());
+  }
 }
 
 bool Meeting::test() {
@@ -76,7 +83,8 @@ bool Meeting::test() {
     return false;
   }
   const auto [bytes, less_bytes, number, less_number] = *most_;
-  require(number == -less_number, "{}: another rank is at another operation of the group.",
+  require(number == -less_number,
+          "{}: another rank is at another operation of the group, or gave other arguments.",
           operation_);
   require(bytes == -less_bytes, "{}: the ranks gave views of different sizes, from {} to {} bytes.",
           operation_, -less_bytes, bytes);
@@ -103,7 +111,8 @@ bool ComparedTransfer::test(ProgressRecord& progress) {
 
 std::unique_ptr<Transfer> met_broadcast(MPI_Comm comm, View values, int root, RankGroup& ranks) {
   return std::make_unique<MetTransfer>(
-      Meeting(comm, fmt::format("Broadcast on '{}'", ranks.name()), values.size_bytes()),
+      Meeting(comm, fmt::format("Broadcast on '{}'", ranks.name()), fmt::format("from {}", root),
+              values.size_bytes()),
       ranks.work(), [=](ProgressRecord& record) {
         for_each_chunk(values.size_bytes(), [&](std::int64_t begin, int count) {
           check_mpi(MPI_Bcast(values.bytes() + begin, count, MPI_BYTE, root, comm), "MPI_Bcast");

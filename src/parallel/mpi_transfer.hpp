@@ -55,11 +55,17 @@ class MpiTransfer final : public Transfer {
 };
 
 /// What all ranks of a collective must agree on: the operation, on which group ("All-reduce on
-/// 'world'"), and how many bytes each gives.
+/// 'world'"), with which arguments, and how many bytes each gives.
 class Meeting {
  public:
-  /// Begins to compare; `comm` is of these ranks.
-  Meeting(MPI_Comm comm, std::string operation, std::int64_t bytes);
+  /// Begins to compare; `comm` is of these ranks. `arguments`: what else is said of the operation.
+  Meeting(MPI_Comm comm, std::string operation, const std::string& arguments, std::int64_t bytes);
+  Meeting(Meeting&&) noexcept = default;
+  Meeting& operator=(Meeting&&) = delete;
+  Meeting(const Meeting&) = delete;
+  Meeting& operator=(const Meeting&) = delete;
+  /// One that has not come to its end leaves MPI the memory that it writes to.
+  ~Meeting();
 
   /// Whether all ranks are there. Throws Error on all of them if they do not agree.
   [[nodiscard]] bool test();

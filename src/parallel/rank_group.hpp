@@ -26,8 +26,8 @@ enum class Reduction { sum, max, min };
 /// MPI on host memory: owns one MPI_Comm, freed at destruction (before the MpiSession's end), which
 /// may wait for the other ranks; so not while an exception is on its way, whose message is first.
 /// All ranks of the group call its operations in the same order. Each returns when its local part
-/// is complete, is entered in the rank's progress record, by which the watchdog gives it its
-/// deadline, and throws Error with MPI's own message.
+/// is complete, a broadcast after all ranks have come, is entered in the rank's progress record, by
+/// which the watchdog gives it its deadline, and throws Error with MPI's own message.
 class RankGroup {
  public:
   /// Takes over `comm` and sets its error handler to MPI_ERRORS_RETURN.

@@ -54,7 +54,7 @@ Parameters Optimizer::moments(Device& device, const Parameters& layout) const {
             zero_ ? owned_specs(layout.specs(), copies_->rank(), copies_->size()) : layout.specs(),
             MemoryUse::optimizer_state, layout.parallel()};
   } catch (const OutOfMemory& error) {
-    throw with_fitting_model(error, device, layout.specs());
+    throw with_fitting_model(error, device, layout.specs(), zero_ ? 1.0 / copies_->size() : 1.0);
   }
 }
 

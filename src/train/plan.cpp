@@ -107,16 +107,21 @@ std::vector<RowList> growing_parts(const TrainingPlan& plan, const SupervisedObj
   StepRows step_rows(rows, plan.train.batch, plan.seed);
   const std::int64_t steps = std::min(total_steps(plan.train, rows), most_steps);
   std::vector<RowList> growing;
-  std::map<int, SlotSizes> sizes;
+  std::map<int, SlotSizes> in_slots;
+  std::map<int, SlotSizes> deferred;
   for (std::int64_t step = 0; step < steps; ++step) {
     for (RowList& part : parts_of(step_rows.of(step), parts)) {
       const auto micro_batches = micro_batches_of(plan, part);
-      const auto slots = assign_slots(schedule(place, std::ssize(micro_batches)));
+      const auto actions = schedule(place, std::ssize(micro_batches));
+      const auto slots = assign_slots(actions);
+      const auto later = assign_deferred(actions);
       bool grows = false;
       for (std::size_t m = 0; m < micro_batches.size(); ++m) {
-        grows |= sizes[slots[m]].add({.tokens = tokens_of(plan, micro_batches[m]),
-                                      .rows = micro_batches[m].size(),
-                                      .weight = objective.weight(micro_batches[m])});
+        const MicroBatchSize size{.tokens = tokens_of(plan, micro_batches[m]),
+                                  .rows = micro_batches[m].size(),
+                                  .weight = objective.weight(micro_batches[m])};
+        grows |= in_slots[slots[m]].add(size);
+        grows |= later[m] >= 0 && deferred[later[m]].add(size);
       }
       if (grows) {
         growing.push_back(std::move(part));

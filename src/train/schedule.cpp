@@ -26,6 +26,18 @@ std::optional<Passed> after(Passed passed, ActionKind kind) {
   return std::nullopt;
 }
 
+/// The lowest number that is not taken; it is now.
+int take_lowest(std::vector<bool>& taken) {
+  const auto vacant = std::ranges::find(taken, false);
+  const auto number = static_cast<int>(vacant - taken.begin());
+  if (vacant == taken.end()) {
+    taken.push_back(true);
+  } else {
+    *vacant = true;
+  }
+  return number;
+}
+
 /// Adds the forward passes before a stage's first backward pass; returns how many.
 std::int64_t first_forwards(StagePlace place, std::int64_t micro_batches,
                             std::vector<Action>& actions) {
@@ -95,13 +107,7 @@ std::vector<int> assign_slots(std::span<const Action> actions) {
         micro_batches, action.micro_batch);
     passed[m] = *now;
     if (action.kind == ActionKind::forward) {
-      const auto vacant = std::ranges::find(taken, false);
-      slots[m] = static_cast<int>(vacant - taken.begin());
-      if (vacant == taken.end()) {
-        taken.push_back(true);
-      } else {
-        *vacant = true;
-      }
+      slots[m] = take_lowest(taken);
     } else if (*now == Passed::whole) {
       taken[static_cast<std::size_t>(slots[m])] = false;
     }
@@ -111,6 +117,22 @@ std::vector<int> assign_slots(std::span<const Action> actions) {
             m);
   }
   return slots;
+}
+
+std::vector<int> assign_deferred(std::span<const Action> actions) {
+  std::vector<int> numbers(
+      static_cast<std::size_t>(std::ranges::count(actions, ActionKind::forward, &Action::kind)),
+      -1);
+  std::vector<bool> taken;
+  for (const Action& action : actions) {
+    int& number = numbers[static_cast<std::size_t>(action.micro_batch)];
+    if (action.kind == ActionKind::input_gradient) {
+      number = take_lowest(taken);
+    } else if (action.kind == ActionKind::weight_gradient) {
+      taken[static_cast<std::size_t>(number)] = false;
+    }
+  }
+  return numbers;
 }
 
 }  // namespace precis

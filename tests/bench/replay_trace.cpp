@@ -1,9 +1,10 @@
 // replay_trace TRACE [STEPS]: how well a pipeline's stages are kept busy, from the trace of a run
-// on a grid of stages only (dp = tp = 1) with the default schedule. The times of each step's
-// actions, without what they waited for messages, go through the dependency graph of the schedule,
-// as on a core for each stage; this time is put beside the bubble's formula, (micro-batches +
-// stages - 1) x mean time of a micro-batch on a stage, and beside what the step took. With STEPS so
-// many consecutive steps of one micro-batch each, which stages compute one after another and so
+// on a grid of stages only (dp = tp = 1) with the default schedule and exact.data_parts = 1. The
+// times of each step's actions, without what they waited for messages, go through the dependency
+// graph of the schedule, as on a core for each stage; this time is put beside the bubble's formula,
+// (micro-batches
+// + stages - 1) x mean time of a micro-batch on a stage, and beside what the step took. With STEPS
+// so many consecutive steps of one micro-batch each, which stages compute one after another and so
 // without taking time from each other, count as the micro-batches of one step.
 #include <fmt/format.h>
 
@@ -99,6 +100,7 @@ StageStep joined(const std::vector<StageStep>& steps, std::size_t first, std::si
   StageStep all;
   for (std::size_t i = 0; i < count; ++i) {
     for (TimedAction timed : steps[first + i]) {
+      require(timed.action.micro_batch == 0, "A step has more than one micro-batch.");
       timed.action.micro_batch = static_cast<std::int64_t>(i);
       all.push_back(timed);
     }

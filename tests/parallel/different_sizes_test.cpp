@@ -101,6 +101,35 @@ TEST_F(DifferentSizes, OfABroadcastAreRefusedByEveryRank) {
   }
 }
 
+TEST_F(DifferentSizes, OfStartedOperationsAreRefusedByEveryRank) {
+  // So short that MPI, which has begun already, cannot write beyond the views.
+  for (const bool reduce : {true, false}) {
+    std::vector<float> values(64);
+    const View mine = view_of(values).rows(0, world.rank() == 0 ? 12 : 24);
+    EXPECT_THAT(
+        said_by([&](Communicator& ranks) {
+          (reduce ? ranks.start_all_reduce(queue, mine, Reduction::sum)
+                  : ranks.start_broadcast(queue, mine, 0))
+              .wait();
+        }),
+        HasSubstr("on 'training.tp': the ranks gave views of different sizes, from 48 to 96 "
+                  "bytes."));
+  }
+}
+
+TEST_F(DifferentSizes, NorAreOtherArguments) {
+  std::vector<float> values(12);
+  EXPECT_THAT(said_by([&](Communicator& ranks) {
+                ranks.all_reduce(queue, view_of(values),
+                                 world.rank() == 0 ? Reduction::sum : Reduction::max);
+              }),
+              HasSubstr("or gave other arguments"));
+  EXPECT_THAT(said_by([&](Communicator& ranks) {
+                ranks.broadcast(queue, view_of(values), world.rank() == 0 ? 0 : 1);
+              }),
+              HasSubstr("or gave other arguments"));
+}
+
 TEST_F(DifferentSizes, NorAreDifferentOperationsTakenForOne) {
   for (const std::int64_t count : {12, 120'000}) {
     std::vector<float> values(static_cast<std::size_t>(count));

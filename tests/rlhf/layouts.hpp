@@ -1,12 +1,14 @@
 // A training on a grid of ranks, beside the same on one rank: for tests that compare the two.
 #pragma once
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
 #include <map>
+#include <memory>
 #include <numeric>
 
 #include "base/text.hpp"
@@ -150,8 +152,8 @@ class Layouts : public testing::Test {
     return place->second.get();
   }
 
-  [[nodiscard]] LayoutWork work_of(Loss loss, const Rows& rows, const Model& model, RankGroup& ranks,
-                             std::int64_t micro_batch_tokens) {
+  [[nodiscard]] LayoutWork work_of(Loss loss, const Rows& rows, const Model& model,
+                                   RankGroup& ranks, std::int64_t micro_batch_tokens) {
     LayoutWork work;
     const auto supervised = [&](auto objective) {
       auto* const kept = objective.get();
@@ -227,7 +229,8 @@ class Layouts : public testing::Test {
         loss == Loss::next_token || loss == Loss::policy ? ModelKind::language : ModelKind::reward;
     Model model = make_model(device, of_kind, {}, 3, ranks);
     const bool speaks = model.parameters.parallel().place.speaks();
-    const LayoutWork work = work_of(loss, rows, model, grid.dp().group(), layout.micro_batch_tokens);
+    const LayoutWork work =
+        work_of(loss, rows, model, grid.dp().group(), layout.micro_batch_tokens);
     Pipeline pipeline({.device = device,
                        .model = model,
                        .ranks = grid.whole(),

@@ -17,18 +17,18 @@ using testing::Not;
 
 const TrainingFixture& f() { return training_fixture(); }
 
-/// How many seconds a job is given beyond the watchdog's two: for its start and for the patience
+/// How many seconds a job is given, with the watchdog's five: for its start and for the patience
 /// that the watchdog has with mpirun.
-constexpr double most_seconds = 30;
+constexpr double most_seconds = 90;
 
-/// A run that nothing else ends, whose rank 1 meets the fault when it sends something after the
-/// first step: in a training that is of the axis along which the grid has two ranks.
+/// A run that nothing else ends, whose rank 1 meets the fault when it sends something once the
+/// steps have begun: in a training that is of the axis along which the grid has two ranks.
 Outcome run_with(const std::string& fault, const std::string& axis) {
   const std::string name = fault + "_" + axis;
   const Words run_words =
       f().sft(name,
               {"--grid", axis + "=2", "--train.steps", "100000", "--train.valid_every", "0",
-               "--watchdog_seconds", "2", "--log.level", "warning"},
+               "--watchdog_seconds", "5", "--log.level", "warning"},
               2);
   Words words{"/usr/bin/env", "FAULT_RANK=1", "FAULT=" + fault + ":MPI_Isend",
               "FAULT_AFTER=" + (f() / name / "metrics.jsonl").string()};
@@ -52,7 +52,7 @@ TEST_P(GridFaults, AStoppedRankIsNamedWithWhatTheOtherWaitsFor) {
       outcome.output,
       AllOf(ContainsRegex("precis: rank 0 \\(pid [0-9]+ on [^)]*\\) has waited [0-9.]+ s in "
                           "[^'\n]+ on 'training\\." +
-                          axis + "' \\(operation [0-9]+\\), longer than watchdog_seconds = 2"),
+                          axis + "' \\(operation [0-9]+\\), longer than watchdog_seconds = 5"),
             ContainsRegex("rank 1 \\(pid [^\n]* is stopped by a signal"),
             ContainsRegex("rank 1 \\(pid [^\n]* on 'training\\." + axis + "'")));
 }

@@ -90,10 +90,10 @@ TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
   start_parts("parts_shares", 6,
               {"--placement", "dedicated", "--learner.grid", "dp=2,tp=2",
                "--train.micro_batch_tokens", "128", "--parallel.sequence", "true"});
-  start_parts("parts_all", 8,
-              {"--placement", "dedicated", "--learner.grid", "pp=2,tp=2", "--reward.grid", "tp=2",
-               "--parallel.schedule", "zb", "--parallel.sequence", "true", "--parallel.recompute",
-               "full"});
+  start_parts(
+      "parts_all", 8,
+      {"--placement", "dedicated", "--learner.grid", "pp=2,tp=2", "--reward.grid", "tp=2",
+       "--parallel.schedule", "zb", "--parallel.sequence", "true", "--parallel.recompute", "full"});
   for (const char* name : {"parts_two", "parts_four", "parts_dedicated", "parts_stages",
                            "parts_shares", "parts_all"}) {
     SCOPED_TRACE(name);

@@ -39,7 +39,7 @@ struct Training {
   int in_flight = 1;  ///< micro-batches
 };
 
-/// What a middle stage holds with a micro-batch of so many rows in each slot, and after it.
+/// What the first stage holds with a micro-batch of so many rows in each slot, and after it.
 Held held_on(const Training& training) {
   Device device = counting_device(Device(cpu::backend));
   PlannedGrid planned(0, training.grid, "", 8);

@@ -64,6 +64,13 @@ TEST(Schedules, AreWholePassesOverAllMicroBatches) {
   });
 }
 
+TEST(Schedules, DeferOneMoreThanTheStagesBefore) {
+  const auto actions = zero_bubble({.stage = 1, .stages = 3}, 5);
+  EXPECT_THAT(assign_deferred(actions), ElementsAre(0, 1, 0, 1, 0));
+  EXPECT_THAT(assign_deferred(one_forward_one_backward({.stage = 1, .stages = 3}, 2)),
+              ElementsAre(-1, -1));
+}
+
 TEST(Schedules, HaveNoDeadlockWithOneMessageAhead) {
   for_each_pipeline([](const NamedSchedule& schedule, int stages, std::int64_t micro_batches) {
     const auto schedules = schedules_of_all_stages(schedule.make, stages, micro_batches);
