@@ -267,11 +267,11 @@ ConstView Stage::backward(const Parameters& parameters, Parameters& gradients, i
 }
 
 ConstView Stage::input_gradient(const Parameters& parameters, Parameters& gradients,
-                                int slot_number, ConstView dout) {
+                                int slot_number, ConstView dout, int deferred) {
   Slot& slot = slot_at(slot_number);
   with_fitting([&] {
     slot.gradients.assign(blocks_.size(), {});
-    slot.deferred = take_deferred();
+    slot.deferred = deferred;
     const LayerContext context = training(parameters, arena_->deferred(slot.deferred));
     context.workspace.reset();
     arena_->recomputed().reset();
@@ -301,19 +301,7 @@ void Stage::weight_gradient(const Parameters& parameters, Parameters& gradients,
     if (has_embedding()) {
       embedding_gradient(context, gradients, slot, slot.dinput);
     }
-    deferred_taken_[static_cast<std::size_t>(slot.deferred)] = false;
   });
-}
-
-int Stage::take_deferred() {
-  const auto vacant = std::ranges::find(deferred_taken_, false);
-  const auto number = static_cast<int>(vacant - deferred_taken_.begin());
-  if (vacant == deferred_taken_.end()) {
-    deferred_taken_.push_back(true);
-  } else {
-    *vacant = true;
-  }
-  return number;
 }
 
 ConstView Stage::run(const LayerContext& c, const DeviceBatch& batch, View x, KvCache* cache,

@@ -51,9 +51,9 @@ class Stage {
                      bool last = true);
   /// The same in two calls, between which there may be others: the first gives the input's gradient
   /// and adds those of the norms; the second adds the rest. What it needs, with activations that
-  /// were computed again, is held from the one to the other.
+  /// were computed again, is held from the one to the other in the arena's memory `deferred`.
   ConstView input_gradient(const Parameters& parameters, Parameters& gradients, int slot,
-                           ConstView dout);
+                           ConstView dout, int deferred = 0);
   void weight_gradient(const Parameters& parameters, Parameters& gradients, int slot,
                        bool last = true);
 
@@ -121,8 +121,6 @@ class Stage {
   /// What a block has saved, computed again into `kept` if it was not.
   void activations_again(const Parameters& parameters, Slot& slot, const std::vector<View>& inputs,
                          std::size_t layer, Workspace& kept) const;
-  /// The number of a workspace that no other micro-batch holds.
-  [[nodiscard]] int take_deferred();
   /// The gradient (P,C) of the residual stream after the last block.
   [[nodiscard]] View begin_backward(const LayerContext& context, Parameters& gradients,
                                     const Slot& slot, ConstView dout) const;
@@ -149,7 +147,6 @@ class Stage {
   std::vector<Block> blocks_;
   Norm final_norm_;
   std::vector<Slot> slots_;
-  std::vector<bool> deferred_taken_;  // by number
   BetweenBlocks between_blocks_;
   std::shared_ptr<Arena> arena_;
   Activations activations_;

@@ -39,6 +39,7 @@ class Pipeline::Step {
         actions_(setup_.schedule({.stage = place().stage, .stages = place().stages},
                                  std::ssize(micro_batches_))),
         slots_(assign_slots(actions_)),
+        deferred_(assign_deferred(actions_)),
         hidden_(micro_batches_.size()),
         sent_hidden_(micro_batches_.size()) {
     if (place().stages > 1 || complete) {
@@ -67,7 +68,8 @@ class Pipeline::Step {
           send_gradient(stage_.backward(parameters(), gradients_, slots_[m], dhidden(m), last));
           break;
         case ActionKind::input_gradient:
-          send_gradient(stage_.input_gradient(parameters(), gradients_, slots_[m], dhidden(m)));
+          send_gradient(
+              stage_.input_gradient(parameters(), gradients_, slots_[m], dhidden(m), deferred_[m]));
           break;
         case ActionKind::weight_gradient:
           stage_.weight_gradient(parameters(), gradients_, slots_[m], last);
@@ -131,7 +133,7 @@ class Pipeline::Step {
   const Complete& complete_;
   std::vector<MicroBatch> micro_batches_;
   std::vector<Action> actions_;
-  std::vector<int> slots_;
+  std::vector<int> slots_, deferred_;
   std::vector<ConstView> hidden_;
   std::vector<StartedOperation> sent_hidden_;  // by micro-batch
   StartedOperation sent_gradient_;             // the last one

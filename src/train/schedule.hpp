@@ -49,8 +49,8 @@ using MakeSchedule = std::vector<Action> (*)(StagePlace place, std::int64_t micr
 /// Error unless the actions are those of whole passes over micro-batches 0, 1, ..., each once, and
 /// none comes before what it needs.
 [[nodiscard]] std::vector<int> assign_slots(std::span<const Action> actions);
-/// The same for the memory between the two halves of a backward pass, as `Stage` takes it; -1 where
-/// it is one action. The actions are such that `assign_slots` takes them.
+/// The same for the memory between the two halves of a backward pass; -1 where it is one action.
+/// The actions are such that `assign_slots` takes them.
 [[nodiscard]] std::vector<int> assign_deferred(std::span<const Action> actions);
 
 }  // namespace precis
