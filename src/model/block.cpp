@@ -75,8 +75,7 @@ void Block::go_back(const LayerContext& c, const DeviceBatch& batch, Parameters&
   }
   if (!rows.positions.empty()) {
     c.kernels().fill(c.queue(), dx, 0.0);
-    c.kernels().scatter_add_rows(c.queue(), dx, stream,
-                                 rows.share.is_divided() ? rows.mine : rows.positions);
+    c.kernels().scatter_add_rows(c.queue(), dx, stream, rows.among_mine());
   }
   attention_norm.backward(c, batch.all.share, gradients, dx, dattention, saved.attention_norm);
 }

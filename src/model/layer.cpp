@@ -150,9 +150,10 @@ void Norm::backward(const LayerContext& c, const RowShare& share, Parameters& gr
 void Norm::receive_sums(const LayerContext& c, Parameters& gradients) const {
   Communicator& ranks = *c.tensor();
   const int last = ranks.size() - 1;
-  for (const View sum : sums_of(gradients)) {
-    // The last rank has the sum over the micro-batches so far.
-    if (ranks.rank() == last) {
+  if (ranks.rank() == last) {
+    // It has the sums over the micro-batches so far; rank 0 waits for all of them before it goes
+    // on.
+    for (const View sum : sums_of(gradients)) {
       ranks.send(c.queue(), sum, 0, sums_tag);
     }
   }

@@ -53,7 +53,7 @@ View spread(const LayerContext& c, View x, ConstView positions, std::int64_t row
 }
 
 ConstView wanted_rows(const LayerContext& c, const OutputRows& rows, ConstView x) {
-  return gather(c, x, rows.share.is_divided() ? rows.mine : rows.positions);
+  return gather(c, x, rows.among_mine());
 }
 
 void sum_over_ranks(const LayerContext& c, View values) {

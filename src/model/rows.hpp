@@ -36,6 +36,9 @@ struct OutputRows {
   ConstView positions = {};  ///< (P) i32, rising; empty: all
   RowShare share = {};       ///< of these
   ConstView mine = {};       ///< (p) i32, where they are divided: among the rows that this rank has
+
+  /// Where this rank's are among its rows of the batch; empty: all.
+  [[nodiscard]] ConstView among_mine() const { return share.is_divided() ? mine : positions; }
 };
 
 /// Rows `positions` (P) of x (N,C), taken from the workspace; x itself if there are no positions.

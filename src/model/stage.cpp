@@ -28,8 +28,6 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
     : device_(&device),
       config_(config),
       layers_(layers),
-      rank_(layout.parallel().place.tensor_rank),
-      ranks_(layout.parallel().place.tensor_ranks),
       arena_(shared_or_own(std::move(arena), device)),
       activations_(activations) {
   if (has_embedding()) {
@@ -48,27 +46,28 @@ Stage::Stage(Device& device, const ModelConfig& config, const Parameters& layout
   }
 }
 
-DeviceBatch Stage::upload_for_training(Workspace& workspace, const PackedBatch& batch) const {
-  DeviceBatch on_device = upload(workspace, batch);
-  if (activations_.sequence_parallel && ranks_ > 1) {
-    const RowShare all = divide_rows(batch.size(), ranks_);
-    on_device.all.share = all;
-    on_device.read.share = all;
-    if (batch.read) {
-      const auto place_of = [&](std::int64_t row) {
-        return std::ranges::lower_bound(*batch.read, row) - batch.read->begin();
-      };
-      std::ranges::transform(all.bounds, on_device.read.share.bounds.begin(), place_of);
-      const std::int64_t first = all.bounds[static_cast<std::size_t>(rank_)];
-      std::vector<std::int32_t> mine(
-          batch.read->begin() + place_of(first),
-          batch.read->begin() + place_of(all.bounds[static_cast<std::size_t>(rank_) + 1]));
-      for (std::int32_t& row : mine) {
-        row -= static_cast<std::int32_t>(first);
-      }
-      on_device.read.mine = workspace.upload(mine);
-    }
+DeviceBatch Stage::upload_for_training(const LayerContext& c, const PackedBatch& batch) const {
+  DeviceBatch on_device = upload(c.workspace, batch);
+  if (!activations_.sequence_parallel || c.tensor() == nullptr) {
+    return on_device;
   }
+  const RowShare all = divide_rows(batch.size(), c.tensor()->size());
+  on_device.all.share = all;
+  on_device.read.share = all;
+  if (!batch.read) {
+    return on_device;
+  }
+  RowShare& read = on_device.read.share;
+  std::ranges::transform(all.bounds, read.bounds.begin(), [&](std::int64_t row) {
+    return std::ranges::lower_bound(*batch.read, row) - batch.read->begin();
+  });
+  const auto me = static_cast<std::size_t>(c.tensor_rank());
+  std::vector<std::int32_t> mine(batch.read->begin() + read.bounds[me],
+                                 batch.read->begin() + read.bounds[me + 1]);
+  for (std::int32_t& row : mine) {
+    row -= static_cast<std::int32_t>(all.bounds[me]);
+  }
+  on_device.read.mine = c.workspace.upload(mine);
   return on_device;
 }
 
@@ -131,7 +130,7 @@ ConstView Stage::forward(const Parameters& parameters, const PackedBatch& batch,
     arena_->gathered().reset();
     slot.blocks.assign(blocks_.size(), {});
     slot.inputs.clear();
-    slot.batch = upload_for_training(context.workspace, batch);
+    slot.batch = upload_for_training(context, batch);
     const View first = begin(context, slot.batch, receive);
     if (activations_.recompute == Recompute::none) {
       x = first;

@@ -108,7 +108,7 @@ class Stage {
   /// The rows at which a block's output is wanted.
   [[nodiscard]] const OutputRows& rows_after(std::size_t layer, const DeviceBatch& batch) const;
   /// The batch on the device; in training its rows may be divided among ranks.
-  [[nodiscard]] DeviceBatch upload_for_training(Workspace& workspace,
+  [[nodiscard]] DeviceBatch upload_for_training(const LayerContext& context,
                                                 const PackedBatch& batch) const;
   /// The blocks before `end` on the residual stream x (N,C): keeps in `kept` the input of each, or
   /// (not `all`) of the first one, and nothing else. Returns the stream after them.
@@ -140,7 +140,6 @@ class Stage {
   Device* device_;
   ModelConfig config_;
   LayerRange layers_;
-  int rank_, ranks_;  ///< of those that share the stage
   int token_embedding_ = -1;
   std::int64_t first_token_ = 0;  ///< Of the rows of the token embedding.
   int position_embedding_ = -1;

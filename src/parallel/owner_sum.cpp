@@ -191,12 +191,16 @@ std::vector<StartedOperation> start_gather_from_owners(Queue& queue, Communicato
   return operations;
 }
 
-void gather_from_owners(Queue& queue, Communicator& ranks, View values,
-                        std::span<const std::int64_t> bounds) {
+void wait_for_gather(Communicator& ranks, std::vector<StartedOperation>& operations) {
   const WorkScope gather(
       ranks.work(), {.kind = ranks.kind(), .name = "gather from owners", .group = ranks.name()});
-  auto operations = start_gather_from_owners(queue, ranks, values, bounds);
   wait_for(operations);
+}
+
+void gather_from_owners(Queue& queue, Communicator& ranks, View values,
+                        std::span<const std::int64_t> bounds) {
+  auto operations = start_gather_from_owners(queue, ranks, values, bounds);
+  wait_for_gather(ranks, operations);
 }
 
 }  // namespace precis

@@ -60,9 +60,10 @@ void sum_to_owners(Device& device, Communicator& ranks, View values,
                    std::span<const std::int64_t> bounds, Workspace& workspace);
 
 /// Each rank's elements [bounds[r], bounds[r + 1]) of `values` are given to all others: started,
-/// for the caller to wait for, or at once.
+/// for `wait_for_gather`, or at once.
 [[nodiscard]] std::vector<StartedOperation> start_gather_from_owners(
     Queue& queue, Communicator& ranks, View values, std::span<const std::int64_t> bounds);
+void wait_for_gather(Communicator& ranks, std::vector<StartedOperation>& operations);
 void gather_from_owners(Queue& queue, Communicator& ranks, View values,
                         std::span<const std::int64_t> bounds);
 

@@ -198,20 +198,10 @@ void Optimizer::apply(Parameters& parameters, const TrainOptions& o, double rate
       }
     }
   }
-  wait_for_owners(gathers);
+  if (zero_) {
+    wait_for_gather(*copies_, gathers);
+  }
   parameters.changed();
-}
-
-void Optimizer::wait_for_owners(std::vector<StartedOperation>& gathers) const {
-  if (gathers.empty()) {
-    return;
-  }
-  const WorkScope scope(
-      copies_->work(),
-      {.kind = copies_->kind(), .name = "gather from owners", .group = copies_->name()});
-  for (StartedOperation& gather : gathers) {
-    gather.wait();
-  }
 }
 
 void Optimizer::write(ShardWriter& file, std::string_view part, const ModelConfig& config) const {

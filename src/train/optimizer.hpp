@@ -70,7 +70,6 @@ class Optimizer {
   /// All tensors from `first` on are complete in the last part: adds it to the others, and starts
   /// the sums over the ranks.
   void complete(int first);
-  void wait_for_owners(std::vector<StartedOperation>& gathers) const;
   /// Adds to the gradients what has a tensor of its own until the end of a part: on the stages that
   /// share the embedding, each gives the other its sum.
   void join(Parameters& gradients);

@@ -76,13 +76,7 @@ TEST(ModelConfig, KnowsItsEndTokens) {
 }
 
 TEST(ModelConfig, CountsTheParametersOfGpt2) {
-  ModelConfig config;
-  config.layers = 12;
-  config.width = 768;
-  config.heads = 12;
-  config.vocabulary = 50257;
-  complete(config);
-  EXPECT_EQ(parameter_count(config), 124'439'808);
+  EXPECT_EQ(parameter_count(gpt2_config()), 124'439'808);
 }
 
 }  // namespace

@@ -10,16 +10,6 @@
 namespace precis {
 namespace {
 
-ModelConfig gpt2_small() {
-  ModelConfig config;
-  config.layers = 12;
-  config.width = 768;
-  config.heads = 12;
-  config.vocabulary = 50257;
-  complete(config);
-  return config;
-}
-
 std::int64_t numbers_of(const std::vector<ParameterSpec>& specs) {
   std::int64_t count = 0;
   for (const ParameterSpec& spec : specs) {
@@ -30,7 +20,7 @@ std::int64_t numbers_of(const std::vector<ParameterSpec>& specs) {
 
 TEST(OwnedRows, CoverEachTensorOnceInOrder) {
   for (const int ranks : {1, 2, 3, 4, 7, 16}) {
-    for (const ModelConfig& config : {gpt2_small(), tiny_config()}) {
+    for (const ModelConfig& config : {gpt2_config(), tiny_config()}) {
       const auto specs = parameter_specs(config, {.tensor_rank = 1, .tensor_ranks = 2});
       std::map<std::string, std::int64_t> next;  // row
       for (int rank = 0; rank < ranks; ++rank) {
@@ -54,7 +44,7 @@ TEST(OwnedRows, CoverEachTensorOnceInOrder) {
 }
 
 TEST(OwnedRows, AreEven) {
-  const auto specs = parameter_specs(gpt2_small());
+  const auto specs = parameter_specs(gpt2_config());
   for (const int ranks : {2, 3, 4, 8}) {
     for (int rank = 0; rank < ranks; ++rank) {
       const double share = static_cast<double>(numbers_of(owned_specs(specs, rank, ranks))) *
@@ -65,7 +55,7 @@ TEST(OwnedRows, AreEven) {
 }
 
 TEST(OwnedRows, ComeInBucketsThatEndWhereTheNextBegins) {
-  const auto specs = parameter_specs(gpt2_small());
+  const auto specs = parameter_specs(gpt2_config());
   const auto offsets = flat_offsets(specs);
   const auto buckets = buckets_of(specs, 4);
   EXPECT_GE(buckets.size(), 10U);

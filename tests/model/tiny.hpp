@@ -26,6 +26,17 @@ template <class Change>
   return tiny_config([](ModelConfig&) {});
 }
 
+/// GPT-2 124M.
+[[nodiscard]] inline ModelConfig gpt2_config() {
+  ModelConfig config;
+  config.layers = 12;
+  config.width = 768;
+  config.heads = 12;
+  config.vocabulary = 50257;
+  complete(config);
+  return config;
+}
+
 /// Texts of lengths within and beyond attention's blocks.
 [[nodiscard]] inline std::vector<Text> ragged_texts(std::size_t count, std::uint32_t vocabulary) {
   std::vector<Text> texts;

@@ -18,6 +18,7 @@
 #include "parallel/exact_sum.hpp"
 #include "parallel/mpi_test.hpp"
 #include "rlhf/box_of.hpp"
+#include "rlhf/drawn_experience.hpp"
 #include "rlhf/ppo_objectives.hpp"
 #include "train/data_parts.hpp"
 #include "train/optimizer.hpp"
@@ -105,21 +106,7 @@ inline Rows make_rows(std::size_t count, std::uint32_t vocabulary) {
                           .query = text.prompt,
                           .responses = {text.response, {1, 2, 60}},
                           .weight = rows.pairs.size() % 3 == 0 ? 0.3 : 1.0});
-    RandomStream draws(8, Purpose::testing, rows.experience.size());
-    Experience& experience = rows.experience.emplace_back();
-    experience.episode.query = text.prompt;
-    experience.episode.response = text.response;
-    const auto draw = [&](double low, double high) {
-      std::vector<float> out(text.response.size());
-      for (float& value : out) {
-        value = static_cast<float>(low + (high - low) * draws.uniform());
-      }
-      return out;
-    };
-    experience.logprobs = draw(-4.3, -3.9);
-    experience.values = draw(-1, 1);
-    experience.advantages = draw(-1, 1);
-    experience.returns = draw(-1, 1);
+    rows.experience.push_back(drawn_experience(text, rows.experience.size()));
   }
   return rows;
 }

@@ -11,6 +11,7 @@
 #include "parallel/exact_sum.hpp"
 #include "parallel/mpi_communicator.hpp"
 #include "parallel/mpi_test.hpp"
+#include "rlhf/drawn_experience.hpp"
 #include "rlhf/learner.hpp"
 #include "train/reward_model.hpp"
 #include "train/sft.hpp"
@@ -125,21 +126,7 @@ TEST_F(MicroBatches, OfReward) {
 TEST_F(MicroBatches, OfPpo) {
   std::vector<Experience> batch;
   for (const Text& text : texts) {
-    RandomStream draws(8, Purpose::testing, batch.size());
-    Experience& experience = batch.emplace_back();
-    experience.episode.query = text.prompt;
-    experience.episode.response = text.response;
-    const auto draw = [&](double low, double high) {
-      std::vector<float> out(text.response.size());
-      for (float& value : out) {
-        value = static_cast<float>(low + (high - low) * draws.uniform());
-      }
-      return out;
-    };
-    experience.logprobs = draw(-4.3, -3.9);
-    experience.values = draw(-1, 1);
-    experience.advantages = draw(-1, 1);
-    experience.returns = draw(-1, 1);
+    batch.push_back(drawn_experience(text, batch.size()));
   }
   PpoOptions ppo;
   ppo.epochs = steps;
