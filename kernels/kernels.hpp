@@ -245,6 +245,13 @@ struct SamplingRule {
 /// the vocabulary, joined. episodes (B) i64, positions (B).
 using Sample = void(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
                     ConstView positions, const SamplingRule& rule, SumParts parts);
+/// A share of Sample, without its filters: candidates (B,2) f64 = the largest logit/temperature + g
+/// of logits (B,V), tokens first .. first+V of the whole vocabulary, and the lowest token that has
+/// it; minus infinity and `first` where no token may be sampled or none is above minus infinity.
+using SamplePart = void(Queue&, View candidates, ConstView logits, std::int64_t first,
+                        ConstView episodes, ConstView positions, const SamplingRule& rule);
+/// tokens (B) = Sample's, from candidates (shares,B,2) in the order of the vocabulary.
+using SampleJoin = void(Queue&, View tokens, ConstView candidates);
 
 // ----------------------------------------------------------------------------------------------
 // reductions
@@ -353,6 +360,8 @@ using PreferenceLoss = void(Queue&, View drewards, View sums, ConstView rewards,
   KERNEL(KlParts, kl_parts)                            \
   KERNEL(KlJoin, kl_join)                              \
   KERNEL(Sample, sample)                               \
+  KERNEL(SamplePart, sample_part)                      \
+  KERNEL(SampleJoin, sample_join)                      \
   KERNEL(Sum, sum)                                     \
   KERNEL(SumOfSquares, sum_of_squares)                 \
   KERNEL(ClipScale, clip_scale)                        \

@@ -20,6 +20,16 @@ void token_number(const KernelCall& call, std::int64_t first) {
   require(first >= 0, "Kernel {}: the first token is {}; expected at least 0.", call.kernel, first);
 }
 
+void sampled_rows(const KernelCall& call, ConstView logits, ConstView episodes, ConstView positions,
+                  const SamplingRule& rule) {
+  rows_of_logits(call, logits);
+  const std::int64_t rows = logits.extent(0);
+  call.tensor("episodes", episodes, DType::i64, {rows});
+  call.list("positions", positions, rows);
+  require(rule.temperature >= 0.0, "Kernel {}: the temperature is {}; it must be at least 0.",
+          call.kernel, rule.temperature);
+}
+
 void some_partials(const KernelCall& call, ConstView partials, int axes) {
   call.rank("partials", partials, axes);
   require(partials.extent(0) > 0, "Kernel {}: there are no parts to join; expected at least one.",
@@ -82,15 +92,30 @@ void kl_join(const KernelCall& call, View kl, ConstView partials) {
 
 void sample(const KernelCall& call, View tokens, View logprob, ConstView logits, ConstView episodes,
             ConstView positions, const SamplingRule& rule, SumParts parts) {
-  rows_of_logits(call, logits);
+  sampled_rows(call, logits, episodes, positions, rule);
   call.parts("parts", parts, logits.extent(1));
-  const std::int64_t rows = logits.extent(0);
+  call.list("tokens", tokens, logits.extent(0));
+  call.tensor("logprob", logprob, DType::f32, {logits.extent(0)});
+}
+
+void sample_part(const KernelCall& call, View candidates, ConstView logits, std::int64_t first,
+                 ConstView episodes, ConstView positions, const SamplingRule& rule) {
+  sampled_rows(call, logits, episodes, positions, rule);
+  call.tensor("candidates", candidates, DType::f64, {logits.extent(0), 2});
+  token_number(call, first);
+  require(rule.top_k == 0 && rule.top_p == 1.0,
+          "Kernel {}: top_k is {} and top_p {}; filters need whole rows of logits.", call.kernel,
+          rule.top_k, rule.top_p);
+}
+
+void sample_join(const KernelCall& call, View tokens, ConstView candidates) {
+  call.rank("candidates", candidates, 3);
+  require(candidates.extent(0) > 0,
+          "Kernel {}: there are no candidates to choose from; expected one of a share at least.",
+          call.kernel);
+  const std::int64_t rows = candidates.extent(1);
+  call.tensor("candidates", candidates, DType::f64, {candidates.extent(0), rows, 2});
   call.list("tokens", tokens, rows);
-  call.tensor("logprob", logprob, DType::f32, {rows});
-  call.tensor("episodes", episodes, DType::i64, {rows});
-  call.list("positions", positions, rows);
-  require(rule.temperature >= 0.0, "Kernel {}: the temperature is {}; it must be at least 0.",
-          call.kernel, rule.temperature);
 }
 
 }  // namespace precis::checks

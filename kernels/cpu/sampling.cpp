@@ -96,7 +96,8 @@ HWY_INLINE void noisy_scores(float* scores, const float* logits, const std::uint
   });
 }
 
-/// The best place seen so far; places are offered in rising order, so that ties go to the lower.
+/// The best place seen so far, and its score; places are offered in rising order, so that ties go
+/// to the lower.
 class ArgMax {
  public:
   HWY_INLINE void offer(const float* scores, std::int64_t n, std::int64_t first) {
@@ -108,25 +109,34 @@ class ArgMax {
   }
   /// 0 where every score is minus infinity or not a number: such a row's log-prob tells.
   [[nodiscard]] std::int64_t place() const { return place_; }
+  [[nodiscard]] float score() const { return score_; }
 
  private:
   float score_ = -std::numeric_limits<float>::infinity();
   std::int64_t place_ = 0;
 };
 
-HWY_INLINE std::int64_t draw_from_all(const float* logits, std::int64_t vocabulary,
-                                      std::uint64_t episode, std::uint32_t position,
-                                      const SamplingRule& rule) {
+/// From `count` logits, those from token `first` on; places count from 0.
+HWY_INLINE ArgMax draw_from_all(const float* logits, std::int64_t count, std::int64_t first,
+                                std::uint64_t episode, std::uint32_t position,
+                                const SamplingRule& rule) {
   HWY_ALIGN std::uint32_t words[chunk];
   HWY_ALIGN float scores[chunk];
   ArgMax best;
-  for (std::int64_t begin = 0; begin < vocabulary; begin += chunk) {
-    const std::int64_t count = std::min(chunk, vocabulary - begin);
-    random_words(words, rule.seed, episode, position, static_cast<std::uint32_t>(begin / 4));
-    noisy_scores(scores, logits + begin, words, count, static_cast<float>(rule.temperature));
-    best.offer(scores, count, begin);
+  std::int64_t size = 0;
+  for (std::int64_t begin = 0; begin < count; begin += size) {
+    // Only the first chunk may begin within a block of four words.
+    const std::int64_t token = first + begin;
+    const std::int64_t skipped = token % 4;
+    size = std::min(chunk - skipped, count - begin);
+    random_words(words, rule.seed, episode, position, static_cast<std::uint32_t>(token / 4));
+    if (skipped > 0) {
+      std::copy(words + skipped, words + chunk, words);
+    }
+    noisy_scores(scores, logits + begin, words, size, static_cast<float>(rule.temperature));
+    best.offer(scores, size, begin);
   }
-  return best.place();
+  return best;
 }
 
 HWY_INLINE std::int64_t draw_from_kept(const float* logits, const std::vector<std::int32_t>& kept,
@@ -172,10 +182,27 @@ void sample_row(std::int32_t* token, float* logprob, const float* logits, std::i
                 rule.top_p);
     choice = draw_from_kept(logits, scratch.kept, episode, position, rule);
   } else {
-    choice = draw_from_all(logits, among, episode, position, rule);
+    choice = draw_from_all(logits, among, 0, episode, position, rule).place();
   }
   *token = static_cast<std::int32_t>(choice);
   *logprob = row_logprob(static_cast<double>(logits[choice] / temperature), statistics);
+}
+
+void sample_part_of_row(double* candidate, const float* logits, std::int64_t vocabulary,
+                        std::int64_t first, std::uint64_t episode, std::uint32_t position,
+                        const SamplingRule& rule) {
+  const std::int64_t among =
+      rule.sampled_vocabulary > 0
+          ? std::clamp(rule.sampled_vocabulary - first, std::int64_t{0}, vocabulary)
+          : vocabulary;
+  ArgMax best;
+  if (rule.temperature == 0.0) {
+    best.offer(logits, among, 0);
+  } else {
+    best = draw_from_all(logits, among, first, episode, position, rule);
+  }
+  candidate[0] = static_cast<double>(best.score());
+  candidate[1] = static_cast<double>(first + best.place());
 }
 
 }  // namespace precis::cpu::HWY_NAMESPACE
@@ -185,6 +212,7 @@ HWY_AFTER_NAMESPACE();
 namespace precis::cpu {
 
 HWY_EXPORT(sample_row);
+HWY_EXPORT(sample_part_of_row);
 
 void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episodes,
             ConstView positions, const SamplingRule& rule, SumParts parts) {
@@ -207,6 +235,31 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
         static_cast<std::uint64_t>(episodes.data<std::int64_t>()[b]),
         static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule, parts,
         scratch[static_cast<std::size_t>(omp_get_thread_num())]);
+  }
+}
+
+void sample_part(Queue&, View candidates, ConstView logits, std::int64_t first, ConstView episodes,
+                 ConstView positions, const SamplingRule& rule) {
+  const std::int64_t rows = logits.extent(0);
+  const std::int64_t vocabulary = logits.extent(1);
+  const auto row = &HWY_DYNAMIC_DISPATCH(sample_part_of_row);
+#pragma omp parallel for schedule(static) if (rows > 1)
+  for (std::int64_t b = 0; b < rows; ++b) {
+    row(candidates.data<double>() + 2 * b, logits.data<float>() + b * vocabulary, vocabulary, first,
+        static_cast<std::uint64_t>(episodes.data<std::int64_t>()[b]),
+        static_cast<std::uint32_t>(positions.data<std::int32_t>()[b]), rule);
+  }
+}
+
+void sample_join(Queue&, View tokens, ConstView candidates) {
+  const std::int64_t rows = candidates.extent(1);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    const double* best = candidates.data<double>() + 2 * b;
+    for (std::int64_t share = 1; share < candidates.extent(0); ++share) {
+      const double* const other = candidates.data<double>() + 2 * (share * rows + b);
+      best = other[0] > best[0] ? other : best;
+    }
+    tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(best[1]);
   }
 }
 

@@ -76,4 +76,45 @@ void sample(Queue&, View tokens, View logprob, ConstView logits, ConstView episo
   }
 }
 
+void sample_part(Queue&, View candidates, ConstView logits, std::int64_t first, ConstView episodes,
+                 ConstView positions, const SamplingRule& rule) {
+  const std::int64_t vocabulary = logits.extent(1);
+  const bool is_greedy = rule.temperature == 0.0;
+  for (std::int64_t b = 0; b < logits.extent(0); ++b) {
+    const std::vector<double> z = tempered(logits.data<float>() + b * vocabulary, vocabulary,
+                                           is_greedy ? 1.0 : rule.temperature);
+    double best = -std::numeric_limits<double>::infinity();
+    std::int64_t choice = first;
+    for (std::int64_t v = 0; v < vocabulary; ++v) {
+      const std::int64_t token = first + v;
+      if (rule.sampled_vocabulary > 0 && token >= rule.sampled_vocabulary) {
+        break;
+      }
+      const double noise =
+          is_greedy ? 0.0
+                    : gumbel(rule, episodes.data<std::int64_t>()[b],
+                             positions.data<std::int32_t>()[b], static_cast<std::uint32_t>(token));
+      const double score = z[static_cast<std::size_t>(v)] + noise;
+      if (score > best) {
+        best = score;
+        choice = token;
+      }
+    }
+    candidates.data<double>()[2 * b] = best;
+    candidates.data<double>()[2 * b + 1] = static_cast<double>(choice);
+  }
+}
+
+void sample_join(Queue&, View tokens, ConstView candidates) {
+  const std::int64_t rows = candidates.extent(1);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    const double* best = candidates.data<double>() + 2 * b;
+    for (std::int64_t share = 1; share < candidates.extent(0); ++share) {
+      const double* const other = candidates.data<double>() + 2 * (share * rows + b);
+      best = other[0] > best[0] ? other : best;
+    }
+    tokens.data<std::int32_t>()[b] = static_cast<std::int32_t>(best[1]);
+  }
+}
+
 }  // namespace precis::reference

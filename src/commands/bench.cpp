@@ -214,7 +214,7 @@ ExitStatus run(Context& context, BenchOptions& o) {
                  context.command, world.size());
     }
   });
-  const GridShape grid = data_parallel_grid(o.machine, mpi);
+  const GridShape grid = grid_of(o.machine, mpi);
   Machine machine = start_machine(o.machine, mpi, context.log, to_string(grid));
   try {
     complete(o.config);

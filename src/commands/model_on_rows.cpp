@@ -17,7 +17,7 @@ HandedFiles hand_on(Context& context, const ModelOnRowsOptions& o) {
 
 }  // namespace
 
-ModelOnRows::ModelOnRows(Context& context, ModelOnRowsOptions& o, GridOf grid_of,
+ModelOnRows::ModelOnRows(Context& context, ModelOnRowsOptions& o,
                          std::initializer_list<ModelKind> kinds,
                          const std::function<void()>& check_keys)
     : mpi_(*context.mpi),

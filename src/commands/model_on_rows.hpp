@@ -34,13 +34,10 @@ struct ModelOnRowsOptions {
 
 class ModelOnRows {
  public:
-  /// The grid of a command, by its options: `grid_of`, or `data_parallel_grid` where the model must
-  /// be whole on each rank.
-  using GridOf = GridShape (*)(const MachineOptions&, const MpiSession&);
   /// Collective: starts the machine, once `check_keys` has passed, and loads what this rank holds
   /// of a model of these kinds.
-  ModelOnRows(Context& context, ModelOnRowsOptions& options, GridOf grid_of,
-              std::initializer_list<ModelKind> kinds, const std::function<void()>& check_keys);
+  ModelOnRows(Context& context, ModelOnRowsOptions& options, std::initializer_list<ModelKind> kinds,
+              const std::function<void()>& check_keys);
 
   [[nodiscard]] const HandedFiles& handed() const noexcept { return handed_; }
   [[nodiscard]] Machine& machine() noexcept { return machine_; }

@@ -76,26 +76,12 @@ RoleLayout plan(const PpoCommand& o, int ranks) {
   const auto grid_of = [](const std::string& text, const char* key) {
     return text.empty() ? std::nullopt : std::optional(parse_grid(text, key));
   };
-  RoleLayout layout = plan_roles(parse_placement(o.ppo.placement),
-                                 {.grid = grid_of(o.run.machine.grid, "grid"),
-                                  .rollout = grid_of(o.ppo.rollout_grid, "rollout.grid"),
-                                  .reward = grid_of(o.ppo.reward_grid, "reward.grid"),
-                                  .learner = grid_of(o.ppo.learner_grid, "learner.grid")},
-                                 ranks);
-  const auto whole_models = [](const GridShape& grid) { return grid.pp == 1 && grid.tp == 1; };
-  if (layout.placement == Placement::colocated &&
-      !(whole_models(layout.rollout.grid) && whole_models(layout.reward.grid) &&
-        whole_models(layout.learner.grid))) {
-    // The rollout reads the learner's own parameters.
-    fail_usage(
-        "With placement = colocated each rank holds whole models in this version, so that every "
-        "grid "
-        "must have pp = tp = 1. With placement = dedicated, learner.grid and reward.grid may have "
-        "more: {}.",
-        describe(layout));
-  }
-  require_data_parallel_only(layout.rollout.grid, "rollout.grid");
-  return layout;
+  return plan_roles(parse_placement(o.ppo.placement),
+                    {.grid = grid_of(o.run.machine.grid, "grid"),
+                     .rollout = grid_of(o.ppo.rollout_grid, "rollout.grid"),
+                     .reward = grid_of(o.ppo.reward_grid, "reward.grid"),
+                     .learner = grid_of(o.ppo.learner_grid, "learner.grid")},
+                    ranks);
 }
 
 /// The heads of the four models, and the tokenizer that all of them must have.
@@ -159,23 +145,26 @@ std::vector<std::uint8_t> json_of(const Tokenizer& tokenizer) {
 
 /// `trained`: the weights of policy and value network come from a checkpoint, so that only the
 /// models that stay as they are are read here.
-RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleProcesses& processes,
-                       Device& device, bool trained) {
+RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleLayout& layout,
+                       const RoleProcesses& processes, Device& device, bool trained) {
   RoleModels models;
   const auto ranks_of = [&](const std::unique_ptr<ProcessGrid>& role, const std::string& stages) {
     return model_ranks(*role, stages, o.train.tensor_parts);
   };
+  const auto policy_on = [&](const ModelRanks& ranks) {
+    Model policy = trained ? allocate_model(device, heads.policy, ranks)
+                           : load_model(device, o.policy, {ModelKind::language}, "", ranks);
+    policy.tokenizer = json_of(*heads.tokenizer);
+    return policy;
+  };
+  if (processes.rollout && !rollout_reads_learner(layout)) {
+    models.policy_copy = policy_on(ranks_of(processes.rollout, ""));
+  }
   const bool learner = processes.learner != nullptr;
   ModelRanks ranks;
-  if (learner || processes.rollout) {
-    ranks = ranks_of(learner ? processes.learner : processes.rollout, o.train.parallel.stages);
-    models.policy = trained ? allocate_model(device, heads.policy, ranks)
-                            : load_model(device, o.policy, {ModelKind::language}, "", ranks);
-  }
-  if (models.policy) {
-    models.policy->tokenizer = json_of(*heads.tokenizer);
-  }
   if (learner) {
+    ranks = ranks_of(processes.learner, o.train.parallel.stages);
+    models.policy = policy_on(ranks);
     models.value =
         trained ? allocate_model(device, heads.value, ranks)
                 : load_model(device, o.value, {ModelKind::reward, ModelKind::value}, "", ranks);
@@ -186,7 +175,8 @@ RoleModels load_models(const PpoCommand& o, const Heads& heads, const RoleProces
     const ModelRanks scoring = ranks_of(processes.reward, "");
     models.reward = load_model(device, o.reward, {ModelKind::reward}, "", scoring);
     models.reference = load_model(device, o.reference, {ModelKind::language}, "", scoring);
-  } else if (learner) {
+  }
+  if (learner && !learner_reads_reference(layout)) {
     models.reference_head =
         load_head(device, o.reference, heads.reference.config, ranks.of(heads.policy.config));
   }
@@ -266,8 +256,9 @@ ExitStatus run(Context& context, PpoCommand& o) {
                                         .layout = machine.layout,
                                         .final_files = {"policy.h5", "value.h5"}});
   }
-  complete_exact_parts(o.train, training, o.run.run, world, layout.learner.grid.dp,
-                       std::max(layout.reward.grid.tp, layout.learner.grid.tp));
+  complete_exact_parts(
+      o.train, training, o.run.run, world, layout.learner.grid.dp,
+      std::max({layout.rollout.grid.tp, layout.reward.grid.tp, layout.learner.grid.tp}));
   if (training) {
     training->check_deck();
     if (training->is_complete(o.train.steps)) {
@@ -281,7 +272,8 @@ ExitStatus run(Context& context, PpoCommand& o) {
       inputs.shown.examples.empty() ? inputs.prompts.examples : inputs.shown.examples;
   const Replay* const replay = inputs.replay ? &*inputs.replay : nullptr;
   const auto load = [&] {
-    return load_models(o, heads, processes, machine.device, training && training->checkpoint());
+    return load_models(o, heads, layout, processes, machine.device,
+                       training && training->checkpoint());
   };
   const auto digests = collectively(
       world, [&] { return digests_of(o, inputs, training ? training->state().step : 0); });

@@ -150,9 +150,9 @@ void check_count(const SampleOptions& o, std::size_t rows) {
   }
 }
 
-/// The samples of this rank's rows, those of a row by index.
+/// The samples of `mine`, the rows of this rank's copy of the model; those of a row by index.
 std::vector<Generated> generate(const SampleOptions& o, const Model& model, Machine& machine,
-                                RankGroup& world, const std::vector<PromptRow>& rows,
+                                ProcessGrid& grid, const std::vector<PromptRow>& rows,
                                 std::span<const std::int64_t> mine, std::int64_t sampled_vocabulary,
                                 Log& log) {
   std::vector<Prompt> prompts;
@@ -176,7 +176,7 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
   const Stopwatch watch;
   std::int64_t done = 0;
   std::int64_t tokens = 0;
-  Progress progress(log, world.size() == 1 ? "sampling" : "sampling, rank 0's part", 0,
+  Progress progress(log, grid.shape().dp == 1 ? "sampling" : "sampling, rank 0's part", 0,
                     static_cast<std::int64_t>(samples.size()), o.log.every_seconds, "sample");
   Generator generator(machine.device, model.config, model.parameters);
   generator.run(
@@ -191,7 +191,7 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
             o.prompt.empty() ? fmt::format("{}:{}", o.input, row.line) : "--prompt");
         samples[place.at(sample.episode)] = std::move(sample);
       },
-      [&] { world.progress().tick("sampling"); });
+      [&] { grid.whole().progress().tick("sampling"); });
   return samples;
 }
 
@@ -217,7 +217,7 @@ std::string sample_line(const Generated& sample, const PromptRow& row, std::int6
 
 ExitStatus run(Context& context, SampleOptions& o) {
   RankGroup& world = context.mpi->world();
-  ModelOnRows start(context, o, data_parallel_grid, {ModelKind::language}, [&] { check_keys(o); });
+  ModelOnRows start(context, o, {ModelKind::language}, [&] { check_keys(o); });
   Machine& machine = start.machine();
   const Model& model = start.model();
   collectively(world, [&] { check_model(o, model); });
@@ -237,12 +237,15 @@ ExitStatus run(Context& context, SampleOptions& o) {
 
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
-  const auto mine = rank_part(all, world.rank(), world.size());
+  const auto mine = rank_part(all, start.grid().coordinates().dp, start.grid().shape().dp);
   const std::int64_t sampled_vocabulary =
       text == nullptr || o.padded_vocabulary ? 0 : unpadded(model.config, text->vocabulary());
-  const auto samples = collectively(world, [&] {
-    return generate(o, model, machine, world, rows, mine, sampled_vocabulary, context.log);
+  auto samples = collectively(world, [&] {
+    return generate(o, model, machine, start.grid(), rows, mine, sampled_vocabulary, context.log);
   });
+  if (!start.grid().is_leader()) {
+    samples.clear();  // The leader of the ranks that sampled them together gives them.
+  }
   log_peak_memory(context.log, world, machine.device.memory());
   if (!output) {
     for (const Generated& sample : samples) {

@@ -117,8 +117,7 @@ std::vector<std::string> score(Evaluator& evaluator, const Model& model, const S
 
 ExitStatus run(Context& context, ScoreOptions& o) {
   RankGroup& world = context.mpi->world();
-  ModelOnRows start(context, o, grid_of, {ModelKind::language, ModelKind::reward, ModelKind::value},
-                    [] {});
+  ModelOnRows start(context, o, {ModelKind::language, ModelKind::reward, ModelKind::value}, [] {});
   Machine& machine = start.machine();
   const Model& model = start.model();
   const auto rows =

@@ -97,11 +97,6 @@ ExitStatus run_supervised(Context& context, SupervisedOptions& o,
   std::optional<SupervisedTraining> training;
   collectively(world, [&] {
     objective = plan.make_objective(machine, model, grid.dp().group());
-    if (command.facts().kind == ModelKind::language && !objective->facts().has_samples) {
-      context.log.info(
-          "No samples are written: this version generates text with whole models only (pp = tp = "
-          "1). `sample` on the final model does.");
-    }
     training.emplace(SupervisedTraining::Setup{.machine = machine,
                                                .run = *training_run,
                                                .grid = grid,

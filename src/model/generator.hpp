@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "model/heads.hpp"
@@ -43,7 +43,8 @@ struct GenerationRule {
 [[nodiscard]] std::int64_t unpadded(const ModelConfig& config, std::int64_t tokenizer_vocabulary);
 
 /// What is sampled for an episode depends on its prompt, its number and the weights only, never on
-/// its neighbours or on the order of completion.
+/// its neighbours or on the order of completion. Where several ranks hold the model, `run` is
+/// collective over them, with the same prompts and rule, and each of them gets every episode.
 class Generator {
  public:
   /// `arena`: null for one of its own.
@@ -66,36 +67,67 @@ class Generator {
     Generated result;
   };
 
-  /// What is sampled in several steps for several sequences.
+  /// What is sampled in some steps for some sequences: (steps, rows) each.
   struct Sampled {
-    View tokens;    // (steps, rows) i32, or (rows) of one step
-    View logprobs;  // the same
+    View tokens;    // i32
+    View logprobs;  // f32
   };
 
-  void reserve(std::span<const Prompt> prompts, const GenerationRule& rule);
-  [[nodiscard]] std::size_t admit(const Parameters& parameters, std::span<const Prompt> prompts,
-                                  std::size_t next, const GenerationRule& rule,
-                                  const std::function<void(Generated&&)>& finished);
+  /// Sequences that pass through the stages together: one group, or as many as stages.
+  struct Group {
+    int number = 0;
+    std::int64_t places = 0;  ///< for live sequences
+    std::vector<std::unique_ptr<Live>> live;
+    // What the group's last turn samples, and for whom, until its next turn.
+    std::vector<Live*> waiting;
+    std::int64_t steps = 0;
+    std::int64_t rows = 0;
+    Tensor sampled;                       // (2, most) i32: tokens, and the bits of the log-probs
+    std::vector<StartedOperation> sends;  // of it, to the other stages
+  };
+
+  /// What a call of `run` is about.
+  struct Job {
+    const Parameters& parameters;
+    std::span<const Prompt> prompts;
+    GenerationRule rule;
+    const std::function<void(Generated&&)>& finished;
+    std::size_t next = 0;  ///< the first prompt that is not yet taken in
+  };
+
+  void reserve(const Job& job);
+  /// Adds what the group's last turn has sampled, and gives up the places of finished sequences.
+  void take(Job& job, Group& group);
+  /// Takes in prompts where there are places; false if there are none.
+  [[nodiscard]] bool admit(Job& job, Group& group);
   /// Some more tokens of every live sequence. One that ends goes on until all have their tokens;
   /// what it samples after its end is discarded.
-  void decode(const Parameters& parameters, const GenerationRule& rule);
-  [[nodiscard]] Recording& recording(const Parameters& parameters, const GenerationRule& rule,
-                                     std::int64_t steps, std::int64_t rows);
-  [[nodiscard]] Sampled take_sampled(std::int64_t steps, std::int64_t rows);
-  void sample(const Parameters& parameters, ConstView hidden, ConstView episodes,
-              ConstView positions, const GenerationRule& rule, const Sampled& sampled);
-  /// Adds what was sampled to the `sequences` of its first rows. Waits for the device.
-  void collect(const Sampled& sampled, std::span<Live*> sequences, const GenerationRule& rule);
-  void retire(const GenerationRule& rule, const std::function<void(Generated&&)>& finished);
+  void decode(const Job& job, Group& group);
+  [[nodiscard]] Recording& recording(const Job& job, const Group& group);
+  /// Where the group's next `steps` for so many `rows` go.
+  [[nodiscard]] static Sampled expect(Group& group, std::int64_t steps, std::int64_t rows);
+  /// The same of the turn that is waited for, and both in one.
+  [[nodiscard]] static Sampled sampled_of(Group& group);
+  [[nodiscard]] static View message_of(Group& group);
+  void sample(const Job& job, ConstView hidden, ConstView episodes, ConstView positions,
+              const Sampled& sampled);
+  /// Of a turn that is computed: hidden states go to the next stage, or what the last one has
+  /// sampled to the others.
+  void pass_on(Group& group, ConstView hidden);
+  [[nodiscard]] Stage::Receive receive() const;
+  [[nodiscard]] bool is_last_stage() const { return parallel_.place.is_last_stage(); }
 
   Device* device_;
+  ModelParallel parallel_;
   Stage stage_;
   LanguageHead head_;
   std::unique_ptr<KvCache> cache_;
   int padding_ = 0;               ///< A sequence of the cache for rows that nobody reads.
   std::int64_t table_width_ = 0;  ///< The most blocks of a sequence.
   Workspace& workspace_;          // the stage's
-  std::vector<std::unique_ptr<Live>> live_;
+  std::vector<Group> groups_;
+  Tensor outgoing_;  // hidden states on their way to the next stage
+  StartedOperation send_;
 
   /// What recorded decode steps have in common; others are forgotten.
   struct RecordedFor {
@@ -105,7 +137,8 @@ class Generator {
     friend bool operator==(const RecordedFor&, const RecordedFor&) = default;
   };
   RecordedFor recorded_for_;
-  std::map<std::pair<std::int64_t, std::int64_t>, Recording> recordings_;  // of steps, rows
+  std::map<std::tuple<int, std::int64_t, std::int64_t>, Recording>
+      recordings_;  // of group, steps, rows
 };
 
 }  // namespace precis

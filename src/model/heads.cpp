@@ -64,6 +64,11 @@ LanguageHead::LanguageHead(Device& device, const Parameters& layout) : device_(&
         index_share(vocabulary, place.tensor_rank, place.tensor_ranks, place.tensor_parts);
     first_token_ = share.range.begin;
     vocabulary_bounds_ = share.parts;
+    whole_ = index_share(vocabulary, 0, 1, place.tensor_parts);
+    for (int rank = 0; rank < place.tensor_ranks; ++rank) {
+      shares_.push_back(
+          index_share(vocabulary, rank, place.tensor_ranks, place.tensor_parts).range);
+    }
   }
 }
 
@@ -97,6 +102,57 @@ void LanguageHead::kl_divergence(const LayerContext& c, View kl, ConstView logit
                        reference_log_sum_exp, temperature, vocabulary_bounds_);
   gather_partials(c, partials);
   c.kernels().kl_join(c.queue(), kl, partials.all);
+}
+
+View LanguageHead::gathered_logits(const LayerContext& c, ConstView logits) const {
+  const std::int64_t rows = logits.extent(0);
+  std::int64_t widest = 0;
+  for (const IndexRange& share : shares_) {
+    widest = std::max(widest, share.size());
+  }
+  const auto ranks = std::ssize(shares_);
+  View all = c.workspace.take({ranks * rows, widest});
+  View out = c.workspace.take({rows, whole_.range.size()});
+  View mine = all.rows(c.tensor_rank() * rows, (c.tensor_rank() + 1) * rows);
+  for (std::int64_t b = 0; b < rows; ++b) {
+    c.kernels().copy(c.queue(), mine.row(b).rows(0, logits.extent(1)), logits.row(b));
+  }
+  c.tensor()->all_gather(c.queue(), all, mine);
+  for (std::int64_t rank = 0; rank < ranks; ++rank) {
+    const auto [begin, end] = shares_[static_cast<std::size_t>(rank)];
+    for (std::int64_t b = 0; b < rows; ++b) {
+      c.kernels().copy(c.queue(), out.row(b).rows(begin, end),
+                       all.row(rank * rows + b).rows(0, end - begin));
+    }
+  }
+  return out;
+}
+
+void LanguageHead::sample(const Parameters& parameters, Workspace& workspace, ConstView hidden,
+                          ConstView episodes, ConstView positions, const SamplingRule& rule,
+                          View tokens, View logprob) const {
+  const LayerContext c{*device_, parameters, workspace};
+  const ConstView logit = logits(parameters, workspace, hidden);  // (B,V), or a share of it
+  const bool is_greedy = rule.temperature == 0.0;
+  const bool is_filtered = !is_greedy && (rule.top_k > 0 || rule.top_p < 1.0);
+  if (c.tensor() == nullptr || is_filtered) {
+    const ConstView whole = c.tensor() == nullptr ? logit : gathered_logits(c, logit);
+    c.kernels().sample(c.queue(), tokens, logprob, whole, episodes, positions, rule, whole_.parts);
+    return;
+  }
+  SamplingRule without_filters = rule;
+  without_filters.top_k = 0;
+  without_filters.top_p = 1.0;
+  const std::int64_t rows = hidden.extent(0);
+  const auto ranks = std::ssize(shares_);
+  const View all = workspace.take({ranks, rows, 2}, DType::f64);
+  const View mine = all.rows(c.tensor_rank(), c.tensor_rank() + 1);
+  c.kernels().sample_part(c.queue(), mine.reshaped({rows, 2}), logit, first_token_, episodes,
+                          positions, without_filters);
+  c.tensor()->all_gather(c.queue(), all, mine);
+  c.kernels().sample_join(c.queue(), tokens, all);
+  log_softmax(c, logprob, workspace.take({rows}), View{}, logit, tokens,
+              is_greedy ? 1.0 : rule.temperature);
 }
 
 LanguageHead::Statistics LanguageHead::statistics(const Parameters& parameters,

@@ -27,9 +27,13 @@ class LanguageHead {
   [[nodiscard]] View logits(const Parameters& parameters, Workspace& workspace,
                             ConstView hidden) const;
 
-  /// The parts in which sums over the vocabulary are formed: with them a sampled token's log-prob
-  /// has the bits of `statistics`.
-  [[nodiscard]] SumParts vocabulary_parts() const noexcept { return vocabulary_bounds_; }
+  /// Samples a token for each of B rows, for hidden (B,C), with its log-prob (see kernels.hpp,
+  /// Sample), which has the bits of `statistics`. episodes (B) i64, positions (B). Ranks that share
+  /// the vocabulary choose among their best tokens; the filters top-k and top-p look at whole rows
+  /// of logits, which the ranks then give each other.
+  void sample(const Parameters& parameters, Workspace& workspace, ConstView hidden,
+              ConstView episodes, ConstView positions, const SamplingRule& rule, View tokens,
+              View logprob) const;
 
   /// Another model's prediction of the same tokens, for the exact KL.
   struct Reference {
@@ -66,6 +70,8 @@ class LanguageHead {
 
  private:
   [[nodiscard]] std::int64_t chunk_rows(const Parameters& parameters) const;
+  /// (B,V) of the whole vocabulary, from what each rank has of it.
+  [[nodiscard]] View gathered_logits(const LayerContext& context, ConstView logits) const;
   /// Of logits (P,V) and targets (P); `entropy` may be empty.
   void log_softmax(const LayerContext& context, View logprob, View log_sum_exp, View entropy,
                    ConstView logits, ConstView targets, double temperature) const;
@@ -78,6 +84,8 @@ class LanguageHead {
   Linear output_;
   std::int64_t first_token_ = 0;                 ///< Of the rows of the weight.
   std::vector<std::int64_t> vocabulary_bounds_;  ///< Their SumParts; empty: one part.
+  IndexShare whole_;                             ///< The whole vocabulary in its parts.
+  std::vector<IndexRange> shares_;               ///< Of each rank that shares it.
 };
 
 /// One number for each position: w h + b - shift. The head of reward and value models.

@@ -7,12 +7,16 @@
 
 namespace precis {
 
-KvCache::KvCache(Device& device, const ModelConfig& config, std::int64_t blocks)
-    : device_(&device), layers_(config.layers), references_(static_cast<std::size_t>(blocks), 0) {
+KvCache::KvCache(Device& device, const ModelConfig& config, std::int64_t blocks,
+                 const ModelPlace& place)
+    : device_(&device),
+      layers_(std::min(place.layers.last, config.layers) - place.layers.first),
+      references_(static_cast<std::size_t>(blocks), 0) {
+  const std::int64_t kv_heads = place.share(config).heads.kv.size();
   for (std::int64_t layer = 0; layer < layers_; ++layer) {
-    keys_.push_back(device.zeros({blocks, config.kv_heads, config.head_dim, attention_block},
+    keys_.push_back(device.zeros({blocks, kv_heads, config.head_dim, attention_block},
                                  device.precision(), MemoryUse::key_value_cache));
-    values_.push_back(device.zeros({blocks, config.kv_heads, attention_block, config.head_dim},
+    values_.push_back(device.zeros({blocks, kv_heads, attention_block, config.head_dim},
                                    device.precision(), MemoryUse::key_value_cache));
   }
   for (std::int64_t block = blocks; block-- > 0;) {

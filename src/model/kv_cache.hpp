@@ -7,6 +7,7 @@
 
 #include "device/device.hpp"
 #include "model/config.hpp"
+#include "model/model_parallel.hpp"
 
 namespace precis {
 
@@ -15,8 +16,9 @@ namespace precis {
 /// copied by the one that writes first. Knows nothing of prompts or sampling.
 class KvCache {
  public:
-  /// Memory for `blocks` blocks in every layer.
-  KvCache(Device& device, const ModelConfig& config, std::int64_t blocks);
+  /// Memory for `blocks` blocks in every layer of the rank's stage, of its key-value heads.
+  KvCache(Device& device, const ModelConfig& config, std::int64_t blocks,
+          const ModelPlace& place = {});
 
   /// Blocks that `tokens` tokens fill.
   [[nodiscard]] static std::int64_t blocks_for(std::int64_t tokens);
@@ -43,6 +45,7 @@ class KvCache {
   [[nodiscard]] std::vector<std::int32_t> tables(std::span<const int> sequences,
                                                  std::int64_t width) const;
 
+  // `layer` counts from the stage's first one.
   [[nodiscard]] View keys(std::int64_t layer);    // (blocks, K, D, attention_block)
   [[nodiscard]] View values(std::int64_t layer);  // (blocks, K, attention_block, D)
 

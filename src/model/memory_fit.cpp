@@ -73,10 +73,10 @@ OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
 }
 
 OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& device,
-                                   const ModelConfig& config, std::int64_t sequences,
-                                   std::int64_t blocks_a_sequence) {
+                                   const ModelConfig& config, const ModelPlace& place,
+                                   std::int64_t sequences, std::int64_t blocks_a_sequence) {
   Device counting = counting_device(device);
-  const KvCache block(counting, config, 1);
+  const KvCache block(counting, config, 1, place);
   const std::int64_t block_bytes = counting.memory().held().of(MemoryUse::key_value_cache);
   return error.with(fmt::format(
       "{} sequences of up to {} tokens were to be generated at a time; about {} would fit.",

@@ -23,9 +23,10 @@ namespace precis {
 [[nodiscard]] OutOfMemory with_fitting_tokens(const OutOfMemory& error, const Device& device,
                                               std::int64_t own_bytes, std::int64_t bytes_a_token);
 /// The error with how many of these sequences, which fill so many blocks of the KV cache each,
-/// would fit what is free now.
+/// would fit what is free now; `place` is this rank's in the model.
 [[nodiscard]] OutOfMemory with_fitting_sequences(const OutOfMemory& error, const Device& device,
-                                                 const ModelConfig& config, std::int64_t sequences,
+                                                 const ModelConfig& config, const ModelPlace& place,
+                                                 std::int64_t sequences,
                                                  std::int64_t blocks_a_sequence);
 /// The error with how large a model of this kind the device could hold; `moments`: the share of the
 /// optimizer's moments that it holds in training.

@@ -341,8 +341,8 @@ ConstView Stage::infer(const Parameters& parameters, Workspace& workspace, const
 }
 
 ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
-                         const PackedBatch& batch, KvCache& cache,
-                         std::span<const int> sequences) const {
+                         const PackedBatch& batch, KvCache& cache, std::span<const int> sequences,
+                         const Receive& receive) const {
   std::vector<std::int32_t> slots;
   for (std::size_t b = 0; b < sequences.size(); ++b) {
     const std::int64_t tokens = batch.offsets[b + 1] - batch.offsets[b];
@@ -355,18 +355,19 @@ ConstView Stage::prefill(const Parameters& parameters, Workspace& workspace,
   access.slots = workspace.upload(slots);
   const LayerContext context = inference(parameters, workspace);
   const DeviceBatch on_device = upload(workspace, batch);
-  return run(context, on_device, embed(context, on_device), &cache, &access);
+  return run(context, on_device, begin(context, on_device, receive), &cache, &access);
 }
 
 ConstView Stage::decode(const Parameters& parameters, Workspace& workspace,
-                        const DecodePlaces& places, ConstView tokens, KvCache& cache) const {
+                        const DecodePlaces& places, ConstView tokens, KvCache& cache,
+                        const Receive& receive) const {
   CacheAccess access;
   access.slots = places.slots;
   access.tables = places.tables;
   access.lengths = places.lengths;
   const DeviceBatch batch{.tokens = tokens, .positions = places.positions, .offsets = {}};
   const LayerContext context = inference(parameters, workspace);
-  return run(context, batch, embed(context, batch), &cache, &access);
+  return run(context, batch, begin(context, batch, receive), &cache, &access);
 }
 
 }  // namespace precis

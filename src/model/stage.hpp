@@ -64,11 +64,12 @@ class Stage {
   /// numbers there, each still empty.
   [[nodiscard]] ConstView prefill(const Parameters& parameters, Workspace& workspace,
                                   const PackedBatch& batch, KvCache& cache,
-                                  std::span<const int> sequences) const;
+                                  std::span<const int> sequences,
+                                  const Receive& receive = {}) const;
   /// Hidden states (B,C) of one more token for each of B sequences, tokens (B), at these places.
   [[nodiscard]] ConstView decode(const Parameters& parameters, Workspace& workspace,
-                                 const DecodePlaces& places, ConstView tokens,
-                                 KvCache& cache) const;
+                                 const DecodePlaces& places, ConstView tokens, KvCache& cache,
+                                 const Receive& receive = {}) const;
 
   /// From now on `between` is called after each block of a training pass, with the number of the
   /// tensor from which on all gradients of this stage are complete, if any; empty: nothing is.

@@ -39,8 +39,6 @@ struct GridCoordinates {
 /// Throws UsageError unless the grid has exactly `ranks` ranks; the message shows the arithmetic
 /// and the two nearest layouts that fit.
 void require_grid_fits(const GridShape& grid, int ranks, std::string_view key);
-/// For what works with whole models on each rank. Throws UsageError unless pp = tp = 1.
-void require_data_parallel_only(const GridShape& grid, std::string_view key);
 
 /// The groups of one grid by axis, each for control and for data, and this rank's place in it.
 class ProcessGrid {

@@ -38,17 +38,18 @@ Model planned_model(const PpoPlan& plan, Device& device, ModelConfig config,
 
 RoleModels planned_models(const PpoPlan& plan, Device& device, const PlannedRoles& roles) {
   RoleModels models;
-  if (roles.learner || roles.rollout) {
-    models.policy = planned_model(plan, device, plan.policy,
-                                  (roles.learner ? roles.learner : roles.rollout)->models);
+  if (roles.rollout && !rollout_reads_learner(plan.layout)) {
+    models.policy_copy = planned_model(plan, device, plan.policy, roles.rollout->models);
   }
   if (roles.learner) {
+    models.policy = planned_model(plan, device, plan.policy, roles.learner->models);
     models.value = planned_model(plan, device, plan.value, roles.learner->models);
   }
   if (roles.reward) {
     models.reward = planned_model(plan, device, plan.reward, roles.reward->models);
     models.reference = planned_model(plan, device, plan.reference, roles.reward->models);
-  } else if (roles.learner) {
+  }
+  if (roles.learner && !learner_reads_reference(plan.layout)) {
     const ModelParallel parallel = roles.learner->models.of(plan.policy);
     models.reference_head.emplace(device, output_matrix_specs(plan.reference, parallel.place),
                                   MemoryUse::parameters, parallel);
@@ -193,7 +194,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
     plan_step(plan, roles, planned, step);
   }
   if (roles.shown) {
-    (void)roles.shown->rows(models.policy->parameters, 1, [] {});
+    (void)roles.shown->rows(models.sampled().parameters, 1, [] {});
   }
   return device.memory().peak();
 }

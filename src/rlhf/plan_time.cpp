@@ -118,7 +118,7 @@ RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, RankGroup& worl
   RoleSeconds mine;
   if (plan.replay == nullptr) {
     mine.rollout =
-        rollout_seconds(plan, machine, world, roles.rollout ? &*models.policy : nullptr, mean);
+        rollout_seconds(plan, machine, world, roles.rollout ? &models.sampled() : nullptr, mean);
   }
   const BatchLayout batch = batch_layout(plan.layout, plan.options);
 

@@ -1,5 +1,7 @@
 #include "rlhf/roles.hpp"
 
+#include <algorithm>
+
 namespace precis {
 namespace {
 
@@ -29,6 +31,14 @@ std::vector<ParameterSpec> output_matrix_specs(const ModelConfig& config, const 
   return specs;
 }
 
+bool rollout_reads_learner(const RoleLayout& layout) {
+  return layout.placement == Placement::colocated && layout.rollout.grid == layout.learner.grid;
+}
+
+bool learner_reads_reference(const RoleLayout& layout) {
+  return layout.placement == Placement::colocated && layout.reward.grid == layout.learner.grid;
+}
+
 BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options) {
   return {.batch = options.batch,
           .reward_group = options.reward_group,
@@ -40,24 +50,31 @@ BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options) {
 PpoRoles make_roles(const RoleSetup& s) {
   PpoRoles roles;
   const auto arena = std::make_shared<Arena>(s.device);
-  std::shared_ptr<Generator> generator;
-  if (s.layout.rollout.contains(s.rank)) {
+  const auto& generating = s.layout.rollout.ranks;
+  if (const auto me = std::ranges::find(generating, s.rank); me != generating.end()) {
+    const Model& policy = s.models.sampled();
     GenerationRule rule;
     rule.sampling.seed = s.seed;
     rule.sampling.temperature = s.options.temperature;
-    rule.sampling.sampled_vocabulary = sampled_vocabulary(*s.models.policy);
+    rule.sampling.sampled_vocabulary = sampled_vocabulary(policy);
     rule.max_new_tokens = s.max_response_tokens;
     rule.max_sequences = s.options.max_sequences;
-    generator = std::make_shared<Generator>(s.device, s.models.policy->config,
-                                            s.models.policy->parameters, arena);
+    const auto generator =
+        std::make_shared<Generator>(s.device, policy.config, policy.parameters, arena);
     roles.rollout =
         std::make_unique<Rollout>(Rollout::Setup{.generator = generator,
-                                                 .policy = s.models.policy->parameters,
+                                                 .policy = policy.parameters,
                                                  .prompts = s.prompts,
                                                  .seed = s.seed,
                                                  .rule = rule,
                                                  .replay = s.replay,
                                                  .between_steps = s.between_decode_steps});
+    // Rank 0, which writes the files, is of the first copy in either placement.
+    const auto index = static_cast<int>(me - generating.begin());
+    if (coordinates_of(index, s.layout.rollout.grid).dp == 0) {
+      roles.shown =
+          std::make_unique<ShownSamples>(generator, policy, s.shown, s.max_response_tokens);
+    }
   }
   if (s.layout.reward.contains(s.rank)) {
     roles.reward =
@@ -79,11 +96,6 @@ PpoRoles make_roles(const RoleSetup& s) {
                                                  .train = s.train,
                                                  .seed = s.seed,
                                                  .arena = arena});
-  }
-  // Rank 0 is a rollout rank in either placement.
-  if (s.rank == 0) {
-    roles.shown =
-        std::make_unique<ShownSamples>(generator, *s.models.policy, s.shown, s.max_response_tokens);
   }
   return roles;
 }

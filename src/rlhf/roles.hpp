@@ -17,18 +17,27 @@ namespace precis {
 
 /// The models that a rank's roles need; the others are absent.
 struct RoleModels {
-  std::optional<Model> policy;     ///< rollout and learner
-  std::optional<Model> value;      ///< learner
-  std::optional<Model> reward;     ///< reward
-  std::optional<Model> reference;  ///< reward
-  /// Learner, unless it has the whole reference: its output matrix.
+  std::optional<Model> policy;       ///< learner
+  std::optional<Model> value;        ///< learner
+  std::optional<Model> reward;       ///< reward
+  std::optional<Model> reference;    ///< reward
+  std::optional<Model> policy_copy;  ///< rollout, unless it reads the learner's
+  /// Learner, unless it reads the reference: its output matrix.
   std::optional<Parameters> reference_head;
 
+  /// The policy that a rollout rank samples from.
+  [[nodiscard]] Model& sampled() { return policy_copy ? *policy_copy : *policy; }
   /// What has the reference's output matrix, of a learner.
   [[nodiscard]] const Parameters& with_reference_head() const {
-    return reference ? reference->parameters : *reference_head;
+    return reference_head ? *reference_head : reference->parameters;
   }
 };
+
+/// Whether the rollout reads the learner's own weights, and the learner the output matrix of the
+/// reward role's reference: both roles are the same ranks in the same grid, so that each rank has
+/// the same part of a model.
+[[nodiscard]] bool rollout_reads_learner(const RoleLayout& layout);
+[[nodiscard]] bool learner_reads_reference(const RoleLayout& layout);
 
 /// The tensors of `RoleModels::reference_head`, for a language model: none but on the last stage of
 /// the learner's models, where the logits are.
@@ -40,7 +49,7 @@ struct PpoRoles {
   std::unique_ptr<Rollout> rollout;
   std::unique_ptr<Reward> reward;
   std::unique_ptr<Learner> learner;
-  std::unique_ptr<ShownSamples> shown;  ///< rank 0, which writes the files
+  std::unique_ptr<ShownSamples> shown;  ///< the rollout's first copy, with rank 0
 };
 
 /// How a batch's episodes are divided among the ranks of the roles.

@@ -96,8 +96,9 @@ void PpoTrainer::load() {
     const StateReader file(*setup_.run.checkpoint());
     if (roles_.learner) {
       roles_.learner->read(file, setup_.run.state().extra.at("updates").get<std::int64_t>());
-    } else if (roles_.rollout) {
-      read_tensors(file, "policy", weight_path, setup_.models.policy->parameters,
+    }
+    if (setup_.models.policy_copy) {
+      read_tensors(file, "policy", weight_path, setup_.models.policy_copy->parameters,
                    setup_.machine.device);
     }
   });
@@ -163,8 +164,12 @@ void PpoTrainer::rollout(std::int64_t step) {
   const auto timed = setup_.run.phases().phase("rollout");
   const WorkScope scope(setup_.world.work(), {.kind = WorkKind::generation, .name = "rollout"});
   const std::int64_t first = (step - 1) * batch_.batch;
-  const auto [begin, end] = batch_.rollout_part(setup_.processes.rollout->coordinates().dp);
+  ProcessGrid& grid = *setup_.processes.rollout;
+  const auto [begin, end] = batch_.rollout_part(grid.coordinates().dp);
   roles_.rollout->generate({first + begin, first + end}, step - 1, [&](Episode&& episode) {
+    if (!grid.is_leader()) {
+      return;  // All ranks of a copy have the episode; their leader sends it.
+    }
     const std::int64_t group = batch_.group_of(episode.number - first);
     to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
   });
@@ -282,7 +287,7 @@ void PpoTrainer::show_samples(std::int64_t step) {
     std::vector<Row> rows;
     {
       const WorkScope scope(setup_.world.work(), {.kind = WorkKind::generation, .name = "samples"});
-      rows = roles_.shown->rows(setup_.models.policy->parameters, step,
+      rows = roles_.shown->rows(setup_.models.sampled().parameters, step,
                                 [this] { setup_.world.progress().tick("samples"); });
     }
     setup_.run.add_samples(rows);

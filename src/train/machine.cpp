@@ -89,12 +89,6 @@ GridShape grid_of(const MachineOptions& options, const MpiSession& mpi) {
   return grid;
 }
 
-GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi) {
-  const GridShape grid = grid_of(options, mpi);
-  require_data_parallel_only(grid, "grid");
-  return grid;
-}
-
 Machine start_machine(MachineOptions& options, MpiSession& mpi, Log& log,
                       const std::string& layout) {
   const bool several = mpi.size() > 1;

@@ -31,7 +31,5 @@ void log_peak_memory(Log& log, RankGroup& world, const Memory& memory);
 /// The grid of a command with one role: `grid`, or dp = number of ranks. Throws UsageError unless
 /// it fits the ranks.
 [[nodiscard]] GridShape grid_of(const MachineOptions& options, const MpiSession& mpi);
-/// The same for a command that divides work by data parallelism only.
-[[nodiscard]] GridShape data_parallel_grid(const MachineOptions& options, const MpiSession& mpi);
 
 }  // namespace precis

@@ -16,7 +16,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
     : SupervisedObjective({.rows = std::ssize(train),
                            .has_accuracy = false,
                            .has_validation = !valid.empty(),
-                           .has_samples = model.parameters.parallel().place.is_whole()}),
+                           .has_samples = true}),
       machine_(machine),
       model_(model),
       ranks_(ranks),
@@ -27,7 +27,7 @@ SftObjective::SftObjective(Machine& machine, const Model& model, RankGroup& rank
       head_(machine.device, model.parameters),
       evaluator_(machine.device, model.config, model.parameters, micro_batch_tokens,
                  [&ranks] { ranks.progress().tick("validation"); }) {
-  if (facts().has_samples) {
+  if (ranks.rank() == 0) {
     shown_.emplace(std::make_shared<Generator>(machine.device, model.config, model.parameters),
                    model, valid.empty() ? train : valid, shown_tokens);
   }
@@ -106,7 +106,7 @@ LossSums SftObjective::validate() {
 }
 
 std::vector<Row> SftObjective::sample(std::int64_t step) {
-  if (ranks_.rank() != 0) {
+  if (!shown_) {
     return {};
   }
   return shown_->rows(model_.parameters, step, [this] { ranks_.progress().tick("samples"); });

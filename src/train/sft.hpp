@@ -50,7 +50,7 @@ class SftObjective final : public SupervisedObjective {
   Tensor sum_;  // (exact_sum_words) i64: of the step's log-probs
   LanguageHead head_;
   Evaluator evaluator_;
-  std::optional<ShownSamples> shown_;  // of a whole model
+  std::optional<ShownSamples> shown_;  // by the first copy of the model
 };
 
 }  // namespace precis

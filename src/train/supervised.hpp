@@ -51,7 +51,7 @@ class SupervisedObjective : public Objective {
   [[nodiscard]] virtual LossSums sums() = 0;
   /// The sums over this rank's part of the validation rows.
   [[nodiscard]] virtual LossSums validate() = 0;
-  /// Rows for samples.jsonl at a validation, on rank 0.
+  /// Rows for samples.jsonl at a validation, by the ranks of the model's first copy.
   [[nodiscard]] virtual std::vector<Row> sample(std::int64_t /*step*/) { return {}; }
 
  private:

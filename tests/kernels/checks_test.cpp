@@ -137,6 +137,10 @@ auto right_sample() {
   return std::tuple(i32({B}), f32({B}), f32({B, V}), i64({B}), i32({B}), SamplingRule{},
                     SumParts{});
 }
+auto right_sample_part() {
+  return std::tuple(f64({B, 2}), f32({B, V}), std::int64_t{0}, i64({B}), i32({B}), SamplingRule{});
+}
+auto right_sample_join() { return std::tuple(i32({B}), f64({2, B, 2})); }
 auto right_sum() { return std::tuple(i64({exact_sum_words}), f32({N, C}), Write::overwrite); }
 auto right_sum_of_squares() { return right_sum(); }
 auto right_clip_scale() { return std::tuple(f32({1}), f64({1}), f64({1}), 1.0); }
@@ -304,6 +308,14 @@ TEST(Checks, RefuseNumbersOutOfRange) {
   expect_words(
       refused_alike(PRECIS_NAMED(sample), with<5>(right_sample(), SamplingRule{.temperature = -1})),
       "the temperature is -1; it must be at least 0.");
+  expect_words(refused_alike(PRECIS_NAMED(sample_part),
+                             with<5>(right_sample_part(), SamplingRule{.top_k = 2})),
+               "top_k is 2 and top_p 1; filters need whole rows of logits.");
+  expect_words(refused_alike(PRECIS_NAMED(sample_part), with<2>(right_sample_part(), -1)),
+               "the first token is -1; expected at least 0.");
+  expect_words(
+      refused_alike(PRECIS_NAMED(sample_join), with<1>(right_sample_join(), f64({0, B, 2}))),
+      "there are no candidates to choose from; expected one of a share at least.");
   expect_words(
       refused_alike(PRECIS_NAMED(adamw_step), with<5>(right_adamw_step(), AdamW{.update = 0})),
       "the update's number is 0; updates count from 1.");

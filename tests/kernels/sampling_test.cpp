@@ -382,6 +382,65 @@ TEST(Sample, NaNShowsInTheLogprobAndTheTokenStaysValid) {
   }
 }
 
+/// The tokens that are drawn from shares of the vocabulary that begin at `bounds`.
+std::vector<std::int32_t> draw_from_shares(const Backend& backend, const HostTensor& logits,
+                                           const std::vector<std::int64_t>& bounds,
+                                           const SamplingRule& rule) {
+  const std::int64_t rows = logits.shape()[0];
+  const std::int64_t vocabulary = logits.shape()[1];
+  HostTensor episodes(DType::i64, {rows});
+  HostTensor positions(DType::i32, {rows});
+  for (std::int64_t b = 0; b < rows; ++b) {
+    episodes.data<std::int64_t>()[b] = b;
+    positions.data<std::int32_t>()[b] = 3;
+  }
+  const auto shares = std::ssize(bounds) - 1;
+  HostTensor all(DType::f64, {shares, rows, 2});
+  for (std::int64_t share = 0; share < shares; ++share) {
+    const std::int64_t first = bounds[static_cast<std::size_t>(share)];
+    const std::int64_t count = bounds[static_cast<std::size_t>(share) + 1] - first;
+    HostTensor mine(DType::f32, {rows, count});
+    for (std::int64_t b = 0; b < rows; ++b) {
+      std::copy_n(logits.data<float>() + b * vocabulary + first, count,
+                  mine.data<float>() + b * count);
+    }
+    const auto result = run_on(backend, [&](test::Run& run) {
+      run.backend.sample_part(run.queue, run.out("candidates", zeros({rows, 2}, DType::f64)),
+                              run.in(mine), first, run.in(episodes), run.in(positions), rule);
+    });
+    const auto candidates = result.at("candidates").values<double>();
+    std::copy(candidates.begin(), candidates.end(), all.data<double>() + share * rows * 2);
+  }
+  const auto result = run_on(backend, [&](test::Run& run) {
+    run.backend.sample_join(run.queue, run.out("tokens", zeros({rows}, DType::i32)), run.in(all));
+  });
+  return result.at("tokens").values<std::int32_t>();
+}
+
+TEST(Sample, SharesOfTheVocabularyDrawTheSameTokens) {
+  Random random(6);
+  const std::int64_t rows = is_slow() ? 4 : 64;
+  HostTensor logits = random.normal({rows, 3003}, 2.0);
+  // A tie between shares, for the lower token; a row of which nothing can be drawn.
+  logits.data<float>()[20] = logits.data<float>()[2000] = 30.0F;
+  std::fill_n(logits.data<float>() + 3003, 3003, -std::numeric_limits<float>::infinity());
+  for (const SamplingRule& rule :
+       {SamplingRule{.seed = 3}, SamplingRule{.seed = 4, .temperature = 0.6},
+        SamplingRule{.temperature = 0.0}, SamplingRule{.seed = 5, .sampled_vocabulary = 1502},
+        SamplingRule{.seed = 6, .sampled_vocabulary = 700}}) {
+    const Draws whole = draw(backend_under_test(), logits, rule, 0);
+    for (const std::vector<std::int64_t>& bounds : {std::vector<std::int64_t>{0, 3003},
+                                                    {0, 1502, 3003},
+                                                    {0, 751, 1502, 2253, 3003},
+                                                    {0, 3, 3001, 3002, 3003}}) {
+      EXPECT_EQ(draw_from_shares(backend_under_test(), logits, bounds, rule), whole.tokens)
+          << bounds.size() - 1 << " shares, seed " << rule.seed;
+      EXPECT_EQ(draw_from_shares(reference::backend, logits, bounds, rule), whole.tokens)
+          << bounds.size() - 1 << " shares, seed " << rule.seed;
+    }
+  }
+}
+
 TEST(Sample, ZeroRowsAreLegal) {
   EXPECT_TRUE(draw(backend_under_test(), zeros({0, 10}), {}).tokens.empty());
   EXPECT_TRUE(draw(reference::backend, zeros({0, 10}), {}).tokens.empty());

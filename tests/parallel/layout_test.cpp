@@ -72,15 +72,6 @@ TEST(GridShape, MisfitShowsArithmeticAndTwoLayouts) {
               HasSubstr("but 1 was started"));
 }
 
-TEST(GridShape, OfWholeModelsIsDataParallelOnly) {
-  EXPECT_NO_THROW(require_data_parallel_only({4, 1, 1}, "grid"));
-  EXPECT_THAT(usage_error_of([] {
-                require_data_parallel_only({2, 1, 2}, "grid");
-              }),
-              AllOf(HasSubstr("whole models"), HasSubstr("dp=4")));
-  EXPECT_THROW(require_data_parallel_only({2, 2, 1}, "grid"), UsageError);
-}
-
 TEST(RoleLayout, ColocatedPutsEveryRoleOnAllRanks) {
   const RoleLayout layout = plan_roles(Placement::colocated, {}, 3);
   for (const RoleRanks* role : {&layout.rollout, &layout.reward, &layout.learner}) {
