@@ -128,6 +128,12 @@ std::string read_section(std::string_view line, const std::string& where) {
   return std::string{name};
 }
 
+std::optional<std::string> value_in(const std::vector<DeckEntry>& deck, std::string_view key) {
+  const auto entry = std::find_if(deck.begin(), deck.end(),
+                                  [key](const DeckEntry& one) { return one.key == key; });
+  return entry == deck.end() ? std::nullopt : std::optional{entry->value};
+}
+
 /// Throws UsageError for what is often given in a deck's place, by the file's first bytes.
 void require_deck(std::string_view begin, const std::string& name) {
   if (begin.starts_with("\x89HDF\r\n\x1a\n")) {
@@ -241,12 +247,6 @@ std::string deck_value(std::string_view value) {
 
 std::vector<DeckDifference> deck_differences(const std::vector<DeckEntry>& before,
                                              const std::vector<DeckEntry>& after) {
-  const auto value_in = [](const std::vector<DeckEntry>& deck,
-                           const std::string& key) -> std::optional<std::string> {
-    const auto entry = std::find_if(deck.begin(), deck.end(),
-                                    [&key](const DeckEntry& one) { return one.key == key; });
-    return entry == deck.end() ? std::nullopt : std::optional{entry->value};
-  };
   std::vector<DeckDifference> differences;
   for (const DeckEntry& entry : before) {
     const auto value = value_in(after, entry.key);
@@ -280,12 +280,22 @@ bool may_differ_when_continued(std::string_view key) {
   return says_how_only(key) || std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-/// Keys that runs of the first version did not have, with the values that mean what these did; any
+/// Keys that runs of earlier versions did not have, with the values that mean what these did; any
 /// number of parts agrees with these to rounding.
-bool meant_before_it_was_there(const DeckDifference& difference) {
-  return !difference.before &&
-         (difference.key == "exact.data_parts" || difference.key == "exact.tensor_parts" ||
-          (difference.key == "data.bos" && difference.after == "auto"));
+bool meant_before_it_was_there(const DeckDifference& difference,
+                               const std::vector<DeckEntry>& before) {
+  if (difference.before) {
+    return false;
+  }
+  if (difference.key == "ppo.value_lambda") {
+    return difference.after == value_in(before, "ppo.lambda");
+  }
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> meant{
+      {{"data.bos", "auto"}, {"ppo.value_warmup_steps", "0"}, {"ppo.kl_estimator", "k1"}}};
+  return difference.key == "exact.data_parts" || difference.key == "exact.tensor_parts" ||
+         std::any_of(meant.begin(), meant.end(), [&](const auto& one) {
+           return difference.key == one.first && difference.after == one.second;
+         });
 }
 
 std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
@@ -296,7 +306,7 @@ std::vector<std::string> changed_keys(const std::vector<DeckEntry>& before,
     return value ? fmt::format("'{}'", *value) : std::string{"absent"};
   };
   for (const DeckDifference& difference : deck_differences(before, after)) {
-    if (!may_differ(difference.key) && !meant_before_it_was_there(difference)) {
+    if (!may_differ(difference.key) && !meant_before_it_was_there(difference, before)) {
       changes.push_back(fmt::format("{} (was {}, now {})", difference.key, shown(difference.before),
                                     shown(difference.after)));
     }

@@ -164,6 +164,8 @@ constexpr auto aliases = std::to_array<Alias>({
     {"critic_lr", "ppo.value_learning_rate"},
     {"critic_learning_rate", "ppo.value_learning_rate"},
     {"value_lr", "ppo.value_learning_rate"},
+    {"critic_warmup", "ppo.value_warmup_steps"},
+    {"freezing_actor_steps", "ppo.value_warmup_steps"},
     {"lr_scheduler", "train.schedule"},
     {"lr_scheduler_type", "train.schedule"},
     {"lr_schedule", "train.schedule"},

@@ -60,6 +60,9 @@ void complete(PpoCommand& o, const OptionTable& table) {
   if (!table.given("ppo.value_learning_rate")) {
     o.ppo.value_learning_rate = o.train.learning_rate;
   }
+  if (!table.given("ppo.value_lambda")) {
+    o.ppo.value_lambda = o.ppo.lambda;
+  }
   if (o.train.steps < 1) {
     fail_usage("train.steps is {}; expected at least 1 batch of rollouts.", o.train.steps);
   }

@@ -2,23 +2,40 @@
 
 #include <cmath>
 
+#include "rlhf/kl_estimate.hpp"
 #include "rlhf/mean_and_variance.hpp"
 
 namespace precis {
+namespace {
 
-BatchReport report_of(std::span<const Experience> batch, double kl_coefficient) {
+/// Nats a response.
+double kl_of(const BatchReport& report, KlEstimator estimator) {
+  switch (estimator) {
+    case KlEstimator::k1:
+      break;
+    case KlEstimator::k3:
+      return report.kl_k3;
+    case KlEstimator::exact:
+      return report.kl_exact;
+  }
+  return report.kl_k1;
+}
+
+}  // namespace
+
+BatchReport report_of(std::span<const Experience> batch, double kl_coefficient,
+                      KlEstimator estimator) {
   BatchReport out;
   const auto episodes = static_cast<double>(batch.size());
   double tokens = 0;
   double score = 0;
   for (const Experience& e : batch) {
     for (std::size_t t = 0; t < e.logprobs.size(); ++t) {
-      const double logprob = static_cast<double>(e.logprobs[t]);
-      const double k1 = logprob - static_cast<double>(e.reference_logprobs[t]);
-      const double gap = std::abs(static_cast<double>(e.episode.rollout_logprobs[t]) - logprob);
-      out.kl_k1 += k1;
-      out.kl_k3 += std::expm1(-k1) + k1;
-      out.kl_exact += static_cast<double>(e.exact_kls[t]);
+      const double gap = std::abs(static_cast<double>(e.episode.rollout_logprobs[t]) -
+                                  static_cast<double>(e.logprobs[t]));
+      out.kl_k1 += kl_estimate(e, t, KlEstimator::k1);
+      out.kl_k3 += kl_estimate(e, t, KlEstimator::k3);
+      out.kl_exact += kl_estimate(e, t, KlEstimator::exact);
       out.entropy += static_cast<double>(e.entropies[t]);
       out.logprob_gap_mean += gap;
       // Unlike std::max, this lets a NaN through, whatever follows it.
@@ -37,7 +54,7 @@ BatchReport report_of(std::span<const Experience> batch, double kl_coefficient) 
   out.logprob_gap_mean /= tokens;
   out.response_tokens_mean = tokens / episodes;
   out.ended_fraction /= episodes;
-  out.rlhf_reward = score / episodes - kl_coefficient * out.kl_k1;
+  out.rlhf_reward = score / episodes - kl_coefficient * kl_of(out, estimator);
 
   const MeanAndVariance scores = mean_and_variance([&](auto&& visit) {
     for (const Experience& e : batch) {

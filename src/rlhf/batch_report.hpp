@@ -4,6 +4,7 @@
 #include <span>
 
 #include "rlhf/experience.hpp"
+#include "rlhf/options.hpp"
 
 namespace precis {
 
@@ -16,6 +17,9 @@ struct BatchReport {
   double response_tokens_mean = 0, ended_fraction = 0;
   double logprob_gap_mean = 0, logprob_gap_max = 0;
 };
-[[nodiscard]] BatchReport report_of(std::span<const Experience> batch, double kl_coefficient);
+/// rlhf_reward is the mean score less `kl_coefficient` times the mean KL of a response, by the
+/// estimator that the rewards have: k1 unless another one is chosen.
+[[nodiscard]] BatchReport report_of(std::span<const Experience> batch, double kl_coefficient,
+                                    KlEstimator estimator);
 
 }  // namespace precis

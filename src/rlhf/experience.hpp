@@ -22,7 +22,7 @@ struct Experience {
   float score = 0;  ///< after the missing-end rule
   std::vector<float> rewards;
   std::vector<float> advantages;  ///< after whitening
-  std::vector<float> returns;     ///< before whitening
+  std::vector<float> returns;     ///< of ppo.value_lambda, before whitening
 };
 
 /// A message between ranks, and back. `unpack` throws Error if the bytes are not a whole one.

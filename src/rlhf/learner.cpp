@@ -111,6 +111,7 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
 UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {
   const PpoOptions& o = setup_.options;
   UpdateReport report;
+  const bool policy_learns = step > o.value_warmup_steps;
   bool finite = true;
   int updates = 0;
   for (std::int64_t epoch = 0; finite && epoch < o.epochs; ++epoch) {
@@ -123,7 +124,8 @@ UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t ste
           members.push_back(&batch[i]);
         }
       }
-      finite = update_mini_batch(members, rates, report);
+      finite = update_mini_batch({.members = std::move(members), .policy_learns = policy_learns},
+                                 rates, report);
       report.applied += finite ? 1 : 0;
       ++updates;
     }
@@ -137,7 +139,9 @@ UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t ste
   return report;
 }
 
-bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateReport& report) {
+bool Learner::update_mini_batch(const MiniBatch& mini_batch, Rates rates, UpdateReport& report) {
+  const Members& members = mini_batch.members;
+  const bool policy_learns = mini_batch.policy_learns;
   const std::int64_t tokens = tokens_of(members);
   const auto members_of = [&](std::int64_t part) {
     const auto [begin, end] = parts_.rows_of(part, std::ssize(members));
@@ -145,14 +149,16 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   };
   std::vector<ExactSum> policy(static_cast<std::size_t>(PolicySum::count));
   std::vector<ExactSum> value(static_cast<std::size_t>(ValueSum::count));
-  double ratio_max = 0;
-  policy_optimizer_.form_gradients(
-      [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
-        policy_objective_.begin(members_of(part), tokens);
-        policy_pipeline_.accumulate(policy_objective_, gradients, complete);
-        merge(policy, policy_objective_.sums());
-        ratio_max = std::max(ratio_max, policy_objective_.ratio_max());
-      });
+  double ratio_max = policy_learns ? 0 : 1;
+  if (policy_learns) {
+    policy_optimizer_.form_gradients(
+        [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
+          policy_objective_.begin(members_of(part), tokens);
+          policy_pipeline_.accumulate(policy_objective_, gradients, complete);
+          merge(policy, policy_objective_.sums());
+          ratio_max = std::max(ratio_max, policy_objective_.ratio_max());
+        });
+  }
   value_optimizer_.form_gradients(
       [&](std::int64_t part, Parameters& gradients, const Pipeline::Complete& complete) {
         value_objective_.begin(members_of(part), tokens);
@@ -173,14 +179,14 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
   {
     const WorkScope scope(setup_.ranks.work(),
                           {.kind = WorkKind::optimizer, .name = "gradient norms"});
-    policy_norm = policy_optimizer_.reduce(setup_.train.clip_norm);
+    policy_norm = policy_learns ? policy_optimizer_.reduce(setup_.train.clip_norm) : 0;
     value_norm = value_optimizer_.reduce(setup_.train.clip_norm);
   }
 
   const auto count = static_cast<double>(tokens);
   report.policy_loss += value_of(policy, PolicySum::loss) / count;
   report.clip_fraction_policy += value_of(policy, PolicySum::clipped) / count;
-  report.ratio_mean += value_of(policy, PolicySum::ratio) / count;
+  report.ratio_mean += policy_learns ? value_of(policy, PolicySum::ratio) / count : 1;
   report.ratio_max = std::max(report.ratio_max, ratio_max);
   report.update_kl += value_of(policy, PolicySum::squared_change) / count;
   report.value_loss += value_of(value, ValueSum::loss) / count;
@@ -191,7 +197,9 @@ bool Learner::update_mini_batch(const Members& members, Rates rates, UpdateRepor
     return false;
   }
   const WorkScope scope(setup_.ranks.work(), {.kind = WorkKind::optimizer});
-  policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
+  if (policy_learns) {
+    policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
+  }
   value_optimizer_.apply(setup_.value.parameters, setup_.train, rates.value);
   return true;
 }
@@ -204,11 +212,11 @@ void Learner::write(StateWriter* file, ProcessGrid& grid, const ModelRanks& rank
   value_optimizer_.write(parts, "value", setup_.value.config);
 }
 
-void Learner::read(const StateReader& file, std::int64_t updates) {
+void Learner::read(const StateReader& file, const UpdateCounts& updates) {
   read_tensors(file, "policy", weight_path, setup_.policy.parameters, setup_.device);
-  policy_optimizer_.read(file, "policy", updates);
+  policy_optimizer_.read(file, "policy", updates.policy);
   read_tensors(file, "value", weight_path, setup_.value.parameters, setup_.device);
-  value_optimizer_.read(file, "value", updates);
+  value_optimizer_.read(file, "value", updates.value);
 }
 
 }  // namespace precis

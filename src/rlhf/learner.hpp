@@ -9,6 +9,7 @@
 #include "rlhf/experience.hpp"
 #include "rlhf/options.hpp"
 #include "rlhf/ppo_objectives.hpp"
+#include "rlhf/update_counts.hpp"
 #include "train/data_parts.hpp"
 #include "train/optimizer.hpp"
 #include "train/pipeline.hpp"
@@ -16,14 +17,15 @@
 namespace precis {
 
 /// What the updates of one batch report: plain means over those that were computed (ratio_max: the
-/// largest).
+/// largest). In a step that updates the value network only, the policy's are those of a policy that
+/// stays as it is: no loss, change, clipping or gradient, and a ratio of 1.
 struct UpdateReport {
   double policy_loss = 0, value_loss = 0;
   double update_kl = 0;
   double clip_fraction_policy = 0, clip_fraction_value = 0;
   double ratio_mean = 0, ratio_max = 0;
   double gradient_norm_policy = 0, gradient_norm_value = 0;
-  std::int64_t applied = 0;  ///< updates that changed the parameters
+  std::int64_t applied = 0;  ///< updates that changed parameters
 };
 
 /// The mini-batch of each episode of a batch in one epoch: equal parts of a permutation by (seed,
@@ -54,7 +56,8 @@ class Learner {
                                                    double kl_coefficient);
 
   /// Collective, also over the stages of the models: ppo.epochs passes over the batch. `rates` are
-  /// the policy's and the value network's. Stops before an update whose losses or norms are not
+  /// the policy's and the value network's. In the first ppo.value_warmup_steps steps, policy and
+  /// moments of the policy keep their bits. Stops before an update whose losses or norms are not
   /// finite, which the report then shows.
   struct Rates {
     double policy = 0;
@@ -66,12 +69,19 @@ class Learner {
   /// Collective over the learner's grid: both parts of a checkpoint, with their moments. `file` on
   /// its rank 0, which writes; null on the others.
   void write(StateWriter* file, ProcessGrid& grid, const ModelRanks& ranks) const;
-  void read(const StateReader& file, std::int64_t updates);
-  [[nodiscard]] std::int64_t updates() const noexcept { return policy_optimizer_.updates(); }
+  void read(const StateReader& file, const UpdateCounts& updates);
+  [[nodiscard]] UpdateCounts updates() const noexcept {
+    return {.policy = policy_optimizer_.updates(), .value = value_optimizer_.updates()};
+  }
 
  private:
+  /// A mini-batch on this rank: its episodes, and which networks learn from it.
+  struct MiniBatch {
+    Members members;
+    bool policy_learns = true;
+  };
   /// Adds to the sums of `report`; false if there was no update, since a number is not finite.
-  bool update_mini_batch(const Members& members, Rates rates, UpdateReport& report);
+  bool update_mini_batch(const MiniBatch& mini_batch, Rates rates, UpdateReport& report);
   [[nodiscard]] Optimizer::Setup optimizer_setup() const;
 
   Setup setup_;

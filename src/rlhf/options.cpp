@@ -24,6 +24,14 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .meaning = "coefficient of the KL penalty (the first one if it adapts)",
              .source = paper,
              .maximum = 1e6});
+  table.add(
+      "ppo.kl_estimator", &o.kl_estimator,
+      {{"k1", KlEstimator::k1}, {"k3", KlEstimator::k3}, {"exact", KlEstimator::exact}},
+      {.meaning = "of the KL in each token's reward: k1 = d (log-prob less the reference's), k3 = "
+                  "exp(-d) - 1 + d, exact = the sum over the vocabulary; a reward only, through "
+                  "which no gradient flows, so that k3 and exact leave out a direct gradient term, "
+                  "which k1 does not have",
+       .source = paper + ": k1"});
   table.add("ppo.kl_target", &o.kl_target,
             {.unit = "nats",
              .meaning = "adapt the coefficient to this KL a summary; 0: constant",
@@ -46,9 +54,19 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .source = paper,
              .maximum = 1e30,
              .default_text = "train.learning_rate"});
+  table.add("ppo.value_warmup_steps", &o.value_warmup_steps,
+            {.unit = "steps",
+             .meaning = "at the beginning that update the value network only, not the policy",
+             .source = paper + ": none",
+             .maximum = 1e9});
   table.add("ppo.gamma", &o.gamma, {.meaning = "discount", .source = paper, .maximum = 1});
   table.add("ppo.lambda", &o.lambda,
             {.meaning = "of the advantage estimate (GAE)", .source = paper, .maximum = 1});
+  table.add("ppo.value_lambda", &o.value_lambda,
+            {.meaning = "of the returns that the value network learns",
+             .source = paper + ": one lambda",
+             .maximum = 1,
+             .default_text = "ppo.lambda"});
   table.add("ppo.whiten", &o.whiten,
             {.meaning = "centre and scale the batch's advantages", .source = ziegler});
   table.add("ppo.temperature", &o.temperature,

@@ -175,6 +175,10 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
       .reward = planned_role(plan, plan.layout.reward, rank, ""),
       .learner = planned_role(plan, plan.layout.learner, rank, plan.train.parallel.stages)};
   RoleModels models = planned_models(plan, device, planned);
+  PpoOptions options = plan.options;
+  if (plan.train.steps > options.value_warmup_steps) {
+    options.value_warmup_steps = 0;  // The steps after the warm-up are those that hold most.
+  }
   const PpoRoles roles =
       make_roles({.device = device,
                   .layout = plan.layout,
@@ -183,7 +187,7 @@ MemoryCount planned_memory(const PpoPlan& plan, const Device& like, int rank) {
                   .models = models,
                   .prompts = plan.prompts,
                   .shown = plan.shown,
-                  .options = plan.options,
+                  .options = options,
                   .train = plan.train,
                   .seed = plan.seed,
                   .max_response_tokens = plan.max_response_tokens,

@@ -100,6 +100,7 @@ RoleSeconds measure_roles(const PpoPlan& plan, Machine& machine, RankGroup& worl
   PpoOptions once = plan.options;
   once.epochs = 1;
   once.mini_batches = 1;
+  once.value_warmup_steps = 0;
   const PpoRoles roles =
       make_roles({.device = machine.device,
                   .layout = plan.layout,

@@ -1,10 +1,10 @@
 #include "rlhf/rewards.hpp"
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "rlhf/advantages.hpp"
+#include "rlhf/kl_estimate.hpp"
 
 namespace precis {
 
@@ -21,16 +21,16 @@ void assign_rewards(Experience& e, const PpoOptions& options, double kl_coeffici
   e.score = score_of(e.episode, options);
   e.rewards.resize(length);
   for (std::size_t t = 0; t < length; ++t) {
-    const double kl =
-        static_cast<double>(e.logprobs[t]) - static_cast<double>(e.reference_logprobs[t]);
+    const double kl = kl_estimate(e, t, options.kl_estimator);
     const double score = t + 1 == length ? static_cast<double>(e.score) : 0.0;
     e.rewards[t] = static_cast<float>(-kl_coefficient * kl + score);
   }
   const std::vector<double> discounts(length, options.gamma);
-  Advantages estimates =
-      generalized_advantages(e.rewards, e.values, discounts, options.lambda, 0.0);
-  e.advantages = std::move(estimates.advantages);
-  e.returns = std::move(estimates.returns);
+  const auto of_lambda = [&](double lambda) {
+    return generalized_advantages(e.rewards, e.values, discounts, lambda, 0.0);
+  };
+  e.advantages = of_lambda(options.lambda).advantages;
+  e.returns = of_lambda(options.value_lambda).returns;
 }
 
 double next_kl_coefficient(double coefficient, double kl, const PpoOptions& options) {

@@ -23,7 +23,7 @@ struct StepReport {
   double learning_rate = 0;
   std::int64_t generated = 0;  ///< response tokens of the batch
   std::int64_t scored = 0;     ///< prompt and response tokens of the batch
-  std::int64_t updates = 0;    ///< Adam's updates of the policy so far
+  UpdateCounts updates;        ///< after this step
 };
 
 /// From world rank `root` to all.

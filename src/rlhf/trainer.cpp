@@ -88,6 +88,10 @@ double PpoTrainer::kl_coefficient() const {
                                           : setup_.options.kl;
 }
 
+std::int64_t PpoTrainer::weight_version(std::int64_t step) const {
+  return std::max<std::int64_t>(0, step - 1 - setup_.options.value_warmup_steps);
+}
+
 void PpoTrainer::load() {
   if (!setup_.run.checkpoint()) {
     return;
@@ -95,7 +99,7 @@ void PpoTrainer::load() {
   collectively(setup_.world, [&] {
     const StateReader file(*setup_.run.checkpoint());
     if (roles_.learner) {
-      roles_.learner->read(file, setup_.run.state().extra.at("updates").get<std::int64_t>());
+      roles_.learner->read(file, read_update_counts(setup_.run.state().extra));
     }
     if (setup_.models.policy_copy) {
       read_tensors(file, "policy", weight_path, setup_.models.policy_copy->parameters,
@@ -166,13 +170,14 @@ void PpoTrainer::rollout(std::int64_t step) {
   const std::int64_t first = (step - 1) * batch_.batch;
   ProcessGrid& grid = *setup_.processes.rollout;
   const auto [begin, end] = batch_.rollout_part(grid.coordinates().dp);
-  roles_.rollout->generate({first + begin, first + end}, step - 1, [&](Episode&& episode) {
-    if (!grid.is_leader()) {
-      return;  // All ranks of a copy have the episode; their leader sends it.
-    }
-    const std::int64_t group = batch_.group_of(episode.number - first);
-    to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
-  });
+  roles_.rollout->generate(
+      {first + begin, first + end}, weight_version(step), [&](Episode&& episode) {
+        if (!grid.is_leader()) {
+          return;  // All ranks of a copy have the episode; their leader sends it.
+        }
+        const std::int64_t group = batch_.group_of(episode.number - first);
+        to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
+      });
 }
 
 /// The next group of episodes of which all have come, whatever the order in which groups fill up.
@@ -236,7 +241,7 @@ std::vector<Experience> PpoTrainer::experience(StepReport& report) {
   if (setup_.options.whiten) {
     whiten(batch);
   }
-  report.batch = report_of(batch, report.kl_coefficient);
+  report.batch = report_of(batch, report.kl_coefficient, setup_.options.kl_estimator);
   return batch;
 }
 
@@ -298,12 +303,12 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
                         const std::vector<Row>& episodes) {
   const PpoOptions& o = setup_.options;
   auto& extra = setup_.run.state().extra;
-  extra["updates"] = report.updates;
+  write_update_counts(extra, report.updates);
   extra["kl_coefficient"] = next_kl_coefficient(report.kl_coefficient, report.batch.kl_k1, o);
   if (setup_.replay != nullptr) {
     extra["inputs"]["ppo.replay"] = setup_.replay->digest(step * batch_.batch);
   }
-  Row metrics = metrics_row(report, step - 1);
+  Row metrics = metrics_row(report, weight_version(step));
   reduce_phases(setup_.run.phases(), setup_.world, report, o.epochs, metrics);
   setup_.run.add_episodes(episodes);
   // Tokens are generated once, then trained on in each epoch.

@@ -62,6 +62,8 @@ class PpoTrainer {
   [[nodiscard]] ProcessGrid& learner_grid() const { return *setup_.processes.learner; }
   [[nodiscard]] TrainingRun::Describe describe() const;
   [[nodiscard]] double kl_coefficient() const;
+  /// Steps that have updated the policy before the rollout of this one.
+  [[nodiscard]] std::int64_t weight_version(std::int64_t step) const;
 
   Setup setup_;
   ModelRanks learner_ranks_;

@@ -174,6 +174,17 @@ TEST(Deck, ContinuingWithAnotherValueIsAUsageErrorNamingTheKey) {
   const auto other_bos =
       parse_deck("seed = 1\nthreads = 1\n[train]\nsteps = 3\n[data]\nbos = true\n", "b");
   EXPECT_THROW(check_continued_deck(before, other_bos, "RUN/deck.cfg"), UsageError);
+  const auto old_ppo = parse_deck("[ppo]\nlambda = 0.9\n", "a");
+  EXPECT_NO_THROW(check_continued_deck(
+      old_ppo,
+      parse_deck("[ppo]\nlambda = 0.9\nvalue_lambda = 0.9\nvalue_warmup_steps = 0\n"
+                 "kl_estimator = k1\n",
+                 "b"),
+      "RUN/deck.cfg"));
+  for (const char* other : {"value_lambda = 1", "value_warmup_steps = 2", "kl_estimator = k3"}) {
+    const auto of_other = parse_deck(fmt::format("[ppo]\nlambda = 0.9\n{}\n", other), "b");
+    EXPECT_THROW(check_continued_deck(old_ppo, of_other, "RUN/deck.cfg"), UsageError) << other;
+  }
   const auto changed = parse_deck("seed = 2\nthreads = 2\n[train]\nsteps = 9\n", "b");
   EXPECT_THAT(
       message_of<UsageError>([&] { check_continued_deck(before, changed, "RUN/deck.cfg"); }),

@@ -32,7 +32,7 @@ TEST(BatchReport, IsOfTheBatch) {
   b.episode.score_raw = 3.0F;
   b.score = -1.0F;
   const std::vector<Experience> batch{a, b};
-  const BatchReport report = report_of(batch, 0.1);
+  const BatchReport report = report_of(batch, 0.1, KlEstimator::k1);
   EXPECT_DOUBLE_EQ(report.score_mean, 2.0) << "of score_raw";
   EXPECT_DOUBLE_EQ(report.score_std, 1.0) << "biased";
   EXPECT_DOUBLE_EQ(report.kl_k1, (0.5 + 1.0 - 0.5) / 2);
@@ -41,6 +41,8 @@ TEST(BatchReport, IsOfTheBatch) {
   EXPECT_DOUBLE_EQ(report.kl_exact, 1.75 / 2);
   EXPECT_DOUBLE_EQ(report.entropy, 2.0) << "a token";
   EXPECT_DOUBLE_EQ(report.rlhf_reward, 0.0 - 0.1 * 0.5) << "of score, after the missing-end rule";
+  EXPECT_DOUBLE_EQ(report_of(batch, 0.1, KlEstimator::k3).rlhf_reward, -0.1 * report.kl_k3);
+  EXPECT_DOUBLE_EQ(report_of(batch, 0.1, KlEstimator::exact).rlhf_reward, -0.1 * 1.75 / 2);
   EXPECT_DOUBLE_EQ(report.logprob_gap_mean, 0.75 / 3);
   EXPECT_DOUBLE_EQ(report.logprob_gap_max, 0.5);
   EXPECT_DOUBLE_EQ(report.response_tokens_mean, 1.5);
@@ -52,7 +54,7 @@ TEST(BatchReport, IsOfTheBatch) {
 TEST(BatchReport, LetsANaNThrough) {
   std::vector<Experience> batch{test::some_experience(0, 2)};
   batch[0].logprobs[0] = std::nanf("");
-  const BatchReport report = report_of(batch, 0.1);
+  const BatchReport report = report_of(batch, 0.1, KlEstimator::k1);
   EXPECT_TRUE(std::isnan(report.kl_k1));
   EXPECT_TRUE(std::isnan(report.logprob_gap_max));
 }

@@ -159,7 +159,7 @@ TEST_F(PlannedMemoryOf, Ppo) {
   options.mini_batches = 2;
   options.max_sequences = 12;
   const TrainOptions train{.steps = 2, .micro_batch_tokens = 600};
-  const auto plan_on = [&](const RoleLayout& ranks) {
+  const auto plan_with = [&](const RoleLayout& ranks, const TrainOptions& of_run) {
     return PpoPlan{.layout = ranks,
                    .policy = language,
                    .reference = language,
@@ -169,11 +169,23 @@ TEST_F(PlannedMemoryOf, Ppo) {
                    .prompts = prompts,
                    .shown = prompts,
                    .options = options,
-                   .train = train,
+                   .train = of_run,
                    .max_response_tokens = 15,
                    .seed = 5};
   };
+  const auto plan_on = [&](const RoleLayout& ranks) { return plan_with(ranks, train); };
   const MemoryCount planned = planned_memory(plan_on(layout), device, 0);
+
+  // The steps after a warm-up of the value network count, however late they come.
+  const TrainOptions longer{.steps = 9, .micro_batch_tokens = 600};
+  const auto without_warmup = planned_memory(plan_with(layout, longer), device, 0);
+  options.value_warmup_steps = 8;
+  EXPECT_EQ(planned_memory(plan_with(layout, longer), device, 0).bytes, without_warmup.bytes);
+  options.value_warmup_steps = 9;
+  EXPECT_LT(planned_memory(plan_with(layout, longer), device, 0).of(MemoryUse::packed_weights),
+            without_warmup.of(MemoryUse::packed_weights))
+      << "nothing is packed for the policy's backward pass";
+  options.value_warmup_steps = 0;
 
   RoleModels models;
   models.policy = model_of(ModelKind::language);
