@@ -263,9 +263,9 @@ std::vector<DeckDifference> deck_differences(const std::vector<DeckEntry>& befor
 }
 
 bool says_how_only(std::string_view key) {
-  constexpr std::array<std::string_view, 10> keys{
-      "train.stop_after", "threads",  "device", "grid",   "placement", "run",
-      "watchdog_seconds", "end_time", "trace",  "dry_run"};
+  constexpr std::array<std::string_view, 11> keys{
+      "train.stop_after", "threads",  "device", "grid",    "placement",        "run",
+      "watchdog_seconds", "end_time", "trace",  "dry_run", "ppo.check_weights"};
   return std::find(keys.begin(), keys.end(), key) != keys.end() || key.starts_with("checkpoint.") ||
          key.starts_with("log.") || key.ends_with(".grid");
 }

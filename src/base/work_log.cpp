@@ -13,6 +13,7 @@ const char* name_of(WorkKind kind) {
                                                       "optimizer",
                                                       "inference",
                                                       "generation",
+                                                      "checks",
                                                       "tensor communication",
                                                       "pipeline communication",
                                                       "data communication",

@@ -20,6 +20,7 @@ enum class WorkKind : std::uint8_t {
   optimizer,   ///< norm of the gradient, clipping, update
   inference,   ///< forward passes without a gradient: validation, scores, old log-probs, values
   generation,  ///< sampled text: rollouts and shown samples
+  checks,      ///< digests of weights that ranks compare
   /// Tensors between the ranks of an axis; data: also gradients over all ranks, weights and
   /// episodes that roles send to each other. A blocking operation counts from its begin to its end,
   /// a collective without the time until all ranks are there. A started one counts for as long as
@@ -35,7 +36,7 @@ enum class WorkKind : std::uint8_t {
   input,   ///< before the first step: start of MPI, groups of ranks, rows, models, checkpoints
   output,  ///< metrics, samples, episodes, checkpoints, final models, the trace
 };
-inline constexpr std::size_t work_kinds = 11;
+inline constexpr std::size_t work_kinds = 12;
 
 /// "forward", "data communication".
 [[nodiscard]] const char* name_of(WorkKind kind);

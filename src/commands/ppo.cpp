@@ -317,6 +317,7 @@ ExitStatus run(Context& context, PpoCommand& o) {
                       .layout = layout,
                       .processes = processes,
                       .models = models,
+                      .policy = heads.policy.config,
                       .prompts = inputs.prompts.examples,
                       .shown = shown,
                       .options = o.ppo,

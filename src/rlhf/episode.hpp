@@ -10,6 +10,13 @@
 
 namespace precis {
 
+/// The policy's weights at some time.
+struct WeightVersion {
+  std::int64_t number = 0;   ///< updates that the rollout has had
+  std::uint64_t digest = 0;  ///< of all weights (model/weight_digest); 0 without ppo.check_weights
+  friend bool operator==(const WeightVersion&, const WeightVersion&) = default;
+};
+
 /// What the rollout knows of an episode; what the reward role adds to it.
 struct Episode {
   std::int64_t number = 0;  ///< (step - 1) * batch + index
@@ -18,7 +25,7 @@ struct Episode {
   std::vector<std::int32_t> response;  ///< the end token included, if it came
   bool ended = false;
   std::vector<float> rollout_logprobs;  ///< a response token, as the rollout recorded it
-  std::int64_t weight_version = 0;
+  WeightVersion weights;                ///< that it was sampled from
 
   float score_raw = 0;                  ///< the reward model's, shift included
   std::vector<float> reference_hidden;  ///< (response tokens, C) of the reference
@@ -35,7 +42,7 @@ void visit_episode(AnEpisode& e, Visitor& field) {
   field(e.response);
   field(e.ended);
   field(e.rollout_logprobs);
-  field(e.weight_version);
+  field(e.weights);
   field(e.score_raw);
   field(e.reference_hidden);
 }

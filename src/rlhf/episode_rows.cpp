@@ -25,7 +25,7 @@ Row episode_row(const Experience& e, std::int64_t step, const std::string& promp
           {"rewards", float_array(e.rewards)},
           {"advantages", float_array(e.advantages)},
           {"returns", float_array(e.returns)},
-          {"weight_version", e.episode.weight_version},
+          {"weight_version", e.episode.weights.number},
           {"minibatch", minibatch}};
 }
 

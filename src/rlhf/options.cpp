@@ -92,6 +92,10 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .meaning = "stop the run when the KL a summary is above this; 0: off",
              .source = "precis",
              .maximum = 1e30});
+  table.add("ppo.check_weights", &o.check_weights,
+            {.meaning = "after each step compare digests of the policy's weights on all ranks of "
+                        "rollout and learner, and of what each episode was sampled from",
+             .source = "precis"});
   table.add("ppo.staleness", &o.staleness,
             {.unit = "steps",
              .meaning = "by which rollouts may lag behind; this version has 0 only",

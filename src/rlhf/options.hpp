@@ -35,6 +35,7 @@ struct PpoOptions {
   MissingEnd missing_end = MissingEnd::replace;
   double missing_end_value = -1;
   double max_kl = 0;
+  bool check_weights = true;
   std::int64_t staleness = 0;
   std::int64_t log_episodes = 0;
   std::string replay;

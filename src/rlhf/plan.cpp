@@ -68,7 +68,7 @@ void plan_step(const PpoPlan& plan, const PpoRoles& roles, const PlannedRoles& p
   };
   if (roles.rollout) {
     const auto [begin, end] = batch.rollout_part(planned.rollout->at.dp);
-    roles.rollout->generate({first + begin, first + end}, step, [](Episode&&) {});
+    roles.rollout->generate({first + begin, first + end}, {.number = step}, [](Episode&&) {});
   }
   if (roles.reward) {
     for (std::int64_t group = 0; group < batch.groups(); ++group) {

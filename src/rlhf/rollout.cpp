@@ -7,7 +7,7 @@ namespace precis {
 Rollout::Rollout(const Setup& setup)
     : setup_(setup), order_(static_cast<std::int64_t>(setup.prompts.size()), setup.seed) {}
 
-void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
+void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, const WeightVersion& weights,
                        const std::function<void(Episode&&)>& finished) {
   const auto [first, last] = numbers;
   std::vector<Prompt> prompts;
@@ -17,7 +17,7 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
     if (setup_.replay != nullptr) {
       Episode episode = setup_.replay->at(number);
       episode.prompt = row;
-      episode.weight_version = weight_version;
+      episode.weights = weights;
       finished(std::move(episode));
       continue;
     }
@@ -36,7 +36,7 @@ void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64
         episode.response = std::move(generated.response);
         episode.ended = generated.ended;
         episode.rollout_logprobs = std::move(generated.logprobs);
-        episode.weight_version = weight_version;
+        episode.weights = weights;
         finished(std::move(episode));
       },
       setup_.between_steps);

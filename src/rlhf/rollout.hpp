@@ -31,7 +31,7 @@ class Rollout {
   /// query, response (T), `rollout_logprobs` (T) at the rule's temperature, without the reward
   /// role's numbers. Throws Error for a prompt that does not fit the context together with the
   /// rule's max_new_tokens. A replay must have the episodes (Replay::require_episodes).
-  void generate(std::pair<std::int64_t, std::int64_t> numbers, std::int64_t weight_version,
+  void generate(std::pair<std::int64_t, std::int64_t> numbers, const WeightVersion& weights,
                 const std::function<void(Episode&&)>& finished);
 
  private:

@@ -57,7 +57,11 @@ PpoTrainer::PpoTrainer(const Setup& s)
       batch_(batch_layout(s.layout, s.options)),
       to_reward_(s.world, episode_tag),
       to_learner_(s.world, scored_tag),
-      weight_sync_(s.world, s.layout, s.train.parallel.stages) {
+      weight_sync_({.world = s.world,
+                    .layout = s.layout,
+                    .policy = s.policy,
+                    .learner_cut = s.train.parallel.stages,
+                    .shared = rollout_reads_learner(s.layout)}) {
   setup_.run.set_writer(s.layout.learner.ranks.front());
   collectively(s.world, [&] {
     roles_ = make_roles({.device = s.machine.device,
@@ -130,6 +134,7 @@ ExitStatus PpoTrainer::train() {
     }
   });
   setup_.run.begin(setup_.train.steps);
+  check_weights(weight_version(setup_.run.state().step + 1));
   while (setup_.run.state().step < setup_.train.steps) {
     const std::int64_t step = setup_.run.state().step + 1;
     if (roles_.rollout) {
@@ -148,13 +153,11 @@ ExitStatus PpoTrainer::train() {
     if (roles_.learner) {
       learn(step, batch, report, episodes);
     }
+    start_weight_sync();
     share(report, episodes);
+    finish_weight_sync(step);
     setup_.run.guard([&] { guard_update(report.update, step, extra); }, describe(),
                      report.update.applied == 0);
-    if (setup_.models.policy) {
-      const auto timed = setup_.run.phases().phase("sync");
-      weight_sync_.run(setup_.machine.device, *setup_.models.policy);
-    }
     show_samples(step);
     record(report, step, episodes);
     if (setup_.run.safe_point(describe())) {
@@ -170,14 +173,13 @@ void PpoTrainer::rollout(std::int64_t step) {
   const std::int64_t first = (step - 1) * batch_.batch;
   ProcessGrid& grid = *setup_.processes.rollout;
   const auto [begin, end] = batch_.rollout_part(grid.coordinates().dp);
-  roles_.rollout->generate(
-      {first + begin, first + end}, weight_version(step), [&](Episode&& episode) {
-        if (!grid.is_leader()) {
-          return;  // All ranks of a copy have the episode; their leader sends it.
-        }
-        const std::int64_t group = batch_.group_of(episode.number - first);
-        to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
-      });
+  roles_.rollout->generate({first + begin, first + end}, weights_, [&](Episode&& episode) {
+    if (!grid.is_leader()) {
+      return;  // All ranks of a copy have the episode; their leader sends it.
+    }
+    const std::int64_t group = batch_.group_of(episode.number - first);
+    to_reward_.post(setup_.layout.reward.leader(batch_.reward_rank_of(group)), pack(episode));
+  });
 }
 
 /// The next group of episodes of which all have come, whatever the order in which groups fill up.
@@ -221,6 +223,7 @@ std::vector<Episode> PpoTrainer::receive_scored() {
     const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
     while (static_cast<std::int64_t>(mine.size()) < end - begin) {
       mine.push_back(episode_of(to_learner_.receive("scored episodes")));
+      require_version(mine.back());
     }
     sort_by_number(mine);
   }
@@ -283,6 +286,38 @@ void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
   // Every message of the step has been taken, so this only frees what the senders still kept.
   to_reward_.flush();
   to_learner_.flush();
+}
+
+void PpoTrainer::start_weight_sync() {
+  const auto timed = setup_.run.phases().phase("sync");
+  RoleModels& models = setup_.models;
+  weight_sync_.start(setup_.machine.device, models.policy ? &models.policy->parameters : nullptr,
+                     models.policy_copy ? &models.policy_copy->parameters : nullptr);
+}
+
+void PpoTrainer::finish_weight_sync(std::int64_t step) {
+  const auto timed = setup_.run.phases().phase("sync");
+  weight_sync_.finish();
+  check_weights(weight_version(step + 1));
+}
+
+void PpoTrainer::check_weights(std::int64_t number) {
+  RoleModels& models = setup_.models;
+  weights_ = {.number = number, .digest = 0};
+  if (setup_.options.check_weights) {
+    weights_.digest = weight_sync_.check(
+        setup_.machine.device, models.policy ? &models.policy->parameters : nullptr,
+        models.policy_copy ? &models.policy_copy->parameters : nullptr, number);
+  }
+}
+
+void PpoTrainer::require_version(const Episode& episode) const {
+  require(
+      episode.weights == weights_,
+      "Episode {} was sampled from weights of version {} with digest {:016x}, but the learner's "
+      "are of version {} with digest {:016x}.",
+      episode.number, episode.weights.number, episode.weights.digest, weights_.number,
+      weights_.digest);
 }
 
 void PpoTrainer::show_samples(std::int64_t step) {

@@ -28,6 +28,7 @@ class PpoTrainer {
     const RoleLayout& layout;
     RoleProcesses& processes;  ///< of this layout
     RoleModels& models;
+    const ModelConfig& policy;
     const std::vector<Example>& prompts;
     const std::vector<Example>& shown;  ///< whose first prompts samples.jsonl shows
     const PpoOptions& options;
@@ -53,6 +54,11 @@ class PpoTrainer {
   void learn(std::int64_t step, std::span<const Experience> batch, StepReport& report,
              std::vector<Row>& episodes);
   void share(StepReport& report, std::vector<Row>& episodes);
+  void start_weight_sync();
+  void finish_weight_sync(std::int64_t step);
+  /// Compares the weights of version `number` on all ranks that have them.
+  void check_weights(std::int64_t number);
+  void require_version(const Episode& episode) const;
   void show_samples(std::int64_t step);
   void record(const StepReport& report, std::int64_t step, const std::vector<Row>& episodes);
   [[nodiscard]] std::string prompt_id_of(const Episode& episode) const;
@@ -71,6 +77,7 @@ class PpoTrainer {
   Mailbox to_reward_, to_learner_;
   WeightSync weight_sync_;
   PpoRoles roles_;
+  WeightVersion weights_;                  ///< that the rollout samples from
   std::int64_t next_warning_of_ends_ = 0;  // the step from which on one may come again
 };
 

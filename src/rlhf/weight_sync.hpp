@@ -1,40 +1,99 @@
-// New policy weights on their way from the learner to the rollout.
+// New policy weights on their way from the learner to the rollout, from grid to grid.
 #pragma once
 
+#include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "model/model.hpp"
 #include "parallel/communicator.hpp"
+#include "parallel/reshard.hpp"
 #include "parallel/role_layout.hpp"
 
 namespace precis {
 
-/// With both roles on the same ranks the rollout reads the learner's own parameters and nothing
-/// moves. On ranks of their own, the ranks of the learner's first copy of the policy each broadcast
-/// what they hold to the rollout ranks, which have the whole.
+/// Every rank of the rollout gets its part of the policy from learner ranks that hold it, each
+/// number once (`plan_moves`), in messages of bounded size that go on while other work is done.
+/// What a rank holds in both roles is copied within it; where the rollout reads the learner's own
+/// parameters nothing moves. All calls are collective over the ranks of both roles, and do nothing
+/// elsewhere.
 class WeightSync {
  public:
-  /// Collective over `world`. `cut`: parallel.stages.
-  WeightSync(RankGroup& world, const RoleLayout& layout, const std::string& cut);
+  struct Setup {
+    RankGroup& world;
+    const RoleLayout& layout;
+    const ModelConfig& policy;
+    std::string learner_cut;  ///< parallel.stages
+    bool shared = false;      ///< the rollout reads the learner's parameters
+  };
+  /// Collective over the world. Throws Error as ModelRanks::place_of.
+  explicit WeightSync(const Setup& setup);
 
-  /// Collective over the ranks of the learner's first copy and the rollout ranks; elsewhere nothing
-  /// happens. `policy` is this rank's part.
-  void run(Device& device, Model& policy);
+  /// Begins to send `from` of a learner rank, which must not change, and to fill `to` of a rollout
+  /// rank, which must not be read, until `finish`; null where the rank does not play the role.
+  void start(Device& device, const Parameters* from, Parameters* to);
+  /// Moves on what has been started; whether all is done.
+  bool poll();
+  void finish();
+
+  /// Throws Error naming tensor, ranks and digests unless all copies of the policy in both roles
+  /// have the same weights (model/weight_digest). Returns the policy's digest. `from` and `to` as
+  /// above; not between start and finish.
+  [[nodiscard]] std::uint64_t check(Device& device, const Parameters* from, const Parameters* to,
+                                    std::int64_t version);
+
+  /// By messages, of the last sync.
+  [[nodiscard]] std::int64_t bytes_sent() const noexcept { return bytes_sent_; }
+  [[nodiscard]] std::int64_t bytes_received() const noexcept { return bytes_received_; }
 
  private:
-  /// A rank of the learner, first in its group, and all rollout ranks.
-  struct Way {
-    int stage = 0;
-    int tensor_rank = 0;
-    std::unique_ptr<RankGroup> ranks;
-    std::unique_ptr<Communicator> data;
+  /// Moves between this rank and another that travel as one message.
+  struct Bucket {
+    std::vector<const Move*> moves;
+    std::int64_t numbers = 0;
   };
-  void run(Device& device, Model& policy, const Way& way) const;
+  /// The buckets that go to another rank, or come from it, in order; a few are on their way.
+  struct Way {
+    int peer = 0;
+    bool gives = false;
+    std::vector<Bucket> buckets;
+    std::size_t next = 0;  ///< the first that is not yet on its way
+    struct OnTheWay {
+      const Bucket* bucket;
+      Tensor packed;  ///< none where the message is the tensor's own memory
+      StartedOperation operation;
+    };
+    std::list<OnTheWay> open;
+  };
+  /// Who holds what in one role, by rank of the group.
+  struct Holder {
+    std::string name;
+    int rank = 0;
+    int copy = 0;
+    std::vector<ParameterSpec> specs;
+  };
 
-  ModelRanks learner_;
-  std::vector<Way> ways_;  // those that this rank takes part in
+  [[nodiscard]] std::vector<Holder> holders(const Setup& setup, const RoleRanks& role,
+                                            const std::string& name, const std::string& cut) const;
+  void add_way(int peer, bool gives);
+  [[nodiscard]] bool advance(Way& way);
+  void begin(Way& way, const Bucket& bucket);
+  void copy(const Move& move, View packed, bool to_packed) const;
+
+  std::unique_ptr<RankGroup> group_;  // of both roles
+  std::unique_ptr<Communicator> data_;
+  std::vector<int> world_ranks_;  // of the group's ranks
+  std::vector<Holder> learner_, rollout_;
+  std::vector<Move> moves_;
+  std::vector<Way> ways_;
+  // From start to finish.
+  Device* device_ = nullptr;
+  const Parameters* from_ = nullptr;
+  Parameters* to_ = nullptr;
+  std::int64_t bytes_sent_ = 0;
+  std::int64_t bytes_received_ = 0;
 };
 
 }  // namespace precis

@@ -13,8 +13,8 @@ namespace precis {
 namespace {
 
 auto fields(const Episode& e) {
-  return std::tie(e.number, e.prompt, e.query, e.response, e.ended, e.rollout_logprobs,
-                  e.weight_version, e.score_raw, e.reference_hidden);
+  return std::tie(e.number, e.prompt, e.query, e.response, e.ended, e.rollout_logprobs, e.weights,
+                  e.score_raw, e.reference_hidden);
 }
 
 auto fields(const Experience& e) {

@@ -32,7 +32,7 @@ inline Experience some_experience(std::int64_t number, std::size_t tokens) {
   e.episode.response.assign(tokens, 7);
   e.episode.ended = number % 2 == 0;
   e.episode.rollout_logprobs = list(-1.0F);
-  e.episode.weight_version = 40 + number;
+  e.episode.weights = {.number = 40 + number, .digest = 7};
   e.episode.score_raw = 0.75F + static_cast<float>(number);
   e.reference_logprobs = list(-2.0F);
   e.episode.reference_hidden = list(9.0F);

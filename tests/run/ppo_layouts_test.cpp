@@ -84,7 +84,6 @@ TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
   start_parts("parts_two", 2, small_micro_batches);
   start_parts("parts_four", 4, {"--parallel.zero", "false", "--parallel.recompute", "block"});
   start_parts("parts_dedicated", 4, {"--placement", "dedicated", "--learner.grid", "dp=2"});
-  // The rollout has whole models; learner and reward role may share theirs.
   start_parts("parts_stages", 5,
               {"--placement", "dedicated", "--learner.grid", "pp=2", "--reward.grid", "pp=2"});
   start_parts("parts_shares", 6,
@@ -94,8 +93,20 @@ TEST_F(PpoLayouts, HaveTheSameBitsWhereTheLearnersDivideTheDataParts) {
       "parts_all", 8,
       {"--placement", "dedicated", "--learner.grid", "pp=2,tp=2", "--reward.grid", "tp=2",
        "--parallel.schedule", "zb", "--parallel.sequence", "true", "--parallel.recompute", "full"});
-  for (const char* name : {"parts_two", "parts_four", "parts_dedicated", "parts_stages",
-                           "parts_shares", "parts_all"}) {
+  // Every role on a grid of its own, on ranks of its own and on the same ones.
+  start_parts("parts_roles", 8,
+              {"--placement", "dedicated", "--rollout.grid", "dp=2,tp=2", "--reward.grid", "pp=2",
+               "--learner.grid", "tp=2"});
+  start_parts("parts_rollout_stages", 8,
+              {"--placement", "dedicated", "--rollout.grid", "pp=2", "--reward.grid", "tp=2",
+               "--learner.grid", "pp=2,tp=2", "--ppo.check_weights", "false"});
+  start_parts("parts_one_grid", 4, {"--grid", "pp=2,tp=2"});
+  start_parts("parts_colocated", 8,
+              {"--rollout.grid", "dp=4,tp=2", "--reward.grid", "dp=4,pp=2", "--learner.grid",
+               "dp=2,pp=2,tp=2", "--parallel.stages", "1,1"});
+  for (const char* name :
+       {"parts_two", "parts_four", "parts_dedicated", "parts_stages", "parts_shares", "parts_all",
+        "parts_roles", "parts_rollout_stages", "parts_one_grid", "parts_colocated"}) {
     SCOPED_TRACE(name);
     expect_same_run(folder("parts_one"), folder(name), 3);
   }
