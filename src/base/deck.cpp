@@ -290,8 +290,13 @@ bool meant_before_it_was_there(const DeckDifference& difference,
   if (difference.key == "ppo.value_lambda") {
     return difference.after == value_in(before, "ppo.lambda");
   }
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> meant{
-      {{"data.bos", "auto"}, {"ppo.value_warmup_steps", "0"}, {"ppo.kl_estimator", "k1"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> meant{
+      {{"data.bos", "auto"},
+       {"ppo.value_warmup_steps", "0"},
+       {"ppo.kl_estimator", "k1"},
+       {"ppo.correction", "none"},
+       {"ppo.correction_level", "token"},
+       {"ppo.correction_cap", "2"}}};
   return difference.key == "exact.data_parts" || difference.key == "exact.tensor_parts" ||
          std::any_of(meant.begin(), meant.end(), [&](const auto& one) {
            return difference.key == one.first && difference.after == one.second;

@@ -63,6 +63,11 @@ void complete(PpoCommand& o, const OptionTable& table) {
   if (!table.given("ppo.value_lambda")) {
     o.ppo.value_lambda = o.ppo.lambda;
   }
+  if (o.ppo.correction != Correction::none && o.ppo.staleness == 0) {
+    fail_usage(
+        "ppo.correction is given, but with ppo.staleness 0 each batch is sampled from the policy "
+        "that learns from it: there is nothing to correct. Give ppo.staleness 1, or leave it out.");
+  }
   if (o.train.steps < 1) {
     fail_usage("train.steps is {}; expected at least 1 batch of rollouts.", o.train.steps);
   }

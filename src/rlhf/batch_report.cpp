@@ -32,7 +32,7 @@ BatchReport report_of(std::span<const Experience> batch, double kl_coefficient,
   for (const Experience& e : batch) {
     for (std::size_t t = 0; t < e.logprobs.size(); ++t) {
       const double gap = std::abs(static_cast<double>(e.episode.rollout_logprobs[t]) -
-                                  static_cast<double>(e.logprobs[t]));
+                                  static_cast<double>(e.policy_logprobs[t]));
       out.kl_k1 += kl_estimate(e, t, KlEstimator::k1);
       out.kl_k3 += kl_estimate(e, t, KlEstimator::k3);
       out.kl_exact += kl_estimate(e, t, KlEstimator::exact);

@@ -10,6 +10,7 @@ namespace {
 template <class AnExperience, class Visitor>
 void visit_experience(AnExperience& e, Visitor& field) {
   visit_episode(e.episode, field);
+  field(e.policy_logprobs);
   field(e.logprobs);
   field(e.reference_logprobs);
   field(e.values);

@@ -13,16 +13,18 @@ namespace precis {
 /// token.
 struct Experience {
   Episode episode;
-  std::vector<float>
-      logprobs;  ///< the learner's before its first update: the old ones in the ratio
+  std::vector<float> policy_logprobs;  ///< the learner's before its first update
+  /// The old ones in the ratio: the learner's; with ppo.staleness those of the policy that sampled.
+  std::vector<float> logprobs;
   std::vector<float> reference_logprobs;
   std::vector<float> values;
   std::vector<float> entropies;
   std::vector<float> exact_kls;
   float score = 0;  ///< after the missing-end rule
   std::vector<float> rewards;
-  std::vector<float> advantages;  ///< after whitening
-  std::vector<float> returns;     ///< of ppo.value_lambda, before whitening
+  std::vector<float> advantages;            ///< after whitening
+  std::vector<float> returns;               ///< of ppo.value_lambda, before whitening
+  std::vector<float> corrected_advantages;  ///< by ppo.correction; empty without it
 };
 
 /// A message between ranks, and back. `unpack` throws Error if the bytes are not a whole one.

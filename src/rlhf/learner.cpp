@@ -76,7 +76,20 @@ Learner::Learner(const Setup& s)
           [&ranks = s.ranks] { ranks.progress().tick("old values"); }, s.arena),
       parts_(data_parts(s.train.data_parts, s.ranks.rank(), s.ranks.size())),
       policy_optimizer_(s.device, s.policy.parameters, optimizer_setup()),
-      value_optimizer_(s.device, s.value.parameters, optimizer_setup()) {}
+      value_optimizer_(s.device, s.value.parameters, optimizer_setup()) {
+  if (s.options.staleness > 0) {
+    behaviour_.emplace(s.device, s.policy.parameters.specs(), MemoryUse::parameters,
+                       s.policy.parameters.parallel());
+    keep_behaviour();
+  }
+}
+
+void Learner::keep_behaviour() {
+  if (behaviour_) {
+    setup_.device.backend().copy(setup_.device.queue(), behaviour_->flat(),
+                                 std::as_const(setup_.policy.parameters).flat());
+  }
+}
 
 Optimizer::Setup Learner::optimizer_setup() const {
   return {.parts = parts_.mine(), .copies = &setup_.ranks, .zero = setup_.train.parallel.zero};
@@ -99,7 +112,12 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
     Experience& experience = out.emplace_back();
     experience.episode = std::move(mine[i]);
     experience.reference_logprobs = std::move(statistics.reference_logprobs[i]);
-    experience.logprobs = std::move(statistics.logprobs[i]);
+    experience.policy_logprobs = std::move(statistics.logprobs[i]);
+    // A correction weighs by the one what the ratio then leaves out.
+    const PpoOptions& o = setup_.options;
+    experience.logprobs = o.staleness > 0 && o.correction == Correction::none
+                              ? experience.episode.rollout_logprobs
+                              : experience.policy_logprobs;
     experience.entropies = std::move(statistics.entropies[i]);
     experience.exact_kls = std::move(statistics.kls[i]);
     experience.values = std::move(values[i]);
@@ -111,6 +129,7 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
 UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {
   const PpoOptions& o = setup_.options;
   UpdateReport report;
+  keep_behaviour();
   const bool policy_learns = step > o.value_warmup_steps;
   bool finite = true;
   int updates = 0;
@@ -208,6 +227,9 @@ void Learner::write(StateWriter* file, ProcessGrid& grid, const ModelRanks& rank
   ShardWriter parts(file, setup_.device, grid, ranks);
   parts.part("policy", setup_.policy);
   policy_optimizer_.write(parts, "policy", setup_.policy.config);
+  if (behaviour_) {
+    parts.part(behaviour_part, setup_.policy.config, setup_.policy.tokenizer, *behaviour_);
+  }
   parts.part("value", setup_.value);
   value_optimizer_.write(parts, "value", setup_.value.config);
 }
@@ -215,6 +237,9 @@ void Learner::write(StateWriter* file, ProcessGrid& grid, const ModelRanks& rank
 void Learner::read(const StateReader& file, const UpdateCounts& updates) {
   read_tensors(file, "policy", weight_path, setup_.policy.parameters, setup_.device);
   policy_optimizer_.read(file, "policy", updates.policy);
+  if (behaviour_) {
+    read_tensors(file, behaviour_part, weight_path, *behaviour_, setup_.device);
+  }
   read_tensors(file, "value", weight_path, setup_.value.parameters, setup_.device);
   value_optimizer_.read(file, "value", updates.value);
 }

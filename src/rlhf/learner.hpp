@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct UpdateReport {
                                                         std::int64_t mini_batches,
                                                         std::uint64_t seed, std::int64_t step,
                                                         std::int64_t epoch);
+
+/// The part of a checkpoint with the weights that the batch under way is sampled from.
+inline constexpr const char* behaviour_part = "behaviour";
 
 class Learner {
  public:
@@ -75,6 +79,7 @@ class Learner {
   }
 
  private:
+  void keep_behaviour();
   /// A mini-batch on this rank: its episodes, and which networks learn from it.
   struct MiniBatch {
     Members members;
@@ -92,6 +97,9 @@ class Learner {
   Evaluator policy_evaluator_, value_evaluator_;
   DataParts parts_;
   Optimizer policy_optimizer_, value_optimizer_;
+  /// With ppo.staleness: the policy before the last update, from which the batch that is under way
+  /// then was sampled.
+  std::optional<Parameters> behaviour_;
 };
 
 }  // namespace precis

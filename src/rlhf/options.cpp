@@ -96,11 +96,32 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
             {.meaning = "after each step compare digests of the policy's weights on all ranks of "
                         "rollout and learner, and of what each episode was sampled from",
              .source = "precis"});
-  table.add("ppo.staleness", &o.staleness,
-            {.unit = "steps",
-             .meaning = "by which rollouts may lag behind; this version has 0 only",
-             .source = paper,
-             .maximum = 0});
+  table.add(
+      "ppo.staleness", &o.staleness,
+      {.unit = "steps",
+       .meaning = "by which rollouts lag behind: with 1 the next batch is generated and scored "
+                  "from the former weights while the learner learns; the ratio then refers to "
+                  "the log-probs of the policy that sampled",
+       .source = paper + ": 0",
+       .maximum = 1});
+  table.add(
+      "ppo.correction", &o.correction,
+      {{"none", Correction::none}, {"truncate", Correction::truncate}, {"mask", Correction::mask}},
+      {.meaning = "of stale episodes (with ppo.staleness 1): none, or the ratio refers to the "
+                  "learner's own log-probs and each advantage is weighed by how much more likely "
+                  "the policy makes it than the one that sampled; weights above "
+                  "ppo.correction_cap are truncated to it, or masked to 0 as are those below its "
+                  "inverse",
+       .source = "Hilton 2022, Espeholt 2018; precis: none"});
+  table.add("ppo.correction_level", &o.correction_level,
+            {{"token", CorrectionLevel::token}, {"sequence", CorrectionLevel::sequence}},
+            {.meaning = "a weight for each token, or the product of a response's for all of them",
+             .source = "precis"});
+  table.add("ppo.correction_cap", &o.correction_cap,
+            {.meaning = "of the weights of ppo.correction",
+             .source = "precis",
+             .minimum = 1,
+             .maximum = 1e6});
   table.add("ppo.log_episodes", &o.log_episodes,
             {.unit = "episodes",
              .meaning = "of each step written to episodes.jsonl",

@@ -14,6 +14,11 @@ enum class MissingEnd { replace, subtract, none };
 /// Which estimate of the KL at a token enters the rewards (see rlhf/kl_estimate).
 enum class KlEstimator { k1, k3, exact };
 
+/// What is done about episodes that an older policy sampled (rlhf/correction), and for what their
+/// weights are formed.
+enum class Correction { none, truncate, mask };
+enum class CorrectionLevel { token, sequence };
+
 struct PpoOptions {
   std::int64_t batch = 512;
   std::int64_t epochs = 4;
@@ -37,6 +42,9 @@ struct PpoOptions {
   double max_kl = 0;
   bool check_weights = true;
   std::int64_t staleness = 0;
+  Correction correction = Correction::none;
+  CorrectionLevel correction_level = CorrectionLevel::token;
+  double correction_cap = 2;
   std::int64_t log_episodes = 0;
   std::string replay;
 

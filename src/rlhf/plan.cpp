@@ -154,9 +154,10 @@ std::vector<Episode> scored(const PpoPlan& plan, std::vector<Episode> episodes) 
 Experience planned_experience(const Episode& episode) {
   Experience experience;
   const std::size_t tokens = episode.response.size();
-  for (auto* numbers : {&experience.logprobs, &experience.reference_logprobs, &experience.values,
-                        &experience.entropies, &experience.exact_kls, &experience.rewards,
-                        &experience.advantages, &experience.returns}) {
+  for (auto* numbers :
+       {&experience.policy_logprobs, &experience.logprobs, &experience.reference_logprobs,
+        &experience.values, &experience.entropies, &experience.exact_kls, &experience.rewards,
+        &experience.advantages, &experience.returns, &experience.corrected_advantages}) {
     numbers->resize(tokens);
   }
   experience.episode = episode;
@@ -224,10 +225,12 @@ std::string describe(const PpoPlan& plan, Machine& machine, MpiSession& mpi,
   RoleModels models = collectively(world, load);
   const RoleSeconds seconds = measure_roles(plan, machine, world, processes, models);
   const bool colocated = plan.layout.placement == Placement::colocated;
-  // On ranks of their own, scoring goes on beside generation.
-  const double step =
-      (colocated ? seconds.rollout + seconds.reward : std::max(seconds.rollout, seconds.reward)) +
-      seconds.learner;
+  // On ranks of their own, scoring goes on beside generation, and with staleness so does learning.
+  const double generated =
+      colocated ? seconds.rollout + seconds.reward : std::max(seconds.rollout, seconds.reward);
+  const double step = !colocated && plan.options.staleness > 0
+                          ? std::max(generated, seconds.learner)
+                          : generated + seconds.learner;
   return text +
          fmt::format(
              "time        about {} a step (rollout {}, reward {}, learner {}), {} in all,\n"

@@ -42,7 +42,9 @@ void PolicyObjective::begin(Members mine, std::int64_t tokens) {
 View PolicyObjective::forward_backward(const MicroBatch& rows, ConstView hidden,
                                        Workspace& workspace, Parameters& gradients) {
   const View old = upload(workspace, rows, &Experience::logprobs);
-  const View advantages = upload(workspace, rows, &Experience::advantages);
+  const bool corrected = options_.correction != Correction::none;
+  const View advantages = upload(
+      workspace, rows, corrected ? &Experience::corrected_advantages : &Experience::advantages);
   const auto loss = [&](View dlogprob, ConstView logprob, std::int64_t begin, std::int64_t end) {
     device_->backend().ppo_policy_loss(device_->queue(), dlogprob, sums_.view(), ratio_max_.view(),
                                        logprob, old.rows(begin, end), advantages.rows(begin, end),

@@ -26,7 +26,7 @@ void broadcast(StepReport& report, RankGroup& world, int root) {
 Row metrics_row(const StepReport& report, std::int64_t weight_version) {
   const BatchReport& b = report.batch;
   const UpdateReport& u = report.update;
-  return {{"score_mean", b.score_mean},
+  Row row{{"score_mean", b.score_mean},
           {"score_std", b.score_std},
           {"rlhf_reward", b.rlhf_reward},
           {"kl_k1", b.kl_k1},
@@ -51,6 +51,12 @@ Row metrics_row(const StepReport& report, std::int64_t weight_version) {
           {"logprob_gap_mean", b.logprob_gap_mean},
           {"logprob_gap_max", b.logprob_gap_max},
           {"weight_version", weight_version}};
+  if (report.correction.used) {
+    row["correction_mean"] = report.correction.mean;
+    row["correction_max"] = report.correction.max;
+    row["correction_clamped_fraction"] = report.correction.clamped_fraction;
+  }
+  return row;
 }
 
 std::vector<ProgressNumbers::Value> progress_values(const BatchReport& batch) {

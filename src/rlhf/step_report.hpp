@@ -10,6 +10,7 @@
 #include "io/metrics.hpp"
 #include "parallel/rank_group.hpp"
 #include "rlhf/batch_report.hpp"
+#include "rlhf/correction.hpp"
 #include "rlhf/learner.hpp"
 #include "rlhf/options.hpp"
 
@@ -18,6 +19,7 @@ namespace precis {
 /// Plain numbers, which the first learner rank tells every rank.
 struct StepReport {
   BatchReport batch;
+  CorrectionReport correction;
   UpdateReport update;
   double kl_coefficient = 0;
   double learning_rate = 0;

@@ -5,6 +5,7 @@
 
 #include "parallel/collectively.hpp"
 #include "rlhf/advantages.hpp"
+#include "rlhf/correction.hpp"
 #include "rlhf/episode_rows.hpp"
 #include "rlhf/guard.hpp"
 #include "rlhf/rewards.hpp"
@@ -93,7 +94,8 @@ double PpoTrainer::kl_coefficient() const {
 }
 
 std::int64_t PpoTrainer::weight_version(std::int64_t step) const {
-  return std::max<std::int64_t>(0, step - 1 - setup_.options.value_warmup_steps);
+  const PpoOptions& o = setup_.options;
+  return std::max<std::int64_t>(0, step - 1 - o.staleness - o.value_warmup_steps);
 }
 
 void PpoTrainer::load() {
@@ -125,46 +127,97 @@ TrainingRun::Describe PpoTrainer::describe() const {
   };
 }
 
+void PpoTrainer::begin() {
+  const std::int64_t first = setup_.run.state().step + 1;
+  const bool ahead = setup_.options.staleness > 0;
+  if (!ahead) {
+    load();
+  } else if (setup_.run.checkpoint()) {
+    collectively(setup_.world, [&] {
+      const StateReader file(*setup_.run.checkpoint());
+      for (std::optional<Model>* model : {&setup_.models.policy, &setup_.models.policy_copy}) {
+        if (*model) {
+          read_tensors(file, behaviour_part, weight_path, (*model)->parameters,
+                       setup_.machine.device);
+        }
+      }
+    });
+  }
+  setup_.run.begin(setup_.train.steps);
+  check_weights(weight_version(first));
+  if (ahead) {
+    generate(first);
+    load();
+    check_weights(weight_version(first + 1));
+  }
+}
+
+void PpoTrainer::generate(std::int64_t step) {
+  sampled_from_[step] = weights_;
+  if (roles_.rollout) {
+    rollout(step);
+  }
+  if (roles_.reward) {
+    score(step);
+  }
+}
+
 ExitStatus PpoTrainer::train() {
-  load();
   collectively(setup_.world, [&] {
     if (setup_.replay != nullptr) {
       setup_.replay->require_episodes(setup_.run.state().step * batch_.batch,
                                       setup_.train.steps * batch_.batch);
     }
   });
-  setup_.run.begin(setup_.train.steps);
-  check_weights(weight_version(setup_.run.state().step + 1));
+  begin();
   while (setup_.run.state().step < setup_.train.steps) {
     const std::int64_t step = setup_.run.state().step + 1;
-    if (roles_.rollout) {
-      rollout(step);
-    }
-    if (roles_.reward) {
-      score();
+    // With ppo.staleness the next batch, while the learner learns from the one before.
+    if (const std::int64_t next = step + setup_.options.staleness; next <= setup_.train.steps) {
+      generate(next);
     }
     StepReport report;
     std::vector<Row> episodes;
-    const std::vector<Experience> batch =
-        roles_.learner ? experience(report) : std::vector<Experience>{};
-    broadcast(report, setup_.world, setup_.layout.learner.ranks.front());
-    auto& extra = setup_.run.state().extra;
-    setup_.run.guard([&] { guard_batch(report.batch, step, setup_.options, extra); }, describe());
     if (roles_.learner) {
-      learn(step, batch, report, episodes);
+      const std::vector<Experience> batch = experience(step, report);
+      if (is_sound(step, report)) {
+        learn(step, batch, report, episodes);
+      }
     }
     start_weight_sync();
     share(report, episodes);
-    finish_weight_sync(step);
-    setup_.run.guard([&] { guard_update(report.update, step, extra); }, describe(),
-                     report.update.applied == 0);
+    finish_weight_sync(step + 1 + setup_.options.staleness);
+    auto& extra = setup_.run.state().extra;
+    // With staleness the weights that the batch was sampled from are gone.
+    const bool intact = report.update.applied == 0 && setup_.options.staleness == 0;
+    setup_.run.guard(
+        [&] {
+          guard_batch(report.batch, step, setup_.options, extra);
+          guard_update(report.update, step, extra);
+        },
+        describe(), intact);
+    sampled_from_.erase(step);
     show_samples(step);
     record(report, step, episodes);
     if (setup_.run.safe_point(describe())) {
+      end(step);
       return ExitStatus::stopped_early;
     }
   }
+  end(setup_.train.steps);
   return ExitStatus::done;
+}
+
+void PpoTrainer::end(std::int64_t last_step) {
+  // The next launch generates this batch again.
+  if (roles_.learner && setup_.options.staleness > 0 && last_step < setup_.train.steps) {
+    const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
+    for (std::int64_t left = end - begin; left > 0;) {
+      left -= std::ssize(receive_scored(last_step + 1, left));
+    }
+  }
+  to_reward_.flush();
+  to_learner_.flush();
 }
 
 void PpoTrainer::rollout(std::int64_t step) {
@@ -182,27 +235,28 @@ void PpoTrainer::rollout(std::int64_t step) {
   });
 }
 
-/// The next group of episodes of which all have come, whatever the order in which groups fill up.
-std::vector<Episode> PpoTrainer::receive_group(std::map<std::int64_t, std::vector<Episode>>& open) {
+/// The next group of a step of which all episodes have come, whatever the order in which groups
+/// fill up.
+std::vector<Episode> PpoTrainer::receive_group(std::int64_t step) {
   while (true) {
+    for (auto& [of, members] : open_groups_) {
+      if (of.first == step && std::ssize(members) == batch_.group_size(of.second)) {
+        std::vector<Episode> whole = std::move(open_groups_.extract(of).mapped());
+        sort_by_number(whole);
+        return whole;
+      }
+    }
     Episode episode = episode_of(to_reward_.receive("episodes"));
     const std::int64_t group = batch_.group_of(episode.number % batch_.batch);
-    std::vector<Episode>& members = open[group];
-    members.push_back(std::move(episode));
-    if (static_cast<std::int64_t>(members.size()) == batch_.group_size(group)) {
-      std::vector<Episode> whole = std::move(open.extract(group).mapped());
-      sort_by_number(whole);
-      return whole;
-    }
+    open_groups_[{step_of(episode), group}].push_back(std::move(episode));
   }
 }
 
-void PpoTrainer::score() {
+void PpoTrainer::score(std::int64_t step) {
   ProcessGrid& grid = *setup_.processes.reward;
-  std::map<std::int64_t, std::vector<Episode>> open;
   for (std::int64_t left = batch_.groups_of(grid.coordinates().dp); left > 0; --left) {
     std::vector<Episode> members =
-        from_leader(grid, grid.is_leader() ? receive_group(open) : std::vector<Episode>{});
+        from_leader(grid, grid.is_leader() ? receive_group(step) : std::vector<Episode>{});
     {
       const auto timed = setup_.run.phases().phase("reward");
       const WorkScope scope(setup_.world.work(), {.kind = WorkKind::inference, .name = "scores"});
@@ -217,35 +271,52 @@ void PpoTrainer::score() {
   }
 }
 
-std::vector<Episode> PpoTrainer::receive_scored() {
-  std::vector<Episode> mine;
+std::vector<Episode> PpoTrainer::receive_scored(std::int64_t step, std::int64_t most) {
+  std::vector<Episode> some;
   if (learner_grid().is_leader()) {
-    const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
-    while (static_cast<std::int64_t>(mine.size()) < end - begin) {
-      mine.push_back(episode_of(to_learner_.receive("scored episodes")));
-      require_version(mine.back());
+    std::vector<Episode>& come = scored_[step];
+    while (std::ssize(come) < std::min(most, batch_.reward_group)) {
+      Episode episode = episode_of(to_learner_.receive("scored episodes"));
+      require_version(episode);
+      scored_[step_of(episode)].push_back(std::move(episode));
     }
-    sort_by_number(mine);
+    some = std::move(scored_.extract(step).mapped());
   }
-  return from_leader(learner_grid(), std::move(mine));
+  return from_leader(learner_grid(), std::move(some));
 }
 
-std::vector<Experience> PpoTrainer::experience(StepReport& report) {
+std::vector<Experience> PpoTrainer::experience(std::int64_t step, StepReport& report) {
   report.kl_coefficient = kl_coefficient();
-  std::vector<Episode> mine = receive_scored();
-  const auto timed = setup_.run.phases().phase("experience");
+  const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
   std::vector<Experience> own;
-  {
+  while (std::ssize(own) < end - begin) {
+    // As they come, while others are still being generated and scored.
+    std::vector<Episode> some = receive_scored(step, end - begin - std::ssize(own));
+    const auto timed = setup_.run.phases().phase("experience");
     const WorkScope scope(setup_.world.work(),
                           {.kind = WorkKind::inference, .name = "log-probs and values"});
-    own = roles_.learner->experience(std::move(mine), report.kl_coefficient);
+    std::ranges::move(roles_.learner->experience(std::move(some), report.kl_coefficient),
+                      std::back_inserter(own));
   }
+  const auto timed = setup_.run.phases().phase("experience");
+  std::ranges::sort(own, {}, [](const Experience& e) { return e.episode.number; });
   std::vector<Experience> batch = whole_batch(learner_grid().dp().group(), std::move(own));
   if (setup_.options.whiten) {
     whiten(batch);
   }
+  report.correction = correct(batch, setup_.options);
   report.batch = report_of(batch, report.kl_coefficient, setup_.options.kl_estimator);
   return batch;
+}
+
+bool PpoTrainer::is_sound(std::int64_t step, const StepReport& report) const {
+  nlohmann::ordered_json extra = setup_.run.state().extra;
+  try {
+    guard_batch(report.batch, step, setup_.options, extra);
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
 }
 
 void PpoTrainer::learn(std::int64_t step, std::span<const Experience> batch, StepReport& report,
@@ -283,9 +354,11 @@ void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
             setup_.world.broadcast_text(mine ? nlohmann::ordered_json(episodes).dump() : "", root))
             .get<std::vector<Row>>();
   }
-  // Every message of the step has been taken, so this only frees what the senders still kept.
-  to_reward_.flush();
-  to_learner_.flush();
+  if (setup_.options.staleness == 0) {
+    // Every message of the step has been taken, so this only frees what the senders still kept.
+    to_reward_.flush();
+    to_learner_.flush();
+  }
 }
 
 void PpoTrainer::start_weight_sync() {
@@ -295,10 +368,10 @@ void PpoTrainer::start_weight_sync() {
                      models.policy_copy ? &models.policy_copy->parameters : nullptr);
 }
 
-void PpoTrainer::finish_weight_sync(std::int64_t step) {
+void PpoTrainer::finish_weight_sync(std::int64_t next) {
   const auto timed = setup_.run.phases().phase("sync");
   weight_sync_.finish();
-  check_weights(weight_version(step + 1));
+  check_weights(weight_version(next));
 }
 
 void PpoTrainer::check_weights(std::int64_t number) {
@@ -312,12 +385,12 @@ void PpoTrainer::check_weights(std::int64_t number) {
 }
 
 void PpoTrainer::require_version(const Episode& episode) const {
-  require(
-      episode.weights == weights_,
-      "Episode {} was sampled from weights of version {} with digest {:016x}, but the learner's "
-      "are of version {} with digest {:016x}.",
-      episode.number, episode.weights.number, episode.weights.digest, weights_.number,
-      weights_.digest);
+  const WeightVersion& expected = sampled_from_.at(step_of(episode));
+  require(episode.weights == expected,
+          "Episode {} was sampled from weights of version {} with digest {:016x}; expected version "
+          "{} with digest {:016x}.",
+          episode.number, episode.weights.number, episode.weights.digest, expected.number,
+          expected.digest);
 }
 
 void PpoTrainer::show_samples(std::int64_t step) {

@@ -12,7 +12,7 @@ namespace {
 
 TEST(BatchReport, IsOfTheBatch) {
   Experience a = test::some_experience(0, 2);
-  a.logprobs = {-1.0F, -2.0F};
+  a.logprobs = a.policy_logprobs = {-1.0F, -2.0F};
   a.episode.rollout_logprobs = {-1.0F, -2.25F};
   a.reference_logprobs = {-1.5F, -3.0F};
   a.exact_kls = {0.5F, 0.25F};
@@ -22,7 +22,7 @@ TEST(BatchReport, IsOfTheBatch) {
   a.episode.score_raw = 1.0F;
   a.score = 1.0F;
   Experience b = test::some_experience(1, 1);
-  b.logprobs = {-4.0F};
+  b.logprobs = b.policy_logprobs = {-4.0F};
   b.episode.rollout_logprobs = {-3.5F};
   b.reference_logprobs = {-3.5F};
   b.exact_kls = {1.0F};
@@ -53,7 +53,7 @@ TEST(BatchReport, IsOfTheBatch) {
 
 TEST(BatchReport, LetsANaNThrough) {
   std::vector<Experience> batch{test::some_experience(0, 2)};
-  batch[0].logprobs[0] = std::nanf("");
+  batch[0].logprobs[0] = batch[0].policy_logprobs[0] = std::nanf("");
   const BatchReport report = report_of(batch, 0.1, KlEstimator::k1);
   EXPECT_TRUE(std::isnan(report.kl_k1));
   EXPECT_TRUE(std::isnan(report.logprob_gap_max));

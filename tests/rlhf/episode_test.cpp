@@ -18,8 +18,8 @@ auto fields(const Episode& e) {
 }
 
 auto fields(const Experience& e) {
-  return std::tie(e.logprobs, e.reference_logprobs, e.values, e.entropies, e.exact_kls, e.score,
-                  e.rewards, e.advantages, e.returns);
+  return std::tie(e.policy_logprobs, e.logprobs, e.reference_logprobs, e.values, e.entropies,
+                  e.exact_kls, e.score, e.rewards, e.advantages, e.returns);
 }
 
 TEST(Message, BringsAnEpisodeAcross) {

@@ -124,7 +124,7 @@ std::vector<Experience> all_responses(const TokenStatistics& statistics) {
     e.episode.response.assign(response.begin(), response.end());
     e.episode.ended = true;
     e.episode.rollout_logprobs = statistics.logprobs[i];
-    e.logprobs = statistics.logprobs[i];
+    e.logprobs = e.policy_logprobs = statistics.logprobs[i];
     e.reference_logprobs = statistics.reference_logprobs[i];
     e.entropies = statistics.entropies[i];
     e.exact_kls = statistics.kls[i];

@@ -129,7 +129,8 @@ TEST_F(SteadyMemory, OfPpo) {
                    .arena = arena});
   expect_steady([&] {
     std::vector<Episode> episodes;
-    rollout.generate({0, 6}, 0, [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
+    rollout.generate({0, 6}, {},
+                     [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
     scorer.score(episodes);
     auto batch = learner.experience(std::move(episodes), ppo_options.kl);
     whiten(batch);

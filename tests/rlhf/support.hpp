@@ -37,6 +37,7 @@ inline Experience some_experience(std::int64_t number, std::size_t tokens) {
   e.reference_logprobs = list(-2.0F);
   e.episode.reference_hidden = list(9.0F);
   e.logprobs = list(-1.5F);
+  e.policy_logprobs = e.logprobs;
   e.values = list(0.5F);
   e.entropies = list(3.0F);
   e.exact_kls = list(0.125F);

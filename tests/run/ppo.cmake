@@ -10,7 +10,7 @@ target_compile_definitions(ppo_run PUBLIC PRECIS_PROGRAM="$<TARGET_FILE:precis>"
                            PRECIS_MAKE_MODELS="$<TARGET_FILE:make_models>")
 add_dependencies(ppo_run precis make_models)
 
-foreach(what layouts restart failures value_warmup)
+foreach(what layouts restart failures value_warmup staleness)
   precis_test(ppo_${what}_test SOURCES ppo_${what}_test.cpp LIBRARIES ppo_run TIMEOUT 300
               LABELS run mpi)
 endforeach()

@@ -200,7 +200,7 @@ TEST_F(PpoFailures, Keys) {
                  {"ppo.batch is 10", "ppo.mini_batches is 4", "ppo.batch = 8"});
   expect_refused(1, {"--train.steps", "0"}, 2, {"train.steps"});
   expect_refused(1, {"--train.batch", "8"}, 2, {"train.batch"});
-  expect_refused(1, {"--ppo.staleness", "1"}, 2, {"ppo.staleness"});
+  expect_refused(1, {"--ppo.staleness", "2"}, 2, {"ppo.staleness"});
   expect_refused(1, {"--ppo.clip", "-0.1"}, 2, {"ppo.clip"});
   expect_refused(1, {"--ppo.temperature", "0"}, 2, {"ppo.temperature"});
   expect_refused(1, {"--ppo.gamma", "1.5"}, 2, {"ppo.gamma"});
