@@ -60,6 +60,8 @@ void Generator::run(const Parameters& parameters, std::span<const Prompt> prompt
   if (job.rule.sampling.temperature < smallest_temperature) {
     job.rule.sampling.temperature = 0;
   }
+  offered_ = 0;
+  taken_ = 0;
   if (prompts.empty()) {
     return;
   }
@@ -238,6 +240,8 @@ void Generator::decode(const Job& job, Group& group) {
   // The next token of a group is known when it has been through all stages.
   const bool ahead = device_->backend().runs_ahead && groups_.size() == 1;
   const std::int64_t steps = std::min(ahead ? steps_ahead : 1, std::ranges::max(left));
+  offered_ += steps * std::max(group.places, std::ssize(group.live));
+  taken_ += steps * std::ssize(group.live);
   const auto rows = static_cast<std::size_t>(ahead ? padded_rows(std::ssize(group.live))
                                                    : std::ssize(group.live));
   sequences.resize(rows, padding_);

@@ -60,6 +60,12 @@ class Generator {
            const GenerationRule& rule, const std::function<void(Generated&&)>& finished,
            const std::function<void()>& between_steps);
 
+  /// Of the decode steps of the last run: the share of places that no sequence took, as none was
+  /// left to begin while others went on.
+  [[nodiscard]] double lost_share() const noexcept {
+    return offered_ == 0 ? 0 : 1 - static_cast<double>(taken_) / static_cast<double>(offered_);
+  }
+
  private:
   /// A sequence being generated.
   struct Live {
@@ -126,6 +132,8 @@ class Generator {
   std::int64_t table_width_ = 0;  ///< The most blocks of a sequence.
   Workspace& workspace_;          // the stage's
   std::vector<Group> groups_;
+  std::int64_t offered_ = 0;  // places, over all decode steps
+  std::int64_t taken_ = 0;
   Tensor outgoing_;  // hidden states on their way to the next stage
   StartedOperation send_;
 

@@ -6,10 +6,6 @@
 
 namespace precis {
 
-std::pair<std::int64_t, std::int64_t> BatchLayout::rollout_part(int rank) const {
-  return part_of(batch, rank, rollout_ranks);
-}
-
 std::pair<std::int64_t, std::int64_t> BatchLayout::learner_part(int rank) const {
   return part_of(batch, rank, learner_ranks);
 }

@@ -10,12 +10,10 @@ namespace precis {
 struct BatchLayout {
   std::int64_t batch = 0;
   std::int64_t reward_group = 0;  ///< consecutive episodes scored together
-  int rollout_ranks = 1;
   int reward_ranks = 1;
   int learner_ranks = 1;
 
   /// Consecutive indices [first, second), parts in rank order, of sizes that differ by at most one.
-  [[nodiscard]] std::pair<std::int64_t, std::int64_t> rollout_part(int rank) const;
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> learner_part(int rank) const;
   [[nodiscard]] int learner_of(std::int64_t index) const;
 

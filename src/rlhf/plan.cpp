@@ -67,8 +67,7 @@ void plan_step(const PpoPlan& plan, const PpoRoles& roles, const PlannedRoles& p
     return std::vector<Episode>(episodes.begin() + begin, episodes.begin() + begin + count);
   };
   if (roles.rollout) {
-    const auto [begin, end] = batch.rollout_part(planned.rollout->at.dp);
-    roles.rollout->generate({first + begin, first + end}, {.number = step}, [](Episode&&) {});
+    roles.rollout->generate({first, first + batch.batch}, {.number = step}, [](Episode&&) {});
   }
   if (roles.reward) {
     for (std::int64_t group = 0; group < batch.groups(); ++group) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/generator.hpp"
+#include "rlhf/dealing.hpp"
 #include "rlhf/plan.hpp"
 #include "train/work_cost.hpp"
 
@@ -35,12 +36,24 @@ std::int64_t tokens_of(const std::vector<Episode>& episodes, std::int64_t count)
   return tokens;
 }
 
+/// The most episodes that a copy of the rollout is dealt of the first batch.
+std::int64_t largest_part(const PpoPlan& plan) {
+  std::vector<std::int64_t> costs;
+  for (const Episode& episode : planned_episodes(plan, 0, plan.options.batch)) {
+    costs.push_back(expected_cost(std::ssize(episode.query), plan.max_response_tokens));
+  }
+  std::int64_t most = 0;
+  for (const auto& part : deal(costs, plan.layout.rollout.grid.dp)) {
+    most = std::max(most, std::int64_t{std::ssize(part)});
+  }
+  return most;
+}
+
 /// Generation of this rank's part of a batch: taking in prompts, and decode steps with as many
 /// sequences as are generated at a time, from short prompts.
 double rollout_seconds(const PpoPlan& plan, Machine& machine, RankGroup& world, const Model* policy,
                        const MeanLengths& mean) {
-  const std::int64_t part =
-      (plan.options.batch + plan.layout.rollout.grid.dp - 1) / plan.layout.rollout.grid.dp;
+  const std::int64_t part = largest_part(plan);
   const std::int64_t at_once = std::min(part, plan.options.max_sequences);
   const auto episodes = planned_episodes(plan, 0, at_once);
   std::optional<Generator> generator;

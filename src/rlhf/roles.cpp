@@ -42,7 +42,6 @@ bool learner_reads_reference(const RoleLayout& layout) {
 BatchLayout batch_layout(const RoleLayout& layout, const PpoOptions& options) {
   return {.batch = options.batch,
           .reward_group = options.reward_group,
-          .rollout_ranks = layout.rollout.grid.dp,
           .reward_ranks = layout.reward.grid.dp,
           .learner_ranks = layout.learner.grid.dp};
 }
@@ -53,6 +52,8 @@ PpoRoles make_roles(const RoleSetup& s) {
   const auto& generating = s.layout.rollout.ranks;
   if (const auto me = std::ranges::find(generating, s.rank); me != generating.end()) {
     const Model& policy = s.models.sampled();
+    const GridShape& grid = s.layout.rollout.grid;
+    const int copy = coordinates_of(static_cast<int>(me - generating.begin()), grid).dp;
     GenerationRule rule;
     rule.sampling.seed = s.seed;
     rule.sampling.temperature = s.options.temperature;
@@ -66,12 +67,13 @@ PpoRoles make_roles(const RoleSetup& s) {
                                                  .policy = policy.parameters,
                                                  .prompts = s.prompts,
                                                  .seed = s.seed,
+                                                 .copy = copy,
+                                                 .copies = grid.dp,
                                                  .rule = rule,
                                                  .replay = s.replay,
                                                  .between_steps = s.between_decode_steps});
     // Rank 0, which writes the files, is of the first copy in either placement.
-    const auto index = static_cast<int>(me - generating.begin());
-    if (coordinates_of(index, s.layout.rollout.grid).dp == 0) {
+    if (copy == 0) {
       roles.shown =
           std::make_unique<ShownSamples>(generator, policy, s.shown, s.max_response_tokens);
     }

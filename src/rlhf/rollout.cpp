@@ -2,17 +2,34 @@
 
 #include <map>
 
+#include "rlhf/dealing.hpp"
+
 namespace precis {
 
 Rollout::Rollout(const Setup& setup)
     : setup_(setup), order_(static_cast<std::int64_t>(setup.prompts.size()), setup.seed) {}
+
+std::vector<std::int64_t> Rollout::mine_of(std::int64_t first, std::int64_t last) {
+  std::vector<std::int64_t> costs;
+  for (std::int64_t number = first; number < last; ++number) {
+    const auto row = static_cast<std::size_t>(order_.row_of(number));
+    costs.push_back(
+        expected_cost(std::ssize(setup_.prompts[row].query()), setup_.rule.max_new_tokens));
+  }
+  std::vector<std::int64_t> mine =
+      deal(costs, setup_.copies)[static_cast<std::size_t>(setup_.copy)];
+  for (std::int64_t& place : mine) {
+    place += first;
+  }
+  return mine;
+}
 
 void Rollout::generate(std::pair<std::int64_t, std::int64_t> numbers, const WeightVersion& weights,
                        const std::function<void(Episode&&)>& finished) {
   const auto [first, last] = numbers;
   std::vector<Prompt> prompts;
   std::map<std::int64_t, std::int64_t> rows;  // by episode
-  for (std::int64_t number = first; number < last; ++number) {
+  for (const std::int64_t number : mine_of(first, last)) {
     const std::int64_t row = order_.row_of(number);
     if (setup_.replay != nullptr) {
       Episode episode = setup_.replay->at(number);

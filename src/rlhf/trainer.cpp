@@ -62,7 +62,8 @@ PpoTrainer::PpoTrainer(const Setup& s)
                     .layout = s.layout,
                     .policy = s.policy,
                     .learner_cut = s.train.parallel.stages,
-                    .shared = rollout_reads_learner(s.layout)}) {
+                    .shared = rollout_reads_learner(s.layout)}),
+      role_times_(s.layout, s.world) {
   setup_.run.set_writer(s.layout.learner.ranks.front());
   collectively(s.world, [&] {
     roles_ = make_roles({.device = s.machine.device,
@@ -225,8 +226,7 @@ void PpoTrainer::rollout(std::int64_t step) {
   const WorkScope scope(setup_.world.work(), {.kind = WorkKind::generation, .name = "rollout"});
   const std::int64_t first = (step - 1) * batch_.batch;
   ProcessGrid& grid = *setup_.processes.rollout;
-  const auto [begin, end] = batch_.rollout_part(grid.coordinates().dp);
-  roles_.rollout->generate({first + begin, first + end}, weights_, [&](Episode&& episode) {
+  roles_.rollout->generate({first, first + batch_.batch}, weights_, [&](Episode&& episode) {
     if (!grid.is_leader()) {
       return;  // All ranks of a copy have the episode; their leader sends it.
     }
@@ -417,6 +417,11 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
     extra["inputs"]["ppo.replay"] = setup_.replay->digest(step * batch_.batch);
   }
   Row metrics = metrics_row(report, weight_version(step));
+  const auto& phases = setup_.run.phases().seconds();
+  const auto generating = phases.find("rollout");
+  role_times_.add_to(metrics, roles_.rollout && generating != phases.end()
+                                  ? generating->second * roles_.rollout->lost_share()
+                                  : 0.0);
   reduce_phases(setup_.run.phases(), setup_.world, report, o.epochs, metrics);
   setup_.run.add_episodes(episodes);
   // Tokens are generated once, then trained on in each epoch.

@@ -10,6 +10,7 @@
 
 #include "parallel/mailbox.hpp"
 #include "parallel/role_layout.hpp"
+#include "rlhf/role_times.hpp"
 #include "rlhf/roles.hpp"
 #include "rlhf/step_report.hpp"
 #include "rlhf/weight_sync.hpp"
@@ -88,6 +89,7 @@ class PpoTrainer {
   BatchLayout batch_;
   Mailbox to_reward_, to_learner_;
   WeightSync weight_sync_;
+  RoleTimes role_times_;
   PpoRoles roles_;
   WeightVersion weights_;                               // that the rollout samples from
   std::map<std::int64_t, WeightVersion> sampled_from_;  // by step, of batches under way

@@ -206,7 +206,7 @@ TEST_F(PlannedMemoryOf, Ppo) {
                                      .between_scored = [] {}});
   for (std::int64_t step = 0; step < train.steps; ++step) {
     std::vector<Episode> episodes;
-    roles.rollout->generate({step * options.batch, (step + 1) * options.batch}, step,
+    roles.rollout->generate({step * options.batch, (step + 1) * options.batch}, {.number = step},
                             [&](Episode&& episode) { episodes.push_back(std::move(episode)); });
     std::ranges::sort(episodes, {}, &Episode::number);
     for (std::size_t group = 0; group < episodes.size(); group += 16) {
