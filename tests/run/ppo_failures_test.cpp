@@ -214,7 +214,7 @@ TEST_F(PpoFailures, Layouts) {
   expect_refused(2, {"--placement", "dedicated"}, 2, {"dedicated", "2 were started"});
   expect_refused(3, {"--grid", "dp=2"}, 2, {"grid", "3"});
   expect_refused(2, {"--grid", "dp=4"}, 2, {"grid", "2"});
-  expect_refused(3, {"--grid", "pp=3"}, 2, {"pp = 3", "2 blocks"});
+  expect_refused(3, {"--grid", "pp=3"}, 2, {"pp = 3", "blocks: 2"});
   expect_refused(4,
                  {"--placement", "dedicated", "--rollout.grid", "dp=1", "--reward.grid", "dp=1",
                   "--learner.grid", "dp=1"},
