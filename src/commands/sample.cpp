@@ -86,11 +86,13 @@ void add_options(OptionTable& table, SampleOptions& o) {
             {.meaning = "also sample ids that the tokenizer has no token for, where the model's "
                         "vocabulary is padded beyond it",
              .source = "precis"});
-  table.add("sampling.max_sequences", &o.max_sequences,
-            {.meaning = "generated at the same time on a rank; the samples do not depend on it",
-             .source = "precis",
-             .minimum = 1,
-             .maximum = 1e6});
+  table.add(
+      "sampling.max_sequences", &o.max_sequences,
+      {.meaning = "generated at the same time by a copy of the model; the samples do not depend "
+                  "on it",
+       .source = "precis",
+       .minimum = 1,
+       .maximum = 1e6});
 }
 
 void check_keys(const SampleOptions& o) {
@@ -185,10 +187,6 @@ std::vector<Generated> generate(const SampleOptions& o, const Model& model, Mach
         tokens += static_cast<std::int64_t>(sample.response.size());
         progress.report(++done,
                         {.tokens_per_second = static_cast<double>(tokens) / watch.seconds()});
-        const PromptRow& row = rows[static_cast<std::size_t>(sample.episode / o.n)];
-        require_finite_results(
-            sample.logprobs, "log-probs", o.model,
-            o.prompt.empty() ? fmt::format("{}:{}", o.input, row.line) : "--prompt");
         samples[place.at(sample.episode)] = std::move(sample);
       },
       [&] { grid.whole().progress().tick("sampling"); });
@@ -240,8 +238,16 @@ ExitStatus run(Context& context, SampleOptions& o) {
   const auto mine = rank_part(all, start.grid().coordinates().dp, start.grid().shape().dp);
   const std::int64_t sampled_vocabulary =
       text == nullptr || o.padded_vocabulary ? 0 : unpadded(model.config, text->vocabulary());
-  auto samples = collectively(world, [&] {
-    return generate(o, model, machine, start.grid(), rows, mine, sampled_vocabulary, context.log);
+  // Ranks that share the model meet in it, so an error of one of them ends the job.
+  auto samples =
+      generate(o, model, machine, start.grid(), rows, mine, sampled_vocabulary, context.log);
+  collectively(world, [&] {
+    for (const Generated& sample : samples) {
+      const PromptRow& row = rows[static_cast<std::size_t>(sample.episode / o.n)];
+      require_finite_results(
+          sample.logprobs, "log-probs", o.model,
+          o.prompt.empty() ? fmt::format("{}:{}", o.input, row.line) : "--prompt");
+    }
   });
   if (!start.grid().is_leader()) {
     samples.clear();  // The leader of the ranks that sampled them together gives them.

@@ -80,8 +80,15 @@ void Generator::run(const Parameters& parameters, std::span<const Prompt> prompt
   } while (job.next < prompts.size() || std::ranges::any_of(groups_, is_busy));
   send_.wait();
   for (Group& group : groups_) {
-    group.sends.clear();
+    finish_sends(group);
   }
+}
+
+void Generator::finish_sends(Group& group) {
+  for (StartedOperation& send : group.sends) {
+    send.wait();
+  }
+  group.sends.clear();
 }
 
 void Generator::reserve(const Job& job) {
@@ -108,14 +115,15 @@ void Generator::reserve(const Job& job) {
   for (Group& group : groups_) {
     const auto [begin, end] =
         part_of(at_once, group.number, static_cast<std::int64_t>(groups_.size()));
-    group.places = std::max<std::int64_t>(1, end - begin);
-    const std::int64_t most = std::max(group.places, most_of_a_prompt);
+    group.places = end - begin;
+    const std::int64_t most = group.places == 0 ? 0 : std::max(group.places, most_of_a_prompt);
     sequences += most;
     const std::int64_t numbers = ahead ? steps_ahead * padded_rows(most) : most;
     if (group.sampled.empty() || group.sampled.view().numel() < 2 * numbers) {
       group.sampled = device_->allocate({2 * numbers}, DType::i32);
     }
   }
+  sequences = std::min(sequences, episodes);
   // A fork may copy one block of its prompt before it releases its share of it.
   const std::int64_t blocks_per_sequence = KvCache::blocks_for(longest + rule.max_new_tokens) + 1;
   const std::int64_t blocks = blocks_per_sequence * (sequences + 1) + 1;
@@ -170,7 +178,7 @@ bool Generator::admit(Job& job, Group& group) {
   PackedBatch batch;
   auto places = group.places - static_cast<std::int64_t>(group.live.size());
   // A prompt with more samples than there are places ever will be is taken in when all are free.
-  for (; job.next < job.prompts.size(); ++job.next) {
+  for (; group.places > 0 && job.next < job.prompts.size(); ++job.next) {
     const Prompt& prompt = job.prompts[job.next];
     const auto wanted = static_cast<std::int64_t>(prompt.episodes.size());
     const bool alone = group.live.empty() && job.next == first;
@@ -237,7 +245,7 @@ void Generator::decode(const Job& job, Group& group) {
     tokens.push_back(result.response.back());
     episodes.push_back(result.episode);
   }
-  // The next token of a group is known when it has been through all stages.
+  // With several stages a step needs what the last stage has sampled in the step before.
   const bool ahead = device_->backend().runs_ahead && groups_.size() == 1;
   const std::int64_t steps = std::min(ahead ? steps_ahead : 1, std::ranges::max(left));
   offered_ += steps * std::max(group.places, std::ssize(group.live));
@@ -302,7 +310,7 @@ Generator::Sampled Generator::sampled_of(Group& group) {
 }
 
 Generator::Sampled Generator::expect(Group& group, std::int64_t steps, std::int64_t rows) {
-  group.sends.clear();  // waits for them
+  finish_sends(group);
   group.steps = steps;
   group.rows = rows;
   return sampled_of(group);

@@ -54,8 +54,9 @@ class Generator {
   /// Generates every episode of every prompt. `finished` gets each as soon as it is seen to be
   /// complete; `between_steps` is called between decode steps, of which some are done at once where
   /// the host runs ahead of the device (for signals, messages, the watchdog). Prompts
-  /// must not be empty and must fit the context together with max_new_tokens (Error). Without an
-  /// end token in the model's configuration every response has max_new_tokens.
+  /// must not be empty and must fit the context together with max_new_tokens (Error). Where several
+  /// ranks hold the model, `finished` must not throw, since messages between them are under way.
+  /// Without an end token in the model's configuration every response has max_new_tokens.
   void run(const Parameters& parameters, std::span<const Prompt> prompts,
            const GenerationRule& rule, const std::function<void(Generated&&)>& finished,
            const std::function<void()>& between_steps);
@@ -112,9 +113,11 @@ class Generator {
   [[nodiscard]] Recording& recording(const Job& job, const Group& group);
   /// Where the group's next `steps` for so many `rows` go.
   [[nodiscard]] static Sampled expect(Group& group, std::int64_t steps, std::int64_t rows);
-  /// The same of the turn that is waited for, and both in one.
+  /// What the turn that is waited for samples.
   [[nodiscard]] static Sampled sampled_of(Group& group);
+  /// The same as one view, tokens before log-probs.
   [[nodiscard]] static View message_of(Group& group);
+  static void finish_sends(Group& group);
   void sample(const Job& job, ConstView hidden, ConstView episodes, ConstView positions,
               const Sampled& sampled);
   /// Of a turn that is computed: hidden states go to the next stage, or what the last one has

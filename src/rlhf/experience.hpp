@@ -14,7 +14,8 @@ namespace precis {
 struct Experience {
   Episode episode;
   std::vector<float> policy_logprobs;  ///< the learner's before its first update
-  /// The old ones in the ratio: the learner's; with ppo.staleness those of the policy that sampled.
+  /// The old ones in the ratio: the learner's; with ppo.staleness and no ppo.correction those of
+  /// the policy that sampled.
   std::vector<float> logprobs;
   std::vector<float> reference_logprobs;
   std::vector<float> values;

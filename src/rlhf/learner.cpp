@@ -129,7 +129,6 @@ std::vector<Experience> Learner::experience(std::vector<Episode> mine, double kl
 UpdateReport Learner::update(std::span<const Experience> batch, std::int64_t step, Rates rates) {
   const PpoOptions& o = setup_.options;
   UpdateReport report;
-  keep_behaviour();
   const bool policy_learns = step > o.value_warmup_steps;
   bool finite = true;
   int updates = 0;
@@ -216,6 +215,9 @@ bool Learner::update_mini_batch(const MiniBatch& mini_batch, Rates rates, Update
     return false;
   }
   const WorkScope scope(setup_.ranks.work(), {.kind = WorkKind::optimizer});
+  if (report.applied == 0) {
+    keep_behaviour();
+  }
   if (policy_learns) {
     policy_optimizer_.apply(setup_.policy.parameters, setup_.train, rates.policy);
   }

@@ -70,7 +70,7 @@ class Learner {
   [[nodiscard]] UpdateReport update(std::span<const Experience> batch, std::int64_t step,
                                     Rates rates);
 
-  /// Collective over the learner's grid: both parts of a checkpoint, with their moments. `file` on
+  /// Collective over the learner's grid: the parts of a checkpoint, with their moments. `file` on
   /// its rank 0, which writes; null on the others.
   void write(StateWriter* file, ProcessGrid& grid, const ModelRanks& ranks) const;
   void read(const StateReader& file, const UpdateCounts& updates);
@@ -79,6 +79,7 @@ class Learner {
   }
 
  private:
+  /// Before a step changes the policy.
   void keep_behaviour();
   /// A mini-batch on this rank: its episodes, and which networks learn from it.
   struct MiniBatch {

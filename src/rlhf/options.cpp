@@ -142,16 +142,16 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .launch = true});
   table.add("rollout.grid", &o.rollout_grid,
             {.meaning = "layout of the rollout ranks",
-             .source = "precis: the ranks left over",
+             .source = "precis: grid; dedicated: dp on the ranks left over",
              .launch = true});
   table.add("rollout.max_sequences", &o.max_sequences,
-            {.meaning = "generated at the same time on a rank",
+            {.meaning = "generated at the same time by a copy of the policy",
              .source = "precis",
              .minimum = 1,
              .maximum = 1e6});
   table.add("reward.grid", &o.reward_grid,
             {.meaning = "layout of the reward ranks",
-             .source = "precis: a quarter of the ranks",
+             .source = "precis: grid; dedicated: dp on a quarter of the ranks",
              .launch = true});
   table.add("reward.group", &o.reward_group,
             {.unit = "episodes",
@@ -161,7 +161,7 @@ void add_ppo_options(OptionTable& table, PpoOptions& o) {
              .maximum = 1e6});
   table.add("learner.grid", &o.learner_grid,
             {.meaning = "layout of the learner ranks",
-             .source = "precis: a quarter of the ranks",
+             .source = "precis: grid; dedicated: dp on a quarter of the ranks",
              .launch = true});
 }
 

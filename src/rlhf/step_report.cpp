@@ -94,7 +94,11 @@ std::string too_few_ended(const BatchReport& batch, std::int64_t step, const Ppo
 }
 
 void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
-                   std::int64_t epochs, Row& row) {
+                   const PpoOptions& options, Row& row) {
+  // With staleness these phases were of another batch than the report.
+  const auto of_next_batch = [&](std::string_view phase) {
+    return options.staleness > 0 && (phase == "rollout" || phase == "reward");
+  };
   std::array<double, phase_names.size()> seconds{};
   for (std::size_t i = 0; i < phase_names.size(); ++i) {
     seconds[i] = seconds_of(phases, phase_names[i]);
@@ -107,8 +111,11 @@ void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& repor
   const std::pair<const char*, std::int64_t> tokens[]{{"rollout", report.generated},
                                                       {"reward", report.scored},
                                                       {"experience", report.scored},
-                                                      {"update", epochs * report.scored}};
+                                                      {"update", options.epochs * report.scored}};
   for (const auto& [phase, count] : tokens) {
+    if (of_next_batch(phase) || !(seconds_of(phases, phase) > 0)) {
+      continue;
+    }
     row[fmt::format("{}_tokens_per_second", phase)] =
         static_cast<double>(count) / seconds_of(phases, phase);
   }

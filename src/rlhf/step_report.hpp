@@ -43,8 +43,8 @@ void broadcast(StepReport& report, RankGroup& world, int root);
                                         const PpoOptions& options);
 
 /// The longest time of any rank in each phase of the step becomes every rank's; `row` gets the
-/// phases' tokens per second.
+/// tokens per second of the phases that worked on the report's batch.
 void reduce_phases(PhaseTimer& phases, RankGroup& world, const StepReport& report,
-                   std::int64_t epochs, Row& row);
+                   const PpoOptions& options, Row& row);
 
 }  // namespace precis

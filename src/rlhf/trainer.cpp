@@ -147,9 +147,12 @@ void PpoTrainer::begin() {
   setup_.run.begin(setup_.train.steps);
   check_weights(weight_version(first));
   if (ahead) {
-    generate(first);
+    if (first <= setup_.train.steps) {
+      generate(first);
+    }
     load();
     check_weights(weight_version(first + 1));
+    setup_.run.phases().reset();  // The first step's are its own.
   }
 }
 
@@ -189,20 +192,23 @@ ExitStatus PpoTrainer::train() {
     share(report, episodes);
     finish_weight_sync(step + 1 + setup_.options.staleness);
     auto& extra = setup_.run.state().extra;
-    // With staleness the weights that the batch was sampled from are gone.
-    const bool intact = report.update.applied == 0 && setup_.options.staleness == 0;
-    setup_.run.guard(
-        [&] {
-          guard_batch(report.batch, step, setup_.options, extra);
-          guard_update(report.update, step, extra);
-        },
-        describe(), intact);
-    sampled_from_.erase(step);
-    show_samples(step);
-    record(report, step, episodes);
-    if (setup_.run.safe_point(describe())) {
+    try {
+      setup_.run.guard(
+          [&] {
+            guard_batch(report.batch, step, setup_.options, extra);
+            guard_update(report.update, step, extra);
+          },
+          describe(), report.update.applied == 0);
+      sampled_from_.erase(step);
+      show_samples(step);
+      record(report, step, episodes);
+      if (setup_.run.safe_point(describe())) {
+        end(step);
+        return ExitStatus::stopped_early;
+      }
+    } catch (const AgreedError&) {
       end(step);
-      return ExitStatus::stopped_early;
+      throw;
     }
   }
   end(setup_.train.steps);
@@ -211,10 +217,11 @@ ExitStatus PpoTrainer::train() {
 
 void PpoTrainer::end(std::int64_t last_step) {
   // The next launch generates this batch again.
-  if (roles_.learner && setup_.options.staleness > 0 && last_step < setup_.train.steps) {
+  const bool under_way = setup_.options.staleness > 0 && last_step < setup_.train.steps;
+  if (under_way && roles_.learner && learner_grid().is_leader()) {
     const auto [begin, end] = batch_.learner_part(learner_grid().coordinates().dp);
-    for (std::int64_t left = end - begin; left > 0;) {
-      left -= std::ssize(receive_scored(last_step + 1, left));
+    while (std::ssize(scored_[last_step + 1]) < end - begin) {
+      receive_one_scored();
     }
   }
   to_reward_.flush();
@@ -271,14 +278,18 @@ void PpoTrainer::score(std::int64_t step) {
   }
 }
 
+void PpoTrainer::receive_one_scored() {
+  Episode episode = episode_of(to_learner_.receive("scored episodes"));
+  require_version(episode);
+  scored_[step_of(episode)].push_back(std::move(episode));
+}
+
 std::vector<Episode> PpoTrainer::receive_scored(std::int64_t step, std::int64_t most) {
   std::vector<Episode> some;
   if (learner_grid().is_leader()) {
     std::vector<Episode>& come = scored_[step];
     while (std::ssize(come) < std::min(most, batch_.reward_group)) {
-      Episode episode = episode_of(to_learner_.receive("scored episodes"));
-      require_version(episode);
-      scored_[step_of(episode)].push_back(std::move(episode));
+      receive_one_scored();
     }
     some = std::move(scored_.extract(step).mapped());
   }
@@ -354,10 +365,13 @@ void PpoTrainer::share(StepReport& report, std::vector<Row>& episodes) {
             setup_.world.broadcast_text(mine ? nlohmann::ordered_json(episodes).dump() : "", root))
             .get<std::vector<Row>>();
   }
-  if (setup_.options.staleness == 0) {
-    // Every message of the step has been taken, so this only frees what the senders still kept.
-    to_reward_.flush();
-    to_learner_.flush();
+  for (Mailbox* messages : {&to_reward_, &to_learner_}) {
+    if (setup_.options.staleness == 0) {
+      // Every message of the step has been taken, so this only frees what the senders still kept.
+      messages->flush();
+    } else {
+      (void)messages->pending();  // Those of the next batch may not have been.
+    }
   }
 }
 
@@ -375,13 +389,22 @@ void PpoTrainer::finish_weight_sync(std::int64_t next) {
 }
 
 void PpoTrainer::check_weights(std::int64_t number) {
-  RoleModels& models = setup_.models;
   weights_ = {.number = number, .digest = 0};
-  if (setup_.options.check_weights) {
-    weights_.digest = weight_sync_.check(
-        setup_.machine.device, models.policy ? &models.policy->parameters : nullptr,
-        models.policy_copy ? &models.policy_copy->parameters : nullptr, number);
+  if (!setup_.options.check_weights) {
+    return;
   }
+  const RoleModels& models = setup_.models;
+  const WeightSync::Found found = weight_sync_.check(
+      setup_.machine.device, models.policy ? &models.policy->parameters : nullptr,
+      models.policy_copy ? &models.policy_copy->parameters : nullptr);
+  weights_.digest = found.digest;
+  collectively(setup_.world, [&] {
+    require(found.difference.empty(),
+            "The policy's weights of version {} are not the same everywhere (ppo.check_weights): "
+            "{}. The run ends here, and goes on from its last checkpoint; if it happens again, "
+            "look at the memory and the network of these ranks.",
+            number, found.difference);
+  });
 }
 
 void PpoTrainer::require_version(const Episode& episode) const {
@@ -422,7 +445,7 @@ void PpoTrainer::record(const StepReport& report, std::int64_t step,
   role_times_.add_to(metrics, roles_.rollout && generating != phases.end()
                                   ? generating->second * roles_.rollout->lost_share()
                                   : 0.0);
-  reduce_phases(setup_.run.phases(), setup_.world, report, o.epochs, metrics);
+  reduce_phases(setup_.run.phases(), setup_.world, report, o, metrics);
   setup_.run.add_episodes(episodes);
   // Tokens are generated once, then trained on in each epoch.
   setup_.run.record(report.generated + o.epochs * report.scored, metrics,

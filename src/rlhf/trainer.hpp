@@ -76,6 +76,8 @@ class PpoTrainer {
     return episode.number / batch_.batch + 1;
   }
   [[nodiscard]] std::vector<Episode> receive_group(std::int64_t step);
+  /// Waits for an episode of any step that a learner's leader has to come.
+  void receive_one_scored();
   /// Some of this copy's episodes of a step: `most` at most, and a group of them if there are.
   [[nodiscard]] std::vector<Episode> receive_scored(std::int64_t step, std::int64_t most);
   [[nodiscard]] ProcessGrid& learner_grid() const { return *setup_.processes.learner; }

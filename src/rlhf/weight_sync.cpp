@@ -130,6 +130,9 @@ void WeightSync::add_way(int peer, bool gives) {
     way.buckets.back().numbers += move.box.numel();
   }
   if (!way.buckets.empty()) {
+    for (const Bucket& bucket : way.buckets) {
+      (gives ? bytes_sent_ : bytes_received_) += bucket.numbers * size_of(DType::f32);
+    }
     ways_.push_back(std::move(way));
   }
 }
@@ -141,18 +144,34 @@ void WeightSync::start(Device& device, const Parameters* from, Parameters* to) {
   device_ = &device;
   from_ = from;
   to_ = to;
-  bytes_sent_ = 0;
-  bytes_received_ = 0;
   for (Way& way : ways_) {
     way.next = 0;
   }
   (void)poll();
   for (const Move& move : moves_) {
     if (move.from == group_->rank() && move.to == group_->rank()) {
-      Tensor box = device.allocate({move.box.numel()});
-      copy(move, box.view(), true);
-      copy(move, box.view(), false);
+      copy_within_rank(move);
     }
+  }
+}
+
+void WeightSync::copy_within_rank(const Move& move) const {
+  const Shard& held = shard_of(*from_, move.name);
+  const Shard& needed = shard_of(*to_, move.name);
+  const auto copy_box = [&](const Shard& box) {
+    View run;
+    for_each_run(tensor_of(*from_, move.name), held, box, [&](View part) { run = part; });
+    for_each_run(tensor_of(*to_, move.name), needed, box,
+                 [&](View part) { device_->backend().copy(device_->queue(), part, run); });
+  };
+  if (is_contiguous(move.box, held) && is_contiguous(move.box, needed)) {
+    copy_box(move.box);
+    return;
+  }
+  Shard row = move.box;
+  row.extent[0] = 1;
+  for (; row.offset[0] < move.box.offset[0] + move.box.extent[0]; ++row.offset[0]) {
+    copy_box(row);
   }
 }
 
@@ -187,7 +206,6 @@ void WeightSync::begin(Way& way, const Bucket& bucket) {
       place += move->box.numel();
     }
   }
-  (way.gives ? bytes_sent_ : bytes_received_) += message.size_bytes();
   StartedOperation operation =
       way.gives ? data_->start_send(device_->queue(), message, way.peer, weights_tag)
                 : data_->start_receive(device_->queue(), message, way.peer, weights_tag);
@@ -235,10 +253,10 @@ void WeightSync::finish() {
   device_ = nullptr;
 }
 
-std::uint64_t WeightSync::check(Device& device, const Parameters* from, const Parameters* to,
-                                std::int64_t version) {
-  if (!group_) {
-    return 0;
+WeightSync::Found WeightSync::check(Device& device, const Parameters* from,
+                                    const Parameters* to) const {
+  if (!group_ || learner_.size() + rollout_.size() == 1) {
+    return {};
   }
   const WorkScope scope(group_->work(), {.kind = WorkKind::checks, .name = "weight digests"});
   // Each rank's digests: of what it holds as a learner, then as a rollout rank.
@@ -259,19 +277,13 @@ std::uint64_t WeightSync::check(Device& device, const Parameters* from, const Pa
       const auto rank = static_cast<std::size_t>(holder.rank);
       const std::size_t bytes = of.digests.size() * sizeof(std::uint64_t);
       require(taken[rank] + bytes <= all[rank].size(),
-              "{} gave {} bytes of digests of its weights; expected more.", holder.name,
-              all[rank].size());
+              "{} gave {} bytes of digests; expected {} at least.", holder.name, all[rank].size(),
+              taken[rank] + bytes);
       std::memcpy(of.digests.data(), all[rank].data() + taken[rank], bytes);
       taken[rank] += bytes;
     }
   }
-  const std::string found = difference(weights);
-  require(found.empty(),
-          "The policy's weights of version {} are not the same everywhere (ppo.check_weights): {}. "
-          "The run ends here, and goes on from its last checkpoint; if it happens again, look at "
-          "the memory and the network of these ranks.",
-          version, found);
-  return model_digest(weights);
+  return {.difference = difference(weights), .digest = model_digest(weights)};
 }
 
 }  // namespace precis

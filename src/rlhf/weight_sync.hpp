@@ -34,17 +34,17 @@ class WeightSync {
   /// Begins to send `from` of a learner rank, which must not change, and to fill `to` of a rollout
   /// rank, which must not be read, until `finish`; null where the rank does not play the role.
   void start(Device& device, const Parameters* from, Parameters* to);
-  /// Moves on what has been started; whether all is done.
-  bool poll();
   void finish();
 
-  /// Throws Error naming tensor, ranks and digests unless all copies of the policy in both roles
-  /// have the same weights (model/weight_digest). Returns the policy's digest. `from` and `to` as
-  /// above; not between start and finish.
-  [[nodiscard]] std::uint64_t check(Device& device, const Parameters* from, const Parameters* to,
-                                    std::int64_t version);
+  /// What the digests say of all copies of the policy in both roles.
+  struct Found {
+    std::string difference;    ///< empty if they have the same weights (model/weight_digest)
+    std::uint64_t digest = 0;  ///< the policy's; 0 where one rank alone holds it, in one role
+  };
+  /// `from` and `to` as above; not between start and finish.
+  [[nodiscard]] Found check(Device& device, const Parameters* from, const Parameters* to) const;
 
-  /// By messages, of the last sync.
+  /// By messages, of a sync.
   [[nodiscard]] std::int64_t bytes_sent() const noexcept { return bytes_sent_; }
   [[nodiscard]] std::int64_t bytes_received() const noexcept { return bytes_received_; }
 
@@ -77,10 +77,13 @@ class WeightSync {
 
   [[nodiscard]] std::vector<Holder> holders(const Setup& setup, const RoleRanks& role,
                                             const std::string& name, const std::string& cut) const;
+  /// Moves on what has been started; whether all is done.
+  bool poll();
   void add_way(int peer, bool gives);
   [[nodiscard]] bool advance(Way& way);
   void begin(Way& way, const Bucket& bucket);
   void copy(const Move& move, View packed, bool to_packed) const;
+  void copy_within_rank(const Move& move) const;
 
   std::unique_ptr<RankGroup> group_;  // of both roles
   std::unique_ptr<Communicator> data_;

@@ -16,7 +16,7 @@ void add_machine_options(OptionTable& table, MachineOptions& o) {
       "grid", &o.grid,
       {.meaning =
            "layout of the ranks, as dp=2,pp=2,tp=2: copies of the model, its stages, shares of "
-           "each layer; one left out is 1 (what generates text: dp only); empty: dp = number of "
+           "each layer; one left out is 1; empty: dp = number of "
            "ranks",
        .source = "precis",
        .launch = true});

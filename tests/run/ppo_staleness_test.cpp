@@ -187,6 +187,21 @@ TEST(PpoStaleness, CorrectionsAreTheSameOnEveryPlacement) {
   }
 }
 
+/// Nothing of a batch that is under way is waited for.
+TEST(PpoStaleness, EndsWhereNoFurtherBatchIsNeeded) {
+  const Placed& placed = placements()[0];
+  ASSERT_EQ(run(words("finished", placed)).status, 0);
+  std::filesystem::remove(f() / "finished" / "value.h5");
+  const Outcome again = run(words("finished", placed));
+  EXPECT_EQ(again.status, 0) << again.output;
+  expect_same_run(whole(), f() / "finished", steps);
+
+  const Outcome guarded = run(words("guarded", placed, {"--ppo.max_kl", "1e-6"}));
+  EXPECT_EQ(guarded.status, 1) << guarded.output;
+  EXPECT_THAT(guarded.output, testing::HasSubstr("ppo.max_kl allows"));
+  expect_one_message(guarded);
+}
+
 TEST(PpoStaleness, IsReplayedToTheBit) {
   const Outcome outcome =
       run(words("replayed", placements()[0], {"--ppo.replay", whole() / "episodes.jsonl"}));
