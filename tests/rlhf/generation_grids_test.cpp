@@ -19,7 +19,11 @@ namespace precis {
 namespace {
 
 constexpr std::int64_t tensor_parts = 8;
+#ifdef PRECIS_ALL_LAYOUTS
 constexpr std::size_t prompts = 64;
+#else
+constexpr std::size_t prompts = 20;
+#endif
 
 using Results = std::map<std::int64_t, Generated>;
 
