@@ -106,8 +106,10 @@ std::vector<Move> plan_moves(std::span<const RankBoxes> from, std::span<const Ra
       const std::vector<Held>& sources = found == held.end() ? none : found->second;
       for (const Held& source : sources) {
         if (std::ranges::find(source.ranks, receiver.rank) != source.ranks.end()) {
-          take_out(wanted, source.box, [&](const Shard& piece) {
-            moves.push_back({name, piece, receiver.rank, receiver.rank});
+          take_out(wanted, source.box, [&](const Shard& box) {
+            for_each_piece(box, most, [&](const Shard& piece) {
+              moves.push_back({name, piece, receiver.rank, receiver.rank});
+            });
           });
         }
       }
