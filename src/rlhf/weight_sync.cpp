@@ -245,14 +245,8 @@ void WeightSync::finish() {
   if (device_ == nullptr) {
     return;
   }
-  std::int64_t numbers = 0;  // of all messages, also of those that are still to begin
-  for (const Way& way : ways_) {
-    for (const Bucket& bucket : way.buckets) {
-      numbers += bucket.numbers;
-    }
-  }
   wait_until(*group_, "the policy's new weights", [this] { return poll(); },
-             {.kind = WorkKind::data_communication, .bytes = numbers * size_of(DType::f32)});
+             {.kind = WorkKind::data_communication, .bytes = bytes_sent_ + bytes_received_});
   if (to_ != nullptr) {
     to_->changed();
   }

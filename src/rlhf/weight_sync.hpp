@@ -34,6 +34,8 @@ class WeightSync {
   /// Begins to send `from` of a learner rank, which must not change, and to fill `to` of a rollout
   /// rank, which must not be read, until `finish`; null where the rank does not play the role.
   void start(Device& device, const Parameters* from, Parameters* to);
+  /// Moves on what has been started; whether all is done.
+  bool poll();
   void finish();
 
   /// What the digests say of all copies of the policy in both roles.
@@ -77,8 +79,6 @@ class WeightSync {
 
   [[nodiscard]] std::vector<Holder> holders(const Setup& setup, const RoleRanks& role,
                                             const std::string& name, const std::string& cut) const;
-  /// Moves on what has been started; whether all is done.
-  bool poll();
   void add_way(int peer, bool gives);
   [[nodiscard]] bool advance(Way& way);
   void begin(Way& way, const Bucket& bucket);

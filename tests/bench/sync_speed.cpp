@@ -62,7 +62,7 @@ void measure(MpiSession& mpi, std::int64_t layers) {
          sync.start(device, from, to);
          sync.finish();
        }},
-      {"check of all weights", [&] { (void)sync.check(device, from, to, 1); }},
+      {"check of all weights", [&] { (void)sync.check(device, from, to); }},
       {"copy in memory",
        [&] {
          if (to != nullptr) {

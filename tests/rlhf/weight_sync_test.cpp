@@ -174,18 +174,14 @@ class Side {
     sync_.finish();
     EXPECT_TRUE(!to_ || to_->version() > before) << "packs of the old weights would be used";
   }
-  std::uint64_t check(std::int64_t version) {
-    return sync_.check(device_, from_ ? &*from_ : nullptr, to_ ? &*to_ : nullptr, version);
+  [[nodiscard]] WeightSync::Found check() {
+    return sync_.check(device_, from_ ? &*from_ : nullptr, to_ ? &*to_ : nullptr);
   }
-  /// The message of a check that must fail; empty on ranks that have no weights.
-  std::string refusal(std::int64_t version) {
-    try {
-      (void)check(version);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    EXPECT_FALSE(pair_.has_member(rank_)) << "the check found nothing";
-    return "";
+  /// What a check says that must find something; empty on ranks that have no weights.
+  std::string refusal() {
+    std::string difference = check().difference;
+    EXPECT_EQ(difference.empty(), !pair_.has_member(rank_)) << difference;
+    return difference;
   }
 
   void expect_bits(std::uint64_t seed) {
@@ -243,8 +239,7 @@ void expect_named(const std::string& message, const RolePair& pair, const Flip& 
       copies.push_back(holder.name);
     }
   }
-  EXPECT_THAT(message, AllOf(HasSubstr(spec.name), HasSubstr("version 7"),
-                             HasSubstr("ppo.check_weights"), HasSubstr("last checkpoint")));
+  EXPECT_THAT(message, HasSubstr(spec.name));
   if (others.size() >= 2) {
     EXPECT_THAT(message, AllOf(HasSubstr(": " + odd.name + " has "),
                                HasSubstr(fmt::format("; the others ({}) have ", others.size()))));
@@ -270,7 +265,7 @@ class WeightSyncs : public testing::Test {
   /// The check fails on all ranks of both roles, with one message. Collective over the world.
   std::string refusal_of(Side& side, const RolePair& pair, const Flip& flip) {
     side.flip(flip);
-    const std::string message = side.refusal(7);
+    const std::string message = side.refusal();
     side.flip(flip);
     const int root = pair.layout.learner.ranks.front();
     const std::string expected = world.broadcast_text(message, root);
@@ -316,7 +311,12 @@ TEST_F(WeightSyncs, BetweenRandomGrids) {
       side.expect_bits(seed);
       EXPECT_EQ(all_sum(world, side.sync().bytes_sent()), planned);
       EXPECT_EQ(all_sum(world, side.sync().bytes_received()), planned);
-      const std::uint64_t digest = side.check(7);
+      const auto [difference, digest] = side.check();
+      EXPECT_EQ(difference, "");
+      if (pair.holders.size() == 1) {
+        EXPECT_EQ(digest, 0U) << "nobody to compare with";
+        continue;
+      }
       const auto [place, first] = digests.try_emplace(
           {&config, seed}, 0);  // ranks without weights learn of it from the learner
       std::array<std::uint64_t, 1> of_learner{digest};
@@ -335,7 +335,7 @@ TEST_F(WeightSyncs, BetweenRandomGrids) {
       SCOPED_TRACE(fmt::format("bit {} of byte {} of {} on {}", flip.bit, flip.byte,
                                specs[flip.tensor].name, pair.holders[flip.holder].name));
       (void)refusal_of(side, pair, flip);
-      (void)side.check(8);  // The bit is back.
+      EXPECT_EQ(side.check().difference, "") << "the bit is back";
     }
   }
   EXPECT_EQ(digests.size(), 2 * models.size());
@@ -364,7 +364,7 @@ TEST_F(WeightSyncs, InSeveralMessages) {
     side.transfer(2);
     side.expect_bits(2);
     EXPECT_GT(all_max(world, side.sync().bytes_received()), message);
-    (void)side.check(7);
+    EXPECT_EQ(side.check().difference, "");
   }
 }
 
@@ -374,14 +374,14 @@ TEST_F(WeightSyncs, NameTheRankWhereThreeHoldABox) {
   const char* const query = "blocks/001/attention/query/weight";
   EXPECT_THAT(refusal_of(make_pair(models[0], {.dp = 3}, {.dp = 2}, Placement::dedicated),
                          "learner rank 6", query),
-              HasSubstr(": blocks/001/attention/query/weight[0:20, 0:20]: learner rank 6 has "));
+              HasSubstr("blocks/001/attention/query/weight[0:20, 0:20]: learner rank 6 has "));
   EXPECT_THAT(refusal_of(make_pair(models[0], {.tp = 2}, {.dp = 2, .tp = 2}, Placement::dedicated),
                          "rollout rank 3", query),
-              HasSubstr(": blocks/001/attention/query/weight[12:20, 0:20]: rollout rank 3 has "));
+              HasSubstr("blocks/001/attention/query/weight[12:20, 0:20]: rollout rank 3 has "));
   // Each of the ranks that share a model has the whole of a norm.
   EXPECT_THAT(refusal_of(make_pair(models[0], {.tp = 5}, {.dp = 1}, Placement::dedicated),
                          "learner rank 5", "final_norm/weight"),
-              HasSubstr(": final_norm/weight[0:20]: learner rank 5 has "));
+              HasSubstr("final_norm/weight[0:20]: learner rank 5 has "));
 }
 
 TEST_F(WeightSyncs, NameBothSidesWhereTwoHoldABox) {
