@@ -2,7 +2,9 @@
  * file system, a lack of memory or a network would.
  *   FAULT_RANK    the rank, as mpirun numbers it
  *   FAULT         what fails: open:NAME, write:NAME (files whose path has NAME in it), memory, or the
- *                 name of an MPI function; stop:FUNCTION and kill:FUNCTION stop and kill the rank in it
+ *                 name of an MPI function; stop:FUNCTION and kill:FUNCTION stop and kill the rank in it;
+ *                 flip:MPI_Isend changes a bit of one message on its way, as memory or a network would
+ *   FAULT_TAG     in MPI_Isend, of messages with this tag only
  *   FAULT_AFTER   a file; nothing fails until it is there */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,6 +56,28 @@ static void strike_in(const char* function) {
       raise(kinds[i].signal);
     }
   }
+}
+
+static int has_tag(int tag) {
+  const char* wanted = getenv("FAULT_TAG");
+  return wanted == NULL || atoi(wanted) == tag;
+}
+
+/* The message that is sent in place of `buffer`: the first time that it is due a copy with another
+ * bit, which nobody frees as it is under way. */
+static const void* flipped(const void* buffer, int count, MPI_Datatype type) {
+  static int done;
+  const char* function = fault_of("flip:");
+  int size = 0;
+  if (done || count == 0 || function == NULL || strcmp(function, "MPI_Isend") != 0 || !is_due()) {
+    return buffer;
+  }
+  done = 1;
+  PMPI_Type_size(type, &size);
+  unsigned char* copy = malloc((size_t)count * (size_t)size);
+  memcpy(copy, buffer, (size_t)count * (size_t)size);
+  copy[(size_t)count * (size_t)size / 2] ^= 1;
+  return copy;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -116,7 +140,11 @@ int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status
 }
 int MPI_Isend(const void* buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
               MPI_Request* request) {
+  if (!has_tag(tag)) {
+    return PMPI_Isend(buffer, count, type, to, tag, comm, request);
+  }
   strike_in("MPI_Isend");
+  buffer = flipped(buffer, count, type);
   return fails("MPI_Isend") ? MPI_ERR_OTHER
                             : PMPI_Isend(buffer, count, type, to, tag, comm, request);
 }
