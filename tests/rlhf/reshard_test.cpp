@@ -8,7 +8,6 @@
 
 #include <functional>
 #include <map>
-#include <numeric>
 
 #include "rlhf/drawn_grids.hpp"
 

@@ -5,12 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <bit>
+#include <array>
 #include <cstring>
 #include <map>
-#include <memory>
-#include <numeric>
 #include <optional>
+#include <utility>
 
 #include "io/digest.hpp"
 #include "kernels/cpu/kernels.hpp"
@@ -21,7 +20,6 @@ namespace precis {
 namespace {
 
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -361,7 +359,14 @@ TEST_F(WeightSyncs, InSeveralMessages) {
     Side side(device, world, pair);
     side.fill_learner(2);
     side.fill_rollout(1);
+    world.work().keep_events(1'000);
     side.transfer(2);
+    // The trace has all bytes of the sync, also of messages that begin while it is waited for.
+    std::int64_t recorded = 0;
+    for (const WorkLog::Event& event : world.work().take_events().events) {
+      recorded += world.work().text_of(event.name) == "the policy's new weights" ? event.bytes : 0;
+    }
+    EXPECT_EQ(recorded, side.sync().bytes_sent() + side.sync().bytes_received());
     side.expect_bits(2);
     EXPECT_GT(all_max(world, side.sync().bytes_received()), message);
     EXPECT_EQ(side.check().difference, "");
